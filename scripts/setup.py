@@ -1,0 +1,146 @@
+#!/usr/bin/env python3
+"""Make `.venv` with kizuna in it: `setup.py run|check|test`.
+
+Standard library only, and old syntax on purpose: any Python 3 on the PATH may start it. It looks for an
+interpreter that kizuna supports by *running* each candidate (a name on the PATH can be an empty shim), installs the
+locked, hashed requirements of the level asked for, and leaves a stamp so that the next call costs nothing.
+"""
+
+import glob
+import hashlib
+import os
+import shutil
+import subprocess
+import sys
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+VENV = os.path.join(ROOT, ".venv")
+LEVELS = ("run", "check", "test")
+OLDEST = (3, 12)
+NEWEST = (3, 14)
+PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+
+
+def say(text):
+    sys.stderr.write("setup: %s\n" % text)
+    sys.stderr.flush()
+
+
+def version_of(python):
+    """Version of the interpreter as (major, minor), or None if it does not run or cannot make an environment."""
+    try:
+        done = subprocess.run([python, "-I", "-c", PROBE], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60)
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    if done.returncode != 0:
+        return None
+    major, _, minor = done.stdout.decode().strip().partition(".")
+    return int(major), int(minor)
+
+
+def candidates():
+    """Interpreters to try, the most likely first: $PYTHON, the PATH, this one, pyenv's versions, what uv knows."""
+    if os.environ.get("PYTHON"):
+        yield os.environ["PYTHON"]
+    for name in ("python3.13", "python3.12", "python3.14", "python3", "python"):
+        path = shutil.which(name)
+        if path:
+            yield path
+    yield sys.executable
+    pyenv = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
+    for root in (pyenv, "/root/.pyenv", "/opt/pyenv", "/usr/local/pyenv"):
+        for minor in ("3.13", "3.12", "3.14"):
+            for path in sorted(glob.glob(os.path.join(root, "versions", minor + "*", "bin", "python3")), reverse=True):
+                yield path
+    uv = shutil.which("uv")
+    if uv:
+        for minor in ("3.13", "3.12"):
+            try:
+                found = subprocess.run([uv, "python", "find", "--no-project", minor], stdout=subprocess.PIPE,
+                                       stderr=subprocess.DEVNULL, timeout=60)
+            except (OSError, subprocess.TimeoutExpired):
+                continue
+            if found.returncode == 0:
+                yield found.stdout.decode().strip()
+
+
+def find_interpreter():
+    seen = set()
+    for python in candidates():
+        real = os.path.abspath(python)
+        if real in seen:
+            continue
+        seen.add(real)
+        version = version_of(python)
+        if version is not None and OLDEST <= version <= NEWEST:
+            return python, version
+    sys.exit(
+        "setup: kizuna needs Python %d.%d or newer and none was found; install one (Debian 13: apt-get install "
+        "python3.13-venv; elsewhere: uv python install 3.13) or name one with PYTHON=/path/to/python3.13." % OLDEST
+    )
+
+
+def run(command):
+    done = subprocess.run(command, cwd=ROOT)
+    if done.returncode != 0:
+        sys.exit("setup: this command failed (status %d): %s" % (done.returncode, " ".join(command)))
+
+
+def digest(level):
+    """What the environment was made from: change the lock or the project's metadata and it is made anew."""
+    h = hashlib.sha256()
+    for name in ("requirements/%s.txt" % level, "pyproject.toml", "scripts/setup.py"):
+        with open(os.path.join(ROOT, name), "rb") as f:
+            h.update(f.read())
+    return h.hexdigest()
+
+
+def install_environment(level):
+    stamp = os.path.join(VENV, ".kizuna-setup")
+    python = os.path.join(VENV, "bin", "python")
+    done = {}
+    if os.path.exists(stamp) and version_of(python) is not None:
+        with open(stamp) as f:
+            done = dict(line.split() for line in f if line.strip())
+    # A richer level contains the poorer ones.
+    if any(done.get(other) == digest(other) for other in LEVELS[LEVELS.index(level):]):
+        return
+    if version_of(python) is None:
+        base, version = find_interpreter()
+        say("Python %d.%d at %s" % (version + (base,)))
+        run([base, "-m", "venv", "--clear", VENV])
+        done = {}
+    say("installing requirements/%s.txt (the first time takes a minute or two)" % level)
+    pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    run(pip + ["--require-hashes", "--only-binary", ":all:", "-r", os.path.join("requirements", level + ".txt")])
+    run(pip + ["--no-deps", "--no-build-isolation", "--editable", "."])
+    done[level] = digest(level)
+    with open(stamp, "w") as f:
+        f.writelines("%s %s\n" % item for item in sorted(done.items()))
+
+
+def install_browser():
+    """Debian's Chromium, for the page's tests: installed by apt when missing and allowed."""
+    if any(shutil.which(name) for name in BROWSERS):
+        return
+    apt = shutil.which("apt-get")
+    prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
+    if not apt or (prefix and not shutil.which("sudo")):
+        sys.exit("setup: the page's tests need Chromium; install it (Debian: apt-get install chromium) and run again.")
+    say("installing Chromium for the page's tests")
+    env = prefix + ["env", "DEBIAN_FRONTEND=noninteractive"]
+    run(env + [apt, "update", "-qq"])
+    run(env + [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-core", "fonts-noto-cjk"])
+
+
+def main(arguments):
+    if len(arguments) != 1 or arguments[0] not in LEVELS:
+        sys.exit("usage: setup.py %s" % "|".join(LEVELS))
+    install_environment(arguments[0])
+    if arguments[0] == "test":
+        install_browser()
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

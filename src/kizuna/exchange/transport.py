@@ -1,0 +1,48 @@
+"""The port through which a node speaks to one partner's node. Adapters: HTTP over mutual TLS; in memory."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from kizuna.model.digests import Digest
+
+__all__ = ["Transport"]
+
+
+class Transport(Protocol):
+    """One partner's node, as seen from here. The partner knows us by our certificate; nothing else identifies us."""
+
+    def feed(self, after: int, limit: int) -> bytes:
+        """Fetch the feed page that follows entry `after` (canonical JSON of a page, or of a signed refusal).
+
+        Raises
+        ------
+        PartnerUnreachable
+            If the partner does not answer, or the connection is refused at the TLS layer.
+        PartnerMisbehaved
+            If the answer is over-long or of another kind.
+        """
+        ...
+
+    def blob(self, digest: Digest, offset: int, length: int) -> bytes:
+        """Fetch `length` bytes of a blob from `offset` on.
+
+        Raises
+        ------
+        NotReleasable
+            If the partner does not (or no longer) hand it out: the same answer as for what does not exist.
+        PartnerUnreachable, PartnerMisbehaved
+            As for `feed`.
+        """
+        ...
+
+    def receipt(self, envelope: bytes) -> None:
+        """Hand over a signed receipt.
+
+        Raises
+        ------
+        PartnerUnreachable, PartnerMisbehaved
+            As for `feed`.
+        """
+        ...

@@ -1,0 +1,140 @@
+"""Canonical JSON: one sequence of bytes for one value (RFC 8785, JSON Canonicalization Scheme).
+
+Members are sorted by their names' UTF-16 code units, nothing is padded, strings are escaped only where JSON demands it, and
+numbers are written as ECMAScript writes them. What is signed or hashed in kizuna is always these bytes.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import NewType
+
+from kizuna.errors import InputError, Message
+
+__all__ = ["CanonicalBytes", "Json", "canonical", "parse_json"]
+
+type Json = None | bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json]
+
+CanonicalBytes = NewType("CanonicalBytes", bytes)
+"""UTF-8 bytes that `canonical` made."""
+
+# Integers beyond this are not exact as IEEE 754 doubles (RFC 7493, section 2.2).
+_LARGEST_INTEGER = 2**53 - 1
+# ECMAScript writes decimals without an exponent from 1e-6 up to 1e21.
+_PLAIN_FROM, _PLAIN_TO = -7, 21
+
+
+def _number(value: float) -> str:
+    """ECMAScript's Number::toString of a finite double (ECMA-262, section 6.1.6.1.20)."""
+    if value == 0:
+        return "0"
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    sign = "-" if mantissa.startswith("-") else ""
+    whole, _, fraction = mantissa.lstrip("-").partition(".")
+    digits = (whole + fraction).lstrip("0")
+    # The value is 0.DIGITS x 10**point.
+    point = len(whole) + int(exponent or 0) - (len(whole + fraction) - len(digits))
+    digits = digits.rstrip("0")
+    count = len(digits)
+    if count <= point <= _PLAIN_TO:
+        text = digits + "0" * (point - count)
+    elif 0 < point <= _PLAIN_TO:
+        text = f"{digits[:point]}.{digits[point:]}"
+    elif _PLAIN_FROM + 1 < point <= 0:
+        text = "0." + "0" * -point + digits
+    else:
+        power = point - 1
+        tail = f".{digits[1:]}" if count > 1 else ""
+        text = f"{digits[0]}{tail}e{'+' if power > 0 else '-'}{abs(power)}"
+    return sign + text
+
+
+def _write(value: Json, parts: list[str]) -> None:
+    match value:
+        case None | True | False:
+            parts.append({None: "null", True: "true", False: "false"}[value])
+        case int():
+            if abs(value) > _LARGEST_INTEGER:
+                raise InputError(
+                    Message("the integer {value} is too large for JSON", {"value": value}),
+                    hint=Message("write it as a string"),
+                )
+            parts.append(str(value))
+        case float():
+            if not math.isfinite(value):
+                raise InputError(
+                    Message("JSON has no number for {value}", {"value": str(value)}), hint=Message("leave the member out")
+                )
+            parts.append(_number(value))
+        case str():
+            # json escapes exactly what RFC 8785 asks for when it need not be ASCII.
+            parts.append(json.dumps(value, ensure_ascii=False))
+        case list() | tuple():
+            parts.append("[")
+            for index, item in enumerate(value):
+                if index:
+                    parts.append(",")
+                _write(item, parts)
+            parts.append("]")
+        case dict():
+            parts.append("{")
+            for index, name in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
+                if index:
+                    parts.append(",")
+                parts.append(json.dumps(name, ensure_ascii=False) + ":")
+                _write(value[name], parts)
+            parts.append("}")
+
+
+def canonical(value: Json) -> CanonicalBytes:
+    """Canonical bytes of `value`.
+
+    Raises
+    ------
+    InputError
+        If `value` holds an infinite or undefined number, an integer beyond 2**53 - 1, or a lone surrogate.
+
+    Examples
+    --------
+    >>> canonical({"b": [1.0, 1e21], "a": "絆"}).decode()
+    '{"a":"絆","b":[1,1e+21]}'
+    """
+    parts: list[str] = []
+    _write(value, parts)
+    try:
+        return CanonicalBytes("".join(parts).encode())
+    except UnicodeEncodeError as error:
+        raise InputError(
+            Message("a string holds half a character (a lone surrogate)"), hint=Message("write the text as valid Unicode")
+        ) from error
+
+
+def _unique_members(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("a member stands twice")
+    return members
+
+
+def _no_constant(name: str) -> Json:
+    raise ValueError(f"{name} is no JSON")
+
+
+def parse_json(data: bytes, *, field: str = "document") -> Json:
+    """Value of JSON `data`, refusing what two readers could read differently (members that stand twice, NaN).
+
+    Raises
+    ------
+    InputError
+        If `data` is not such JSON.
+    """
+    try:
+        value: Json = json.loads(data, object_pairs_hook=_unique_members, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InputError(
+            Message("{field}: not JSON that can be read in one way only ({why})", {"field": field, "why": str(error)}),
+            hint=Message("check that the whole file arrived"),
+            field=field,
+        ) from error
+    return value

@@ -1,0 +1,348 @@
+"""The product: what every kind shares (imagery today; detections, alerts, hazard areas later)."""
+
+from __future__ import annotations
+
+import base64
+import re
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, NewType
+
+from kizuna.errors import InputError, Message
+from kizuna.model.digests import parse_digest
+from kizuna.model.instants import Interval, format_instant
+from kizuna.model.label import label_to_json, read_label
+from kizuna.model.reading import open_table
+
+if TYPE_CHECKING:
+    from kizuna.model.canonical import Json
+    from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
+    from kizuna.model.parties import Party
+    from kizuna.model.reading import Table
+
+__all__ = [
+    "PRODUCT_SCHEMA",
+    "Asset",
+    "AssetRole",
+    "Footprint",
+    "Product",
+    "ProductId",
+    "Verdict",
+    "make_product_id",
+    "parse_product_id",
+    "product_from_json",
+    "product_to_json",
+]
+
+PRODUCT_SCHEMA = "kizuna/product/1"
+
+ProductId = NewType("ProductId", str)
+"""26 characters of lower-case base 32: 128 random bits, so that an id tells nothing (no count, no time, no origin)."""
+
+_PRODUCT_ID = re.compile(r"[a-z2-7]{26}\Z", re.ASCII)
+
+
+def make_product_id(entropy: bytes) -> ProductId:
+    """Product id of 16 random bytes.
+
+    Examples
+    --------
+    >>> make_product_id(bytes(16))
+    'aaaaaaaaaaaaaaaaaaaaaaaaaa'
+    """
+    return ProductId(base64.b32encode(entropy).decode().rstrip("=").lower())
+
+
+def parse_product_id(text: str, *, field: str = "id") -> ProductId:
+    """Product id of a text that claims to be one.
+
+    Raises
+    ------
+    InputError
+        If `text` has another form.
+    """
+    if not _PRODUCT_ID.match(text):
+        raise InputError(
+            Message("{field}: {got!r} is no product id, expected 26 characters a-z and 2-7", {"field": field, "got": text[:64]}),
+            hint=Message("copy the id from: kizuna product list"),
+            field=field,
+        )
+    return ProductId(text)
+
+
+class AssetRole(StrEnum):
+    """What an asset is to its product. A release in reduced form leaves out whole roles."""
+
+    ORIGINAL = "original"
+    """The bytes as they were ingested, untouched."""
+    DETECTED = "detected"
+    """Detected (amplitude) image as a cloud-optimised GeoTIFF: what remains of a complex original once phase is stripped."""
+    VISUAL = "visual"
+    """Web-optimised GeoTIFF that the map's tiles are cut from."""
+    QUICKLOOK = "quicklook"
+    """Small picture (PNG)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """One file of a product.
+
+    Parameters
+    ----------
+    role
+        What it is to the product.
+    name
+        File name, without folders.
+    media_type
+        IANA media type, parameters included.
+    digest
+        Digest of its bytes: its address in the blob store.
+    size
+        Length in bytes.
+    """
+
+    role: AssetRole
+    name: str
+    media_type: str
+    digest: Digest
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Outline on the ground.
+
+    Parameters
+    ----------
+    ring
+        Exterior ring as RFC 7946 has it: pairs (longitude, latitude) in degrees on WGS 84, counter-clockwise, the last
+        equal to the first. This is an exchange form, which is why it is in degrees; computing rooms convert.
+    nominal
+        True where the position was assigned rather than measured, as for data published without one.
+    """
+
+    ring: tuple[tuple[float, float], ...]
+    nominal: bool = False
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in degrees."""
+        lons, lats = zip(*self.ring, strict=True)
+        return min(lons), min(lats), max(lons), max(lats)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What validation found on the way in."""
+
+    valid: bool
+    findings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product with its label and where it comes from.
+
+    Parameters
+    ----------
+    id
+        Random id, kept across nodes and versions of the record.
+    kind
+        Name of the module in `kinds/` that understands it (``"imagery"``).
+    title
+        One line for people.
+    media_type
+        Media type of the original.
+    content
+        Digest of the original: the same bytes are recognised when they come again.
+    originator
+        Whose product it is.
+    sensor
+        What observed it.
+    event
+        When it was observed, if known.
+    produced
+        When the original was made.
+    validity
+        For how long it holds, for kinds that expire (warnings).
+    footprint
+        Outline on the ground; None where it has none.
+    label
+        The originator's label.
+    lineage
+        Ids of the products that this one is derived from.
+    assets
+        Files.
+    version
+        1 for the first.
+    supersedes
+        Digest of the content that this version replaces.
+    verdict
+        What validation found.
+    resolution_m
+        Coarser of the two resolutions on the ground, in metres, where the kind has one.
+    complex_data
+        Whether the original holds phase.
+    notes
+        Sentences that must be read with it (for example that the position is nominal).
+    reductions
+        Obligations that were applied before it was handed over, in the order of their application.
+    """
+
+    id: ProductId
+    kind: str
+    title: str
+    media_type: str
+    content: Digest
+    originator: Party
+    sensor: str
+    event: Interval | None
+    produced: Instant
+    validity: Interval | None
+    footprint: Footprint | None
+    label: Label
+    lineage: tuple[ProductId, ...]
+    assets: tuple[Asset, ...]
+    version: int
+    supersedes: Digest | None
+    verdict: Verdict
+    resolution_m: float | None = None
+    complex_data: bool = False
+    notes: tuple[str, ...] = ()
+    reductions: tuple[str, ...] = ()
+
+    def asset(self, role: AssetRole) -> Asset | None:
+        """First asset of `role`, if there is one."""
+        return next((asset for asset in self.assets if asset.role is role), None)
+
+
+def _interval_to_json(interval: Interval | None) -> Json:
+    if interval is None:
+        return None
+    return {"begin": format_instant(interval.begin), "end": None if interval.end is None else format_instant(interval.end)}
+
+
+def _footprint_to_json(footprint: Footprint | None) -> Json:
+    if footprint is None:
+        return None
+    return {"type": "Polygon", "coordinates": [[list(point) for point in footprint.ring]], "nominal": footprint.nominal}
+
+
+def product_to_json(product: Product) -> dict[str, Json]:
+    """JSON form of `product`; `product_from_json` reads it back."""
+    return {
+        "schema": PRODUCT_SCHEMA,
+        "id": product.id,
+        "kind": product.kind,
+        "title": product.title,
+        "media_type": product.media_type,
+        "content": product.content,
+        "originator": product.originator,
+        "sensor": product.sensor,
+        "event": _interval_to_json(product.event),
+        "produced": format_instant(product.produced),
+        "validity": _interval_to_json(product.validity),
+        "geometry": _footprint_to_json(product.footprint),
+        "label": label_to_json(product.label),
+        "lineage": list(product.lineage),
+        "assets": [
+            {"role": a.role.value, "name": a.name, "media_type": a.media_type, "digest": a.digest, "size": a.size}
+            for a in product.assets
+        ],
+        "version": product.version,
+        "supersedes": product.supersedes,
+        "verdict": {"valid": product.verdict.valid, "findings": list(product.verdict.findings)},
+        "resolution_m": product.resolution_m,
+        "complex": product.complex_data,
+        "notes": list(product.notes),
+        "reductions": list(product.reductions),
+    }
+
+
+def _read_interval(table: Table, name: str) -> Interval | None:
+    if not table.has(name):
+        return None
+    member = table.table(name)
+    interval = Interval(member.instant("begin"), member.instant("end") if member.has("end") else None)
+    member.done()
+    if interval.end is not None and interval.end < interval.begin:
+        member.fault("end", "an instant that is not before its begin")
+    return interval
+
+
+def _read_footprint(table: Table) -> Footprint | None:
+    if not table.has("geometry"):
+        return None
+    member = table.table("geometry")
+    member.choice("type", ["Polygon"])
+    rings = member.raw("coordinates")
+    nominal = member.boolean("nominal", default=False)
+    member.done()
+    expected = "one closed ring of at least four [longitude, latitude] pairs in degrees"
+    if not isinstance(rings, list | tuple) or len(rings) != 1 or not isinstance(rings[0], list | tuple):
+        member.fault("coordinates", expected)
+    points: list[tuple[float, float]] = []
+    for point in rings[0]:
+        match point:
+            case (int() | float() as lon, int() | float() as lat) if abs(lon) <= 180 and abs(lat) <= 90:
+                points.append((float(lon), float(lat)))
+            case _:
+                member.fault("coordinates", expected)
+    if len(points) < 4 or points[0] != points[-1]:
+        member.fault("coordinates", expected)
+    return Footprint(tuple(points), nominal)
+
+
+def _read_asset(table: Table) -> Asset:
+    asset = Asset(
+        role=AssetRole(table.choice("role", [role.value for role in AssetRole])),
+        name=table.text("name"),
+        media_type=table.text("media_type"),
+        digest=parse_digest(table.text("digest"), field=table.field("digest")),
+        size=table.integer("size"),
+    )
+    table.done()
+    # A name from elsewhere becomes part of a path sooner or later.
+    if asset.name in {".", ".."} or any(character in asset.name for character in "/\\\0"):
+        table.fault("name", "a file name without folders")
+    return asset
+
+
+def product_from_json(document: object) -> Product:
+    """Product of its JSON form, read strictly: it may come from another node.
+
+    Raises
+    ------
+    InputError
+        Naming the first field that is missing, unknown or has another form.
+    """
+    table = open_table(document, schema=PRODUCT_SCHEMA, what="product")
+    verdict = table.table("verdict")
+    product = Product(
+        id=parse_product_id(table.text("id")),
+        kind=table.text("kind"),
+        title=table.text("title"),
+        media_type=table.text("media_type"),
+        content=parse_digest(table.text("content"), field="content"),
+        originator=table.party("originator"),
+        sensor=table.text("sensor"),
+        event=_read_interval(table, "event"),
+        produced=table.instant("produced"),
+        validity=_read_interval(table, "validity"),
+        footprint=_read_footprint(table),
+        label=read_label(table.table("label")),
+        lineage=tuple(parse_product_id(text, field="lineage") for text in table.texts("lineage")),
+        assets=tuple(_read_asset(asset) for asset in table.tables("assets")),
+        version=table.integer("version", least=1),
+        supersedes=parse_digest(table.text("supersedes"), field="supersedes") if table.has("supersedes") else None,
+        verdict=Verdict(verdict.boolean("valid"), verdict.texts("findings")),
+        resolution_m=table.number("resolution_m") if table.has("resolution_m") else None,
+        complex_data=table.boolean("complex"),
+        notes=table.texts("notes"),
+        reductions=table.texts("reductions"),
+    )
+    verdict.done()
+    table.done()
+    return product

@@ -1,0 +1,100 @@
+"""Facts: what a node's log holds. Each says who recorded it, by what authority and when; the log's envelope signs it.
+
+A fact is never edited. A correction is a later fact.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from kizuna.model.instants import format_instant
+from kizuna.model.reading import open_table
+
+if TYPE_CHECKING:
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
+
+__all__ = ["FACT_SCHEMA", "Fact", "FactKind", "fact_from_json", "fact_to_json"]
+
+FACT_SCHEMA = "kizuna/fact/1"
+
+
+class FactKind(StrEnum):
+    """What a fact is about. Closed: a node refuses a log that holds a kind it does not know."""
+
+    NODE_CREATED = "node.created"
+    PARTNER_PINNED = "partner.pinned"
+    PARTNER_REMOVED = "partner.removed"
+    AGREEMENT_RECORDED = "agreement.recorded"
+    AGREEMENT_SUSPENDED = "agreement.suspended"
+    AGREEMENT_RESUMED = "agreement.resumed"
+    CONSENT_GIVEN = "consent.given"
+    PRODUCT_PUBLISHED = "product.published"
+    PRODUCT_RECEIVED = "product.received"
+    DECISION_MADE = "decision.made"
+    RELEASE_SEQUENCED = "release.sequenced"
+    RECEIPT_RECEIVED = "receipt.received"
+    REFUSAL_SERVED = "refusal.served"
+    TAIL_CONFIRMED = "tail.confirmed"
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One recorded fact.
+
+    Parameters
+    ----------
+    kind
+        What it is about.
+    recorded_at
+        When the node learned it (transaction time). Valid time, where a fact has one, is in its body.
+    recorded_by
+        Who recorded it: ``NATION/ORG`` and, after a colon, the person or program (``JPN/IQPS:officer``).
+    authority
+        By what authority: the article, order or role that allows it.
+    body
+        The rest, by kind.
+    """
+
+    kind: FactKind
+    recorded_at: Instant
+    recorded_by: str
+    authority: str
+    body: dict[str, Json]
+
+
+def fact_to_json(fact: Fact) -> dict[str, Json]:
+    """JSON form of `fact`; `fact_from_json` reads it back."""
+    return {
+        "schema": FACT_SCHEMA,
+        "kind": fact.kind.value,
+        "recorded_at": format_instant(fact.recorded_at),
+        "recorded_by": fact.recorded_by,
+        "authority": fact.authority,
+        "body": fact.body,
+    }
+
+
+def fact_from_json(document: object) -> Fact:
+    """Fact of its JSON form.
+
+    Raises
+    ------
+    InputError
+        If the form, the schema or the kind is not known.
+    """
+    table = open_table(document, schema=FACT_SCHEMA, what="fact")
+    body = table.raw("body")
+    if not isinstance(body, dict):
+        table.fault("body", "a table")
+    fact = Fact(
+        kind=FactKind(table.choice("kind", [kind.value for kind in FactKind])),
+        recorded_at=table.instant("recorded_at"),
+        recorded_by=table.text("recorded_by"),
+        authority=table.text("authority"),
+        body=body,
+    )
+    table.done()
+    return fact

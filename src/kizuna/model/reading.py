@@ -1,0 +1,189 @@
+"""Strict reading of documents that others wrote (JSON, TOML): each fault names its field, what was got and expected.
+
+A `Table` hands out its members one by one; `done` then refuses whatever nobody asked for, so that a misspelt member is
+never ignored in silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
+from typing import TYPE_CHECKING, NoReturn
+
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import instant_of, parse_instant
+from kizuna.model.parties import parse_party
+
+if TYPE_CHECKING:
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+
+__all__ = ["Table", "open_table"]
+
+_LONGEST_TEXT = 10_000
+
+
+class Table:
+    """One table (object) of a document, read member by member.
+
+    Parameters
+    ----------
+    members
+        The parsed table.
+    path
+        Where it stands in the document, for the errors (``"in_force"``; empty for the document itself).
+    """
+
+    __slots__ = ("_left", "_members", "_path")
+
+    def __init__(self, members: Mapping[str, object], path: str = "") -> None:
+        self._members = members
+        self._path = path
+        self._left = set(members)
+
+    def field(self, name: str) -> str:
+        """Dotted name of the member `name` in the whole document."""
+        return f"{self._path}.{name}" if self._path else name
+
+    def fault(self, name: str, expected: str) -> NoReturn:
+        """Refuse the member `name`.
+
+        Raises
+        ------
+        InputError
+            Always; it names the field, what was got and what was expected.
+        """
+        got = self._members.get(name)
+        raise InputError(
+            Message(
+                "{field}: got {got}, expected {expected}",
+                {"field": self.field(name), "got": "nothing" if name not in self._members else repr(got)[:200], "expected": expected},
+            ),
+            hint=Message("correct the field {field}", {"field": self.field(name)}),
+            field=self.field(name),
+        )
+
+    def has(self, name: str) -> bool:
+        """Whether the member `name` is there and not null."""
+        self._left.discard(name)
+        return self._members.get(name) is not None
+
+    def text(self, name: str) -> str:
+        """Non-empty text."""
+        self._left.discard(name)
+        value = self._members.get(name)
+        if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
+            self.fault(name, "a text")
+        return value
+
+    def choice(self, name: str, choices: Sequence[str]) -> str:
+        """One of `choices`."""
+        value = self.text(name)
+        if value not in choices:
+            self.fault(name, "one of " + ", ".join(choices))
+        return value
+
+    def integer(self, name: str, *, least: int = 0) -> int:
+        """Whole number of at least `least`."""
+        self._left.discard(name)
+        value = self._members.get(name)
+        if isinstance(value, bool) or not isinstance(value, int) or value < least:
+            self.fault(name, f"a whole number of at least {least}")
+        return value
+
+    def number(self, name: str) -> float:
+        """Number."""
+        self._left.discard(name)
+        value = self._members.get(name)
+        if isinstance(value, bool) or not isinstance(value, int | float):
+            self.fault(name, "a number")
+        return float(value)
+
+    def boolean(self, name: str, *, default: bool | None = None) -> bool:
+        """True or false; `default` where the member is absent (without one, absence is a fault)."""
+        self._left.discard(name)
+        value = self._members.get(name, default)
+        if not isinstance(value, bool):
+            self.fault(name, "true or false")
+        return value
+
+    def texts(self, name: str) -> tuple[str, ...]:
+        """List of texts; absent means empty."""
+        self._left.discard(name)
+        value = self._members.get(name, ())
+        if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
+            self.fault(name, "a list of texts")
+        return tuple(value)
+
+    def party(self, name: str) -> Party:
+        """One party."""
+        return parse_party(self.text(name), field=self.field(name))
+
+    def parties(self, name: str) -> tuple[Party, ...]:
+        """List of parties; absent means empty."""
+        return tuple(parse_party(text, field=self.field(name)) for text in self.texts(name))
+
+    def instant(self, name: str) -> Instant:
+        """RFC 3339 text, or a TOML date-time with its zone."""
+        self._left.discard(name)
+        value = self._members.get(name)
+        if isinstance(value, datetime):
+            return instant_of(value, field=self.field(name))
+        if isinstance(value, date):
+            return parse_instant(value.isoformat(), field=self.field(name))
+        return parse_instant(self.text(name), field=self.field(name))
+
+    def raw(self, name: str) -> object:
+        """Member as it is, for the few that have several forms."""
+        self._left.discard(name)
+        return self._members.get(name)
+
+    def table(self, name: str) -> Table:
+        """Table below this one."""
+        self._left.discard(name)
+        value = self._members.get(name)
+        if not isinstance(value, Mapping):
+            self.fault(name, "a table")
+        return Table(value, self.field(name))
+
+    def tables(self, name: str) -> tuple[Table, ...]:
+        """List of tables; absent means empty."""
+        self._left.discard(name)
+        value = self._members.get(name, ())
+        if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
+            self.fault(name, "a list of tables")
+        return tuple(Table(item, f"{self.field(name)}[{index}]") for index, item in enumerate(value))
+
+    def done(self) -> None:
+        """Refuse members that nobody read.
+
+        Raises
+        ------
+        InputError
+            If there are any.
+        """
+        if self._left:
+            name = min(self._left)
+            raise InputError(
+                Message("{field}: unknown field", {"field": self.field(name)}),
+                hint=Message("remove it, or correct its name; known here: {names}", {"names": ", ".join(sorted(set(self._members) - self._left)) or "none"}),
+                field=self.field(name),
+            )
+
+
+def open_table(document: object, *, schema: str, what: str) -> Table:
+    """Table of a document whose ``schema`` member must be `schema`.
+
+    Raises
+    ------
+    InputError
+        If `document` is no table or of another schema.
+    """
+    if not isinstance(document, Mapping):
+        raise InputError(
+            Message("{what}: expected a table of fields", {"what": what}), hint=Message("start it with schema = {schema!r}", {"schema": schema})
+        )
+    table = Table(document)
+    if table.text("schema") != schema:
+        table.fault("schema", repr(schema))
+    return table

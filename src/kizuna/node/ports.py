@@ -1,0 +1,260 @@
+"""The ports of the use cases: clock, keys, blobs, log, exchange book, and the store that joins the last three.
+
+Each has one contract suite (`tests/ports/`) that runs over every adapter and over the fake that ships (`adapters/memory.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from typing import BinaryIO
+
+    from kizuna.catalog.store import ItemStore
+    from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.model.product import ProductId
+
+__all__ = ["BlobStore", "Clock", "ExchangeBook", "FactLog", "Keys", "LogEntry", "Outgoing", "Store"]
+
+
+class Clock(Protocol):
+    """What time it is."""
+
+    def now(self) -> Instant:
+        """Present instant."""
+        ...
+
+
+class Keys(Protocol):
+    """The node's own keys and its source of randomness. Private keys never leave the adapter."""
+
+    @property
+    def key_id(self) -> str:
+        """Id of the signing key: SHA-256 of its raw public key, in hexadecimal."""
+        ...
+
+    @property
+    def public_key(self) -> bytes:
+        """Raw Ed25519 public key, 32 bytes."""
+        ...
+
+    @property
+    def certificate_der(self) -> bytes:
+        """TLS certificate of the node, DER."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature of `message`, 64 bytes."""
+        ...
+
+    def random(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+        ...
+
+
+class BlobStore(Protocol):
+    """Files by content. What was put is durable when `put` returns, and never changes."""
+
+    def put(self, source: BinaryIO | bytes) -> tuple[Digest, int]:
+        """Store all bytes of `source`; give their digest and count. Storing again what is there is no error.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or cannot be written; nothing of the blob remains then.
+        """
+        ...
+
+    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """Store the bytes that `chunks` make up, which must have this digest and size.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If they have not; nothing of the blob remains then.
+        StoreError
+            As for `put`.
+        """
+        ...
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open a stored blob for reading and seeking.
+
+        Raises
+        ------
+        StoreError
+            If it is not there.
+        """
+        ...
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class LogEntry:
+    """One entry of the log.
+
+    Parameters
+    ----------
+    index
+        Place in the log, from 0.
+    salt
+        32 random bytes that keep the leaf from telling what it commits to.
+    envelope
+        Signed envelope (DSSE, canonical JSON) of the fact.
+    """
+
+    index: int
+    salt: bytes
+    envelope: bytes
+
+
+class FactLog(Protocol):
+    """Append-only sequence of signed facts, with the latest signed checkpoint."""
+
+    def size(self) -> int:
+        """Count of entries."""
+        ...
+
+    def entries(self, start: int = 0) -> Iterator[LogEntry]:
+        """Entries from index `start` on, in order."""
+        ...
+
+    def append(self, entries: Sequence[LogEntry], checkpoint: str, frontier: Sequence[bytes]) -> None:
+        """Append `entries`, whose indices continue the log, with the signed checkpoint over the tree they complete.
+
+        Raises
+        ------
+        StoreError
+            If the indices do not continue the log, or the disk is full; nothing is appended then.
+        """
+        ...
+
+    def checkpoint(self) -> str | None:
+        """Latest signed checkpoint (C2SP signed note); None for an empty log."""
+        ...
+
+    def frontier(self) -> tuple[bytes, ...]:
+        """Hashes of the perfect subtrees of the present tree, largest first (the compact range from 0)."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Outgoing:
+    """An entry of the feed for one partner, as it was signed."""
+
+    partner: Party
+    sequence: int
+    product: ProductId
+    envelope: bytes
+    blobs: tuple[Digest, ...]
+
+
+class ExchangeBook(Protocol):
+    """Who is to get what, who got what, and how far we have read each partner's feed."""
+
+    def enqueue(self, partner: Party, product: ProductId) -> None:
+        """Queue a product for a partner; queueing it again is no error."""
+        ...
+
+    def waiting(self, partner: Party) -> Sequence[ProductId]:
+        """Queued products that have no sequence number yet, in the order of their queueing."""
+        ...
+
+    def drop(self, partner: Party, product: ProductId) -> None:
+        """Take a waiting product out of the queue."""
+        ...
+
+    def sequence(self, outgoing: Outgoing) -> None:
+        """Give a waiting product its place in the feed.
+
+        Raises
+        ------
+        StoreError
+            If the sequence number does not follow the partner's last one.
+        """
+        ...
+
+    def last_sequence(self, partner: Party) -> int:
+        """Last sequence number in the partner's feed; 0 for an empty one."""
+        ...
+
+    def outgoing(self, partner: Party, after: int, limit: int) -> Sequence[Outgoing]:
+        """Entries of the partner's feed with a sequence number over `after`, at most `limit`, in order."""
+        ...
+
+    def holding(self, partner: Party, blob: Digest) -> Sequence[Outgoing]:
+        """Entries of the partner's feed that hand out this blob."""
+        ...
+
+    def acknowledge(self, partner: Party, sequence: int, receipt: bytes) -> None:
+        """Keep the partner's signed receipt for an entry; a second one for the same entry is ignored."""
+        ...
+
+    def acknowledged(self, partner: Party) -> int:
+        """Highest sequence number for which the partner has sent a receipt; 0 for none."""
+        ...
+
+    def cursor(self, partner: Party) -> int:
+        """Sequence number of the last entry that we took from the partner's feed; 0 for none."""
+        ...
+
+    def advance(self, partner: Party, sequence: int) -> None:
+        """Move our cursor in the partner's feed to `sequence`, which must follow it.
+
+        Raises
+        ------
+        StoreError
+            If it does not follow.
+        """
+        ...
+
+    def note(self, partner: Party, name: str, value: str) -> None:
+        """Keep a word about a partner for the status page (``last_in``, ``last_refusal``): the latest value by name."""
+        ...
+
+    def notes(self, partner: Party) -> dict[str, str]:
+        """Latest values that were noted about a partner."""
+        ...
+
+
+class Store(Protocol):
+    """The node's durable state apart from blobs and keys. One transaction spans items, log and book."""
+
+    @property
+    def items(self) -> ItemStore:
+        """Items."""
+        ...
+
+    @property
+    def log(self) -> FactLog:
+        """Log."""
+        ...
+
+    @property
+    def book(self) -> ExchangeBook:
+        """Exchange book."""
+        ...
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing: what is written inside is durable when the block ends, or undone when it raises.
+
+        Only one process holds a transaction at a time; it sees the newest state, and a reader outside sees the last
+        durable one. Not reentrant.
+        """
+        ...
+
+    def setting(self, name: str) -> str | None:
+        """Value kept under `name` (credentials, tail stamp); None if there is none."""
+        ...
+
+    def keep_setting(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        ...
