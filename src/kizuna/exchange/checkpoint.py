@@ -1,0 +1,179 @@
+"""Signed checkpoints of the log (C2SP tlog-checkpoint in a C2SP signed note, Ed25519). No I/O.
+
+A checkpoint states, under the log's origin, how many leaves the tree has and what its root is. Others may countersign the
+same text (witnesses): signatures of unknown keys are ignored, as the specification demands.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from kizuna.errors import InputError, LogDamaged, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+__all__ = ["Checkpoint", "make_checkpoint", "open_checkpoint", "verifier_key"]
+
+_ED25519 = b"\x01"
+_KEY_ID_SIZE = 4
+_HASH_SIZE = 32
+_MOST_CHARACTERS = 65_536
+_MOST_DIGITS = 16
+_DASH = "\N{EM DASH} "
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """State of a log at one size.
+
+    Parameters
+    ----------
+    origin
+        Name of the log, unique among logs (``"kizuna/JPN/IQPS"``).
+    size
+        Count of leaves.
+    root
+        Root of the tree over them, 32 bytes.
+    """
+
+    origin: str
+    size: int
+    root: bytes
+
+
+def _damaged(why: str) -> NoReturn:
+    raise LogDamaged(
+        Message("the checkpoint does not verify: {why}", {"why": why}),
+        hint=Message("compare the log with a copy that a partner has signed for"),
+    )
+
+
+def _is_key_name(name: str) -> bool:
+    return bool(name) and "+" not in name and not any(character.isspace() or character < " " for character in name)
+
+
+def _key_id(key_name: str, public_key: bytes) -> bytes:
+    return hashlib.sha256(key_name.encode() + b"\n" + _ED25519 + public_key).digest()[:_KEY_ID_SIZE]
+
+
+def verifier_key(key_name: str, public_key: bytes) -> str:
+    """Verifier key (vkey) of signed notes, which other tools read: name, key id and key.
+
+    Examples
+    --------
+    >>> key = base64.b64decode("6TJ5GubnqECkYWTJBHhkJtVXngh3YspoA1hyucq/dTY=")
+    >>> verifier_key("example.com/foo", key).split("+")[0]
+    'example.com/foo'
+    """
+    return f"{key_name}+{_key_id(key_name, public_key).hex()}+{base64.b64encode(_ED25519 + public_key).decode()}"
+
+
+def make_checkpoint(
+    origin: str, size: int, root: bytes, sign: Callable[[bytes], bytes], key_name: str, public_key: bytes
+) -> str:
+    """Signed note over a tree.
+
+    Parameters
+    ----------
+    origin, size, root
+        As in `Checkpoint`.
+    sign
+        Ed25519 signature of a message.
+    key_name
+        Name of the key; by the specification it should be the origin.
+    public_key
+        Raw public key that belongs to `sign`, 32 bytes.
+
+    Raises
+    ------
+    InputError
+        If the origin or the key name cannot stand in a note.
+    """
+    if not origin or any(character < " " for character in origin) or not _is_key_name(key_name):
+        raise InputError(
+            Message("origin {origin!r} or key name {name!r} cannot stand in a signed note", {"origin": origin, "name": key_name}),
+            hint=Message("use one line for the origin, and a key name without spaces and plus signs"),
+        )
+    text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
+    signature = base64.b64encode(_key_id(key_name, public_key) + sign(text.encode())).decode()
+    return f"{text}\n{_DASH}{key_name} {signature}\n"
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        _damaged("it holds base64 that cannot be read")
+    if base64.b64encode(data).decode() != text:
+        _damaged("it holds base64 in another than its one canonical form")
+    return data
+
+
+def _is_signed(text: str, signatures: str, key_name: str, public_key: bytes) -> bool:
+    """Whether the key has signed; a signature under its name and id that fails is damage, not absence."""
+    signed = False
+    for line in signatures.removesuffix("\n").split("\n"):
+        name, space, encoded = line.removeprefix(_DASH).partition(" ")
+        if not line.startswith(_DASH) or not space or not _is_key_name(name):
+            _damaged("a signature line is malformed")
+        data = _decoded(encoded)
+        if len(data) <= _KEY_ID_SIZE:
+            _damaged("a signature is too short")
+        if name != key_name or data[:_KEY_ID_SIZE] != _key_id(key_name, public_key):
+            continue
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(data[_KEY_ID_SIZE:], text.encode())
+        except (InvalidSignature, ValueError):
+            _damaged("its signature is wrong")
+        signed = True
+    return signed
+
+
+def open_checkpoint(note: str, *, origin: str, key_name: str, public_key: bytes) -> Checkpoint:
+    """Checkpoint of a signed note.
+
+    Parameters
+    ----------
+    note
+        The note.
+    origin
+        Log whose checkpoint it must be.
+    key_name, public_key
+        The log's key.
+
+    Raises
+    ------
+    LogDamaged
+        If the note is malformed, names another log, or the key has not signed it.
+    """
+    if len(note) > _MOST_CHARACTERS:
+        _damaged("it is too long")
+    if not note.endswith("\n") or any(character < " " and character != "\n" for character in note):
+        _damaged("it is not a signed note")
+    head, blank, signatures = note.rpartition("\n\n")
+    if not blank or not signatures.startswith(_DASH):
+        _damaged("it bears no signature")
+    text = head + "\n"
+    if not _is_signed(text, signatures, key_name, public_key):
+        _damaged("the log's key has not signed it")
+    found, *rest = head.split("\n")
+    if len(rest) < 2 or not all(rest):  # noqa: PLR2004 (size and root)
+        _damaged("a line is missing")
+    size = rest[0]
+    if not (size.isascii() and size.isdecimal()) or (size != "0" and size.startswith("0")) or len(size) > _MOST_DIGITS:
+        _damaged("its tree size is malformed")
+    root = _decoded(rest[1])
+    if len(root) != _HASH_SIZE:
+        _damaged("its root is no SHA-256")
+    if found != origin:
+        _damaged(f"it is of the log {found[:100]!r}, expected {origin!r}")
+    return Checkpoint(found, int(size), root)
