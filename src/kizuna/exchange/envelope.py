@@ -1,0 +1,173 @@
+"""Signed envelopes: DSSE (Dead Simple Signing Envelope 1.0) over canonical JSON, with one Ed25519 signature. No I/O.
+
+One value has one envelope's bytes: payload and envelope must both be canonical, so an envelope can be hashed, stored and
+compared as it came.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+from typing import TYPE_CHECKING, NoReturn, Protocol
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+from kizuna.errors import InputError, Message, PartnerMisbehaved
+from kizuna.model.canonical import canonical, parse_json
+from kizuna.model.reading import Table
+
+if TYPE_CHECKING:
+    from kizuna.model.canonical import Json
+
+__all__ = ["MOST_ENVELOPE_BYTES", "Signer", "key_id_of", "payload_type_of", "seal", "unseal"]
+
+MOST_ENVELOPE_BYTES = 4 * 2**20
+"""Longest envelope that is read."""
+
+
+class Signer(Protocol):
+    """What of `kizuna.node.ports.Keys` sealing needs."""
+
+    @property
+    def key_id(self) -> str:
+        """Id of the signing key."""
+        ...
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature of `message`."""
+        ...
+
+
+def key_id_of(public_key: bytes) -> str:
+    """Id of a raw Ed25519 public key: its SHA-256 in hexadecimal."""
+    return hashlib.sha256(public_key).hexdigest()
+
+
+def _pae(payload_type: str, payload: bytes) -> bytes:
+    """Pre-authentication encoding: lengths before contents, so that nothing can slip from one into the other."""
+    name = payload_type.encode()
+    return b"DSSEv1 %d %b %d %b" % (len(name), name, len(payload), payload)
+
+
+def seal(payload_type: str, payload: Json, signer: Signer) -> bytes:
+    """Envelope of `payload`, signed.
+
+    Parameters
+    ----------
+    payload_type
+        Media type that says how to read the payload; it is signed too.
+    payload
+        JSON value.
+    signer
+        The node's keys.
+
+    Raises
+    ------
+    InputError
+        If the payload has no canonical form, or its envelope would be longer than `MOST_ENVELOPE_BYTES`.
+    """
+    body = canonical(payload)
+    signature = signer.sign(_pae(payload_type, body))
+    envelope = canonical(
+        {
+            "payload": base64.b64encode(body).decode(),
+            "payloadType": payload_type,
+            "signatures": [{"keyid": signer.key_id, "sig": base64.b64encode(signature).decode()}],
+        }
+    )
+    if len(envelope) > MOST_ENVELOPE_BYTES:
+        raise InputError(
+            Message("envelope of {got} bytes, at most {most} can be sent", {"got": len(envelope), "most": MOST_ENVELOPE_BYTES}),
+            hint=Message("split the product into smaller ones"),
+        )
+    return envelope
+
+
+def _off(why: str) -> NoReturn:
+    raise PartnerMisbehaved(
+        Message("a signed envelope does not verify: {why}", {"why": why}),
+        hint=Message("ask the partner's operator which key signs now; nothing of it was taken over"),
+    )
+
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str):
+        _off("a member that must be base64 is none")
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        _off("it holds base64 that cannot be read")
+    if base64.b64encode(data).decode() != text:
+        _off("it holds base64 in another than its one canonical form")
+    return data
+
+
+def _canonical_json(data: bytes, what: str) -> Json:
+    try:
+        value = parse_json(data, field=what)
+        same = canonical(value) == data
+    except (InputError, RecursionError) as error:
+        _off(f"{what} is no JSON that can be read in one way only ({str(error)[:200]})")
+    if not same:
+        _off(f"{what} is not in canonical form")
+    return value
+
+
+def payload_type_of(envelope: bytes) -> str | None:
+    """Payload type that an envelope claims, before anything is verified; None for what is no envelope."""
+    try:
+        value = parse_json(envelope)
+    except InputError:
+        return None
+    claimed = value.get("payloadType") if isinstance(value, dict) else None
+    return claimed if isinstance(claimed, str) else None
+
+
+def unseal(envelope: bytes, public_key: bytes, payload_type: str, *, most_bytes: int = MOST_ENVELOPE_BYTES) -> Json:
+    """Payload of an envelope that the holder of `public_key` signed.
+
+    Parameters
+    ----------
+    envelope
+        Bytes as they came.
+    public_key
+        Raw Ed25519 public key of the one who must have signed, 32 bytes.
+    payload_type
+        Type that the payload must have: a receipt cannot be passed off as a feed entry.
+    most_bytes
+        Longest envelope to read.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If anything is off: length, form, type, key, signature.
+    """
+    if len(envelope) > most_bytes:
+        _off(f"{len(envelope)} bytes, at most {most_bytes} are read")
+    value = _canonical_json(envelope, "envelope")
+    if not isinstance(value, dict):
+        _off("it is no table of fields")
+    try:
+        table = Table(value)
+        signatures = table.tables("signatures")
+        found = table.text("payloadType")
+        encoded = table.raw("payload")
+        table.done()
+        if len(signatures) != 1:
+            table.fault("signatures", "exactly one signature")
+        key_id, signature = signatures[0].text("keyid"), signatures[0].raw("sig")
+        signatures[0].done()
+    except InputError as error:
+        _off(str(error))
+    if found != payload_type:
+        _off(f"it holds {found!r}, expected {payload_type!r}")
+    if key_id != key_id_of(public_key):
+        _off(f"it is signed with the key {key_id[:16]!r}, expected {key_id_of(public_key)[:16]!r}")
+    payload = _decoded(encoded)
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(_decoded(signature), _pae(found, payload))
+    except (InvalidSignature, ValueError):
+        _off("its signature is wrong")
+    return _canonical_json(payload, "payload")
