@@ -35,6 +35,9 @@ NATIONS: frozenset[str] = frozenset(
     """.split()
 )
 
+# Parties that are no nation: NATO by its code in STANAG 1059. They conclude agreements; nothing is released to them by name.
+_INTERNATIONAL = frozenset({"XXN"})
+
 _PARTY = re.compile(r"([A-Z]{3})(?:/([A-Z0-9][A-Z0-9._-]{0,31}))?\Z", re.ASCII)
 
 
@@ -51,7 +54,7 @@ def parse_nation(text: str, *, field: str = "nation") -> Nation:
     >>> parse_nation("JPN")
     'JPN'
     """
-    if text not in NATIONS:
+    if text not in NATIONS and text not in _INTERNATIONAL:
         raise InputError(
             Message("{field}: unknown nation {got!r}, expected an ISO 3166-1 alpha-3 code", {"field": field, "got": text}),
             hint=Message("write the three capital letters of the nation, for example JPN or UKR"),

@@ -25,6 +25,7 @@ class FactKind(StrEnum):
     """What a fact is about. Closed: a node refuses a log that holds a kind it does not know."""
 
     NODE_CREATED = "node.created"
+    LADDERS_RECORDED = "ladders.recorded"
     PARTNER_PINNED = "partner.pinned"
     PARTNER_REMOVED = "partner.removed"
     AGREEMENT_RECORDED = "agreement.recorded"

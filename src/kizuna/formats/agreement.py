@@ -1,0 +1,302 @@
+"""Agreements, ladders and labels as files: TOML that a lawyer's engineer can read, and the same as JSON for the log.
+
+A date may be a civil date (``2025-06-21``, read with the parties' offsets from UTC), ``"unknown"``, or a table of the instants
+between which it lies. What is written for the log holds instants only, so that a log means the same wherever it is read.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import date, datetime
+from typing import TYPE_CHECKING
+
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import begin_of_day, end_of_day, format_instant, instant_of, parse_instant
+from kizuna.model.label import read_label
+from kizuna.model.parties import nation_of
+from kizuna.model.reading import open_table
+from kizuna.release.agreements import Agreement, AgreementKind, Article, Bound, Equivalence, Suspension, Term
+from kizuna.release.decision import Obligation, ObligationKind
+from kizuna.release.markings import Ladder, Rung
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import timedelta
+
+    from kizuna.model.canonical import Json
+    from kizuna.model.label import Label
+    from kizuna.model.parties import Nation, Party
+    from kizuna.model.reading import Table
+
+    Offsets = Callable[[Nation, date], tuple[timedelta, ...]]
+    """Offsets from UTC that are in use in a nation at the start of a day (one for each of its zones)."""
+
+__all__ = [
+    "AGREEMENT_SCHEMA",
+    "LABEL_SCHEMA",
+    "agreement_to_json",
+    "parse_toml",
+    "read_agreement",
+    "read_label_document",
+    "read_ladders",
+]
+
+AGREEMENT_SCHEMA = "kizuna/agreement/1"
+LABEL_SCHEMA = "kizuna/label/1"
+_MARKINGS_SCHEMA = "kizuna/markings/1"
+_UNKNOWN = "unknown"
+
+
+def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
+    """Table of TOML `data`.
+
+    Raises
+    ------
+    InputError
+        Naming the file, and the line and column where TOML ends.
+    """
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise InputError(
+            Message("{name}: not TOML: {why}", {"name": name, "why": str(error)}),
+            hint=Message("correct the line that it names; the file must be UTF-8"),
+        ) from error
+
+
+def read_label_document(document: Mapping[str, object]) -> Label:
+    """Label of a ``FILE.label.toml``.
+
+    Raises
+    ------
+    InputError
+        Naming the faulty field.
+    """
+    return read_label(open_table(document, schema=LABEL_SCHEMA, what="label"))
+
+
+def _read_bound(table: Table, name: str, offsets: Callable[[date], Iterable[timedelta]], *, end: bool) -> Bound:
+    value = table.raw(name)
+    if value == _UNKNOWN:
+        return Bound(None, None, _UNKNOWN)
+    if isinstance(value, datetime):
+        moment = instant_of(value, field=table.field(name))
+        return Bound(moment, moment, format_instant(moment))
+    if isinstance(value, date):
+        moment = (end_of_day if end else begin_of_day)(value, offsets(value))
+        return Bound(moment, moment, value.isoformat())
+    if isinstance(value, str):
+        moment = parse_instant(value, field=table.field(name))
+        return Bound(moment, moment, value)
+    member = table.table(name)
+    text = member.text("text")
+    known = member.has("earliest") or member.has("latest")
+    bound = Bound(member.instant("earliest"), member.instant("latest"), text) if known else Bound(None, None, text)
+    member.done()
+    if bound.earliest is not None and bound.latest is not None and bound.latest < bound.earliest:
+        member.fault("latest", "an instant that is not before the earliest")
+    return bound
+
+
+def _read_term(table: Table, parties: Iterable[Party], offset_of: Offsets) -> Term:
+    nations = sorted({nation_of(party) for party in parties})
+
+    def offsets(day: date) -> list[timedelta]:
+        return [offset for nation in nations for offset in offset_of(nation, day)]
+
+    begin = _read_bound(table, "from", offsets, end=False)
+    end = _read_bound(table, "until", offsets, end=True) if table.has("until") else None
+    if end is not None and begin.earliest is not None and end.latest is not None and end.latest <= begin.earliest:
+        raise InputError(
+            Message(
+                "{field}: the end {end} stands before the begin {begin}",
+                {"field": table.field("until"), "end": end.text, "begin": begin.text},
+            ),
+            hint=Message("correct {begin_field} or {field}", {"begin_field": table.field("from"), "field": table.field("until")}),
+            field=table.field("until"),
+        )
+    return Term(begin, end)
+
+
+def _read_obligation(table: Table, agreement: str, article: str) -> Obligation:
+    kind = ObligationKind(table.choice("kind", [kind.value for kind in ObligationKind]))
+    value = table.text("value") if table.has("value") else ""
+    table.done()
+    needs = {ObligationKind.CAVEAT, ObligationKind.RESOLUTION, ObligationKind.DELAY}
+    if kind in needs and not value:
+        table.fault("value", f"the parameter of {kind.value}")
+    return Obligation(kind, value, agreement, article)
+
+
+def _read_article(table: Table, agreement: str) -> Article:
+    number = table.text("number")
+    ceiling = table.text("ceiling")
+    article = Article(
+        number=number,
+        title=table.text("title"),
+        givers=table.parties("givers"),
+        receivers=table.parties("receivers"),
+        kinds=table.texts("kinds"),
+        policy=table.text("policy"),
+        ceiling=None if ceiling == _UNKNOWN else ceiling,
+        obligations=tuple(_read_obligation(o, agreement, number) for o in table.tables("obligations")),
+    )
+    table.done()
+    return article
+
+
+def _read_equivalence(table: Table) -> Equivalence:
+    equivalence = Equivalence(
+        policy=table.text("policy"),
+        marking=table.text("marking"),
+        to_policy=table.text("to_policy"),
+        to_marking=table.text("to_marking"),
+        article=table.text("article"),
+        basis=table.text("basis"),
+        verified=table.boolean("verified"),
+    )
+    table.done()
+    return equivalence
+
+
+def read_agreement(document: Mapping[str, object], offset_of: Offsets) -> tuple[Agreement, tuple[Suspension, ...]]:
+    """Agreement of its document, with the suspensions that the same document records.
+
+    Parameters
+    ----------
+    document
+        Parsed TOML, or JSON that `agreement_to_json` wrote.
+    offset_of
+        Offsets from UTC in use in a nation on a day; asked only where a date is civil.
+
+    Raises
+    ------
+    InputError
+        Naming the faulty field.
+    """
+    table = open_table(document, schema=AGREEMENT_SCHEMA, what="agreement")
+    id_ = table.text("id")
+    parties = table.parties("parties")
+    fictional = table.boolean("fictional", default=False)
+    in_force = table.table("in_force")
+    suspensions = []
+    for member in table.tables("suspensions"):
+        term = _read_term(member, parties, offset_of)
+        suspensions.append(Suspension(id_, term, member.instant("recorded"), member.text("reason"), fictional))
+        member.done()
+    agreement = Agreement(
+        id=id_,
+        version=table.integer("version", least=1),
+        title=table.text("title"),
+        kind=AgreementKind(table.choice("kind", [kind.value for kind in AgreementKind])),
+        parties=parties,
+        term=_read_term(in_force, parties, offset_of),
+        recorded_at=table.instant("recorded"),
+        articles=tuple(_read_article(article, id_) for article in table.tables("articles")),
+        equivalences=tuple(_read_equivalence(equivalence) for equivalence in table.tables("equivalences")),
+        tells_partner=table.boolean("tells_partner", default=False),
+        fictional=fictional,
+        sources=table.texts("sources"),
+    )
+    in_force.done()
+    table.done()
+    if len(set(parties)) < 2:  # noqa: PLR2004 - an agreement is between two at least
+        table.fault("parties", "at least two parties")
+    for index, article in enumerate(agreement.articles):
+        strangers = (set(article.givers) | set(article.receivers)) - set(parties)
+        # An organisation may be named by an article of its nation's agreement, never the nation by its organisation's.
+        strangers = {party for party in strangers if nation_of(party) not in parties}
+        if strangers or not article.givers or not article.receivers:
+            raise InputError(
+                Message(
+                    "articles[{index}]: {party} is no party to {agreement}",
+                    {"index": index, "party": min(strangers, default="nobody"), "agreement": id_},
+                ),
+                hint=Message("name givers and receivers among the parties, or organisations of a nation that is a party"),
+                field=f"articles[{index}]",
+            )
+    return agreement, tuple(suspensions)
+
+
+def _bound_to_json(bound: Bound) -> Json:
+    if bound.earliest is None or bound.latest is None:
+        return {"text": bound.text}
+    return {"text": bound.text, "earliest": format_instant(bound.earliest), "latest": format_instant(bound.latest)}
+
+
+def _term_to_json(term: Term) -> dict[str, Json]:
+    form: dict[str, Json] = {"from": _bound_to_json(term.begin)}
+    if term.end is not None:
+        form["until"] = _bound_to_json(term.end)
+    return form
+
+
+def agreement_to_json(agreement: Agreement, suspensions: Iterable[Suspension] = ()) -> dict[str, Json]:
+    """JSON form of `agreement` with its dates as instants; `read_agreement` reads it back."""
+    return {
+        "schema": AGREEMENT_SCHEMA,
+        "id": agreement.id,
+        "version": agreement.version,
+        "title": agreement.title,
+        "kind": agreement.kind.value,
+        "parties": list(agreement.parties),
+        "fictional": agreement.fictional,
+        "tells_partner": agreement.tells_partner,
+        "sources": list(agreement.sources),
+        "recorded": format_instant(agreement.recorded_at),
+        "in_force": _term_to_json(agreement.term),
+        "articles": [
+            {
+                "number": article.number,
+                "title": article.title,
+                "givers": list(article.givers),
+                "receivers": list(article.receivers),
+                "kinds": list(article.kinds),
+                "policy": article.policy,
+                "ceiling": article.ceiling or _UNKNOWN,
+                "obligations": [
+                    {"kind": o.kind.value, "value": o.value} if o.value else {"kind": o.kind.value} for o in article.obligations
+                ],
+            }
+            for article in agreement.articles
+        ],
+        "equivalences": [
+            {
+                "policy": e.policy,
+                "marking": e.marking,
+                "to_policy": e.to_policy,
+                "to_marking": e.to_marking,
+                "article": e.article,
+                "basis": e.basis,
+                "verified": e.verified,
+            }
+            for e in agreement.equivalences
+        ],
+        "suspensions": [
+            {**_term_to_json(s.term), "reason": s.reason, "recorded": format_instant(s.recorded_at)} for s in suspensions
+        ],
+    }
+
+
+def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
+    """Ladders of a ``markings.toml``, by policy.
+
+    Raises
+    ------
+    InputError
+        Naming the faulty field.
+    """
+    table = open_table(document, schema=_MARKINGS_SCHEMA, what="markings")
+    ladders = {}
+    for member in table.tables("ladders"):
+        policy = member.text("policy")
+        rungs = []
+        for rung in member.tables("rungs"):
+            rungs.append(Rung(rung.texts("markings"), rung.boolean("verified")))
+            rung.done()
+        ladders[policy] = Ladder(policy, tuple(rungs), member.text("basis"))
+        member.done()
+    table.done()
+    return ladders
+
+
