@@ -1,0 +1,185 @@
+"""Files by content, in a folder: `ab/cdef...` under the digest, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import hashlib
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.model.digests import Digest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+    from typing import BinaryIO
+
+__all__ = ["FileBlobs"]
+
+_PIECE_BYTES = 2**20
+_FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
+
+def _store_error(error: OSError, path: Path) -> StoreError:
+    if error.errno in _FULL:
+        return StoreError(
+            Message("the disk is full: {path} could not be written", {"path": str(path)}),
+            hint=Message("free some space, then try again; nothing was kept of the file"),
+        )
+    return StoreError(
+        Message("{path} cannot be used: {why}", {"path": str(path), "why": error.strerror or str(error)}),
+        hint=Message("check the node's folder and its permissions"),
+    )
+
+
+@contextlib.contextmanager
+def _storing(path: Path) -> Iterator[None]:
+    """Convert errors of the operating system that arise in our own folder."""
+    try:
+        yield
+    except OSError as error:
+        raise _store_error(error, path) from error
+
+
+def _sync_folder(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _pieces(source: BinaryIO | bytes) -> Iterator[bytes]:
+    if isinstance(source, bytes):
+        yield source
+        return
+    while piece := source.read(_PIECE_BYTES):
+        yield piece
+
+
+class FileBlobs:
+    """Blob store port over a folder. Several processes may use the same folder.
+
+    A file is written under a temporary name that its writer keeps locked, synced, and renamed to its digest. Temporary
+    files that nobody locks are what a killed process left, and are removed when the store is opened.
+    """
+
+    __slots__ = ("_folder", "_temporary")
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._temporary = folder / "tmp"
+        with _storing(folder):
+            self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+            for path in self._temporary.iterdir():
+                self._remove_abandoned(path)
+
+    @staticmethod
+    def _remove_abandoned(path: Path) -> None:
+        with contextlib.suppress(FileNotFoundError):
+            descriptor = os.open(path, os.O_RDONLY)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                path.unlink()
+            except BlockingIOError:
+                # Its writer is at work.
+                return
+            finally:
+                os.close(descriptor)
+
+    def _path(self, digest: Digest) -> Path:
+        name = digest.removeprefix("sha256:")
+        return self._folder / name[:2] / name[2:]
+
+    def _new_file(self) -> tuple[BinaryIO, Path]:
+        while True:
+            path = self._temporary / secrets.token_hex(16)
+            file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o400), "wb")
+            fcntl.flock(file, fcntl.LOCK_EX)
+            if os.fstat(file.fileno()).st_nlink:
+                return file, path
+            # Another process took it for abandoned between making and locking.
+            file.close()
+
+    def _keep(self, pieces: Iterator[bytes], expected: tuple[Digest, int] | None) -> tuple[Digest, int]:
+        with _storing(self._folder):
+            file, temporary = self._new_file()
+        try:
+            hashed, size = hashlib.sha256(), 0
+            for piece in pieces:
+                hashed.update(piece)
+                size += len(piece)
+                if expected is not None and size > expected[1]:
+                    break
+                with _storing(self._folder):
+                    file.write(piece)
+            found = Digest("sha256:" + hashed.hexdigest()), size
+            if expected is not None and found != expected:
+                raise PartnerMisbehaved(
+                    Message(
+                        "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
+                        {"size": size, "digest": found[0], "wanted_size": expected[1], "wanted": expected[0]},
+                    ),
+                    hint=Message("receive again; nothing was kept of the file"),
+                )
+            path = self._path(found[0])
+            with _storing(path):
+                file.flush()
+                os.fsync(file.fileno())
+                path.parent.mkdir(exist_ok=True, mode=0o700)
+                temporary.rename(path)
+                _sync_folder(path.parent)
+                _sync_folder(self._folder)
+            return found
+        except BaseException:
+            with contextlib.suppress(FileNotFoundError):
+                temporary.unlink()
+            raise
+        finally:
+            # What is still buffered after a failure has no place to go.
+            with contextlib.suppress(OSError):
+                file.close()
+
+    def put(self, source: BinaryIO | bytes) -> tuple[Digest, int]:
+        """Store all bytes of `source`; give their digest and count.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or cannot be written; nothing of the blob remains then.
+        """
+        return self._keep(_pieces(source), None)
+
+    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """Store the bytes that `chunks` make up, unless they are there; they must have this digest and size.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If they have not; nothing of the blob remains then.
+        StoreError
+            As for `put`.
+        """
+        if not self.has(digest):
+            self._keep(iter(chunks), (digest, size))
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open a stored blob for reading and seeking.
+
+        Raises
+        ------
+        StoreError
+            If it is not there.
+        """
+        path = self._path(digest)
+        with _storing(path):
+            return path.open("rb")
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there."""
+        with _storing(self._folder):
+            return self._path(digest).is_file()

@@ -1,0 +1,174 @@
+"""The node's keys in a folder: an Ed25519 key that signs, an ECDSA P-256 key and certificate for TLS."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import shutil
+import ssl
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
+
+from kizuna.adapters.certificates import node_certificate
+from kizuna.errors import Message, StoreError
+from kizuna.exchange.envelope import key_id_of
+
+if TYPE_CHECKING:
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+
+__all__ = ["FileKeys"]
+
+_SIGNING = "signing.pem"
+_TLS_KEY = "tls.key.pem"
+_TLS_CERTIFICATE = "tls.cert.pem"
+_GROUP_AND_OTHERS = 0o077
+
+
+def _unusable(path: Path, why: str) -> StoreError:
+    return StoreError(
+        Message("the key file {path} cannot be used: {why}", {"path": str(path), "why": why}),
+        hint=Message("restore the folder keys/ of this node from its backup, readable by its owner only (chmod 600)"),
+    )
+
+
+def _write_private(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _read_private(path: Path) -> bytes:
+    try:
+        if path.stat().st_mode & _GROUP_AND_OTHERS:
+            raise _unusable(path, "others than its owner may read or write it")
+        return path.read_bytes()
+    except OSError as error:
+        raise _unusable(path, error.strerror or str(error)) from error
+
+
+class FileKeys:
+    """Keys port over a folder; made by `make` once, then by `load`."""
+
+    __slots__ = ("_certificate_der", "_public_key", "_signing", "folder")
+
+    def __init__(self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes) -> None:
+        self.folder = folder
+        self._signing = signing
+        self._public_key = signing.public_key().public_bytes_raw()
+        self._certificate_der = certificate_der
+
+    @classmethod
+    def make(cls, folder: Path, party: Party, at: Instant) -> FileKeys:
+        """Make the keys of a new node.
+
+        Parameters
+        ----------
+        folder
+            Folder to make; it holds either all files or does not exist.
+        party
+            Whose node it is.
+        at
+            Instant from which the certificate is valid.
+
+        Raises
+        ------
+        StoreError
+            If there are keys already, or the folder cannot be written.
+        """
+        if folder.exists():
+            raise StoreError(
+                Message("{path} is there already", {"path": str(folder)}),
+                hint=Message("a node keeps its keys; make a new node in another folder"),
+            )
+        pem, form, plain = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        tls = ec.generate_private_key(ec.SECP256R1())
+        certificate = ssl.DER_cert_to_PEM_cert(node_certificate(party, tls, at))
+        try:
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            # mkdtemp makes the folder for its owner only (0700).
+            fresh = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+            try:
+                _write_private(fresh / _SIGNING, Ed25519PrivateKey.generate().private_bytes(pem, form, plain))
+                _write_private(fresh / _TLS_KEY, tls.private_bytes(pem, form, plain))
+                _write_private(fresh / _TLS_CERTIFICATE, certificate.encode())
+                fresh.rename(folder)
+            finally:
+                shutil.rmtree(fresh, ignore_errors=True)
+            parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.fsync(parent)
+            finally:
+                os.close(parent)
+        except OSError as error:
+            raise StoreError(
+                Message("the keys cannot be written to {path}: {why}", {"path": str(folder), "why": error.strerror or str(error)}),
+                hint=Message("check that the disk has room and that the folder may be written"),
+            ) from error
+        return cls.load(folder)
+
+    @classmethod
+    def load(cls, folder: Path) -> FileKeys:
+        """Load the keys of a node.
+
+        Raises
+        ------
+        StoreError
+            If a file is missing, damaged, or open to others.
+        """
+        signing_path, certificate_path = folder / _SIGNING, folder / _TLS_CERTIFICATE
+        try:
+            signing = load_pem_private_key(_read_private(signing_path), None)
+        except (ValueError, TypeError) as error:
+            raise _unusable(signing_path, "it holds no private key") from error
+        if not isinstance(signing, Ed25519PrivateKey):
+            raise _unusable(signing_path, "it holds no Ed25519 key")
+        _read_private(folder / _TLS_KEY)
+        try:
+            certificate = ssl.PEM_cert_to_DER_cert(_read_private(certificate_path).decode("ascii"))
+        except ValueError as error:
+            raise _unusable(certificate_path, "it holds no certificate") from error
+        return cls(folder, signing, certificate)
+
+    @property
+    def key_id(self) -> str:
+        """Id of the signing key: SHA-256 of its raw public key, in hexadecimal."""
+        return key_id_of(self._public_key)
+
+    @property
+    def public_key(self) -> bytes:
+        """Raw Ed25519 public key, 32 bytes."""
+        return self._public_key
+
+    @property
+    def certificate_der(self) -> bytes:
+        """TLS certificate of the node, DER."""
+        return self._certificate_der
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature of `message`, 64 bytes."""
+        return self._signing.sign(message)
+
+    def random(self, count: int) -> bytes:
+        """Unpredictable bytes."""
+        return secrets.token_bytes(count)
+
+    def present(self, context: ssl.SSLContext) -> None:
+        """Let a TLS context present this node's certificate.
+
+        Raises
+        ------
+        StoreError
+            If key and certificate do not belong together.
+        """
+        try:
+            context.load_cert_chain(self.folder / _TLS_CERTIFICATE, self.folder / _TLS_KEY)
+        except (OSError, ssl.SSLError) as error:
+            raise _unusable(self.folder / _TLS_KEY, str(error)) from error
