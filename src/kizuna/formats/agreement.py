@@ -7,6 +7,7 @@ between which it lies. What is written for the log holds instants only, so that 
 from __future__ import annotations
 
 import tomllib
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -28,12 +29,13 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Nation, Party
     from kizuna.model.reading import Table
 
-    Offsets = Callable[[Nation, date], tuple[timedelta, ...]]
-    """Offsets from UTC that are in use in a nation at the start of a day (one for each of its zones)."""
+    Offset = Callable[[Nation, date], timedelta]
 
 __all__ = [
     "AGREEMENT_SCHEMA",
+    "CivilOffsets",
     "LABEL_SCHEMA",
+    "NO_CIVIL_DATES",
     "agreement_to_json",
     "parse_toml",
     "read_agreement",
@@ -45,6 +47,33 @@ AGREEMENT_SCHEMA = "kizuna/agreement/1"
 LABEL_SCHEMA = "kizuna/label/1"
 _MARKINGS_SCHEMA = "kizuna/markings/1"
 _UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class CivilOffsets:
+    """Offsets from UTC (local = UTC + offset) by which a nation's civil days become instants.
+
+    Parameters
+    ----------
+    begin
+        Where in the nation a day begins last.
+    end
+        Where in the nation a day ends first.
+    """
+
+    begin: Offset
+    end: Offset
+
+
+def _no_civil_date(nation: Nation, day: date) -> timedelta:
+    raise InputError(
+        Message("a record of the log holds the civil date {day} of {nation}", {"day": day.isoformat(), "nation": nation}),
+        hint=Message("records of the log hold instants only; verify the log: kizuna audit verify"),
+    )
+
+
+NO_CIVIL_DATES = CivilOffsets(_no_civil_date, _no_civil_date)
+"""For documents of the log, whose dates are instants already."""
 
 
 def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
@@ -75,7 +104,7 @@ def read_label_document(document: Mapping[str, object]) -> Label:
     return read_label(open_table(document, schema=LABEL_SCHEMA, what="label"))
 
 
-def _read_bound(table: Table, name: str, offsets: Callable[[date], Iterable[timedelta]], *, end: bool) -> Bound:
+def _read_bound(table: Table, name: str, nations: Iterable[Nation], offsets: CivilOffsets, *, end: bool) -> Bound:
     value = table.raw(name)
     if value == _UNKNOWN:
         return Bound(None, None, _UNKNOWN)
@@ -83,7 +112,10 @@ def _read_bound(table: Table, name: str, offsets: Callable[[date], Iterable[time
         moment = instant_of(value, field=table.field(name))
         return Bound(moment, moment, format_instant(moment))
     if isinstance(value, date):
-        moment = (end_of_day if end else begin_of_day)(value, offsets(value))
+        if end:
+            moment = end_of_day(value, [offsets.end(nation, value) for nation in nations])
+        else:
+            moment = begin_of_day(value, [offsets.begin(nation, value) for nation in nations])
         return Bound(moment, moment, value.isoformat())
     if isinstance(value, str):
         moment = parse_instant(value, field=table.field(name))
@@ -98,14 +130,10 @@ def _read_bound(table: Table, name: str, offsets: Callable[[date], Iterable[time
     return bound
 
 
-def _read_term(table: Table, parties: Iterable[Party], offset_of: Offsets) -> Term:
+def _read_term(table: Table, parties: Iterable[Party], offsets: CivilOffsets) -> Term:
     nations = sorted({nation_of(party) for party in parties})
-
-    def offsets(day: date) -> list[timedelta]:
-        return [offset for nation in nations for offset in offset_of(nation, day)]
-
-    begin = _read_bound(table, "from", offsets, end=False)
-    end = _read_bound(table, "until", offsets, end=True) if table.has("until") else None
+    begin = _read_bound(table, "from", nations, offsets, end=False)
+    end = _read_bound(table, "until", nations, offsets, end=True) if table.has("until") else None
     if end is not None and begin.earliest is not None and end.latest is not None and end.latest <= begin.earliest:
         raise InputError(
             Message(
@@ -159,15 +187,15 @@ def _read_equivalence(table: Table) -> Equivalence:
     return equivalence
 
 
-def read_agreement(document: Mapping[str, object], offset_of: Offsets) -> tuple[Agreement, tuple[Suspension, ...]]:
+def read_agreement(document: Mapping[str, object], offsets: CivilOffsets) -> tuple[Agreement, tuple[Suspension, ...]]:
     """Agreement of its document, with the suspensions that the same document records.
 
     Parameters
     ----------
     document
         Parsed TOML, or JSON that `agreement_to_json` wrote.
-    offset_of
-        Offsets from UTC in use in a nation on a day; asked only where a date is civil.
+    offsets
+        Asked only where a date is civil; `NO_CIVIL_DATES` for what the log holds.
 
     Raises
     ------
@@ -181,7 +209,7 @@ def read_agreement(document: Mapping[str, object], offset_of: Offsets) -> tuple[
     in_force = table.table("in_force")
     suspensions = []
     for member in table.tables("suspensions"):
-        term = _read_term(member, parties, offset_of)
+        term = _read_term(member, parties, offsets)
         suspensions.append(Suspension(id_, term, member.instant("recorded"), member.text("reason"), fictional))
         member.done()
     agreement = Agreement(
@@ -190,7 +218,7 @@ def read_agreement(document: Mapping[str, object], offset_of: Offsets) -> tuple[
         title=table.text("title"),
         kind=AgreementKind(table.choice("kind", [kind.value for kind in AgreementKind])),
         parties=parties,
-        term=_read_term(in_force, parties, offset_of),
+        term=_read_term(in_force, parties, offsets),
         recorded_at=table.instant("recorded"),
         articles=tuple(_read_article(article, id_) for article in table.tables("articles")),
         equivalences=tuple(_read_equivalence(equivalence) for equivalence in table.tables("equivalences")),

@@ -1,0 +1,123 @@
+"""Decisions of this node about the products that it holds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import format_instant
+from kizuna.model.label import label_to_json
+from kizuna.model.product import parse_product_id
+from kizuna.release.decide import Ancestor, Subject, decide
+from kizuna.release.decision import Decision, Outcome, decision_to_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kizuna.catalog.store import Item, ItemStore
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.model.product import Product, ProductId
+    from kizuna.node.state import Node
+
+__all__ = ["decide_item", "decision_record", "partner_terms", "require_item", "subject_of"]
+
+_MOST_GENERATIONS = 64
+
+
+def _ancestors(items: ItemStore, product: Product) -> Iterator[Ancestor]:
+    """Everything that `product` is derived from, each once; what is not held here has no label."""
+    seen: set[ProductId] = set()
+    generation = list(product.lineage)
+    for _ in range(_MOST_GENERATIONS):
+        following: list[ProductId] = []
+        for id_ in generation:
+            if id_ in seen:
+                continue
+            seen.add(id_)
+            item = items.get(id_)
+            if item is None:
+                yield Ancestor(id_, None, None)
+                continue
+            yield Ancestor(id_, item.product.originator, item.product.label)
+            following += item.product.lineage
+        if not following:
+            return
+        generation = following
+    # A lineage without end is none that anybody can vouch for.
+    yield Ancestor("…", None, None)
+
+
+def subject_of(items: ItemStore, product: Product, holder: Party) -> Subject:
+    """What a decision has to know of `product`, held by `holder`."""
+    return Subject(
+        product=product.id,
+        kind=product.kind,
+        originator=product.originator,
+        holder=holder,
+        label=product.label,
+        ancestors=tuple(_ancestors(items, product)),
+    )
+
+
+def decide_item(
+    node: Node, product: Product, partner: Party, *, valid_at: Instant | None = None, known_at: Instant | None = None
+) -> Decision:
+    """Decide whether `partner` may have `product`, now or as of other instants."""
+    now = node.now()
+    subject = subject_of(node.store.items, product, node.organisation)
+    return decide(node.knowledge().register, subject, partner, valid_at or now, known_at or now)
+
+
+def require_item(node: Node, text: str) -> Item:
+    """Item that a person names by its product id (or its unambiguous beginning).
+
+    Raises
+    ------
+    InputError
+        If there is none, or several.
+    """
+    found = [item for item in node.store.items.all() if item.product.id.startswith(text)] if text else []
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise InputError(
+            Message("{id} is the beginning of {count} product ids", {"id": text, "count": len(found)}),
+            hint=Message("give more of it"),
+            field="product",
+        )
+    parse_product_id(text, field="product")
+    raise InputError(
+        Message("this node holds no product {id}", {"id": text}), hint=Message("see: kizuna product list"), field="product"
+    )
+
+
+def decision_record(product: Product, partner: Party, decision: Decision, purpose: str, at: Instant) -> dict[str, Json]:
+    """Body of the fact that a decision was made.
+
+    Parameters
+    ----------
+    purpose
+        ``queue`` or ``serve``.
+    at
+        Valid time that was asked about; the recorded time is the fact's.
+    """
+    return {
+        "product": product.id,
+        "version": product.version,
+        "content": product.content,
+        "label": label_to_json(product.label),
+        "partner": partner,
+        "purpose": purpose,
+        "valid_at": format_instant(at),
+        "decision": decision_to_json(decision),
+    }
+
+
+def partner_terms(decision: Decision) -> dict[str, Json]:
+    """The part of a permit that is meant for the partner: the granting articles and the obligations."""
+    form = decision_to_json(decision)
+    assert decision.outcome is Outcome.PERMIT  # noqa: S101 - INVARIANT: nobody is told why a thing was withheld
+    return {"outcome": form["outcome"], "reasons": form["reasons"], "obligations": form["obligations"]}
+

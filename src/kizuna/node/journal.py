@@ -1,0 +1,205 @@
+"""The journal: facts, sealed one by one and appended to the tamper-evident log; and what the log says when it is read.
+
+# INVARIANT: nothing is served on a fact whose leaf is not under a signed checkpoint that is durable.
+# INVARIANT: recorded times never go back. A clock that stands behind the last fact is refused, not worked around.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
+from kizuna.exchange.checkpoint import make_checkpoint, open_checkpoint
+from kizuna.exchange.envelope import seal, unseal
+from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
+from kizuna.model.instants import format_instant
+from kizuna.model.provenance import Fact, fact_from_json, fact_to_json
+from kizuna.node.ports import LogEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.model.provenance import FactKind
+    from kizuna.node.ports import Clock, Keys, Store
+
+__all__ = ["FACT_TYPE", "Journal", "LogState"]
+
+FACT_TYPE = "application/vnd.kizuna.fact.1+json"
+_SALT_BYTES = 32
+
+
+@dataclass(frozen=True, slots=True)
+class LogState:
+    """What verification of a log found.
+
+    Parameters
+    ----------
+    size
+        Count of entries, each of them verified.
+    root
+        Root of the Merkle tree over them.
+    last_recorded_at
+        Recorded time of the last fact; None for an empty log.
+    """
+
+    size: int
+    root: bytes
+    last_recorded_at: Instant | None
+
+    @property
+    def tail(self) -> str:
+        """Size and root in one word, for a person to compare and confirm."""
+        return f"{self.size}:{self.root.hex()}"
+
+
+@dataclass(frozen=True, slots=True)
+class Journal:
+    """Appends to, reads and verifies one node's log.
+
+    Parameters
+    ----------
+    organisation
+        Whose node this is; it names the log.
+    store, keys, clock
+        Ports.
+    """
+
+    organisation: Party
+    store: Store
+    keys: Keys
+    clock: Clock
+
+    @property
+    def origin(self) -> str:
+        """Name of the log in its checkpoints."""
+        return f"kizuna/{self.organisation}"
+
+    def now(self) -> Instant:
+        """Present instant.
+
+        Raises
+        ------
+        ClockBehind
+            If the clock stands behind the last recorded fact.
+        """
+        now = self.clock.now()
+        last = self._last()
+        if last is not None and now < last.recorded_at:
+            raise ClockBehind(
+                Message(
+                    "the clock says {now}, which is before the last recorded fact ({last})",
+                    {"now": format_instant(now), "last": format_instant(last.recorded_at)},
+                ),
+                hint=Message("set the clock right; nothing is decided or recorded until it is"),
+            )
+        return now
+
+    def _last(self) -> Fact | None:
+        size = self.store.log.size()
+        if size == 0:
+            return None
+        entry = next(self.store.log.entries(size - 1))
+        return self._open(entry)
+
+    def record(self, kind: FactKind, body: dict[str, Json], *, by: str, authority: str) -> Fact:
+        """Record one fact, inside the store's open transaction.
+
+        Parameters
+        ----------
+        kind, body
+            What is recorded.
+        by
+            The person or program; the organisation is added.
+        authority
+            By what authority.
+
+        Raises
+        ------
+        ClockBehind
+            If the clock stands behind the last recorded fact.
+        """
+        return self.record_all([(kind, body)], by=by, authority=authority)[0]
+
+    def record_all(self, facts: Sequence[tuple[FactKind, dict[str, Json]]], *, by: str, authority: str) -> list[Fact]:
+        """Record several facts under one checkpoint, inside the store's open transaction; as `record`."""
+        now = self.now()
+        log = self.store.log
+        size = log.size()
+        made = [Fact(kind, now, f"{self.organisation}:{by}", authority, body) for kind, body in facts]
+        entries = [
+            LogEntry(index, self.keys.random(_SALT_BYTES), seal(FACT_TYPE, fact_to_json(fact), self.keys))
+            for index, fact in enumerate(made, start=size)
+        ]
+        leaves = [leaf_hash(leaf_data(entry.salt, entry.envelope)) for entry in entries]
+        frontier = extend(log.frontier(), size, leaves)
+        checkpoint = make_checkpoint(
+            self.origin, size + len(entries), root_of(frontier), self.keys.sign, self.origin, self.keys.public_key
+        )
+        log.append(entries, checkpoint, frontier)
+        return made
+
+    def _open(self, entry: LogEntry) -> Fact:
+        try:
+            return fact_from_json(unseal(entry.envelope, self.keys.public_key, FACT_TYPE))
+        except (InputError, PartnerMisbehaved) as error:
+            raise LogDamaged(
+                Message("entry {index} of the log does not verify: {why}", {"index": entry.index, "why": str(error)}),
+                hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
+            ) from error
+
+    def facts(self, start: int = 0) -> Iterator[tuple[int, Fact]]:
+        """Facts from index `start` on, each with its index, their signatures verified.
+
+        Raises
+        ------
+        LogDamaged
+            At the first entry that does not verify.
+        """
+        for entry in self.store.log.entries(start):
+            yield entry.index, self._open(entry)
+
+    def verify(self, progress: Callable[[int, int], None] | None = None) -> LogState:
+        """Verify each entry, their order, and the tree against the signed checkpoint.
+
+        Raises
+        ------
+        LogDamaged
+            Naming what does not verify: an entry, a gap, a time that goes back, the root, the checkpoint.
+        """
+        log = self.store.log
+        note, total = log.checkpoint(), log.size()
+        frontier: tuple[bytes, ...] = ()
+        size, last = 0, None
+        for entry in log.entries():
+            if entry.index != size:
+                raise _damaged(Message("entry {index} of the log is missing", {"index": size}))
+            fact = self._open(entry)
+            if last is not None and fact.recorded_at < last:
+                raise _damaged(Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size}))
+            last = fact.recorded_at
+            frontier = extend(frontier, size, [leaf_hash(leaf_data(entry.salt, entry.envelope))])
+            size += 1
+            if progress is not None:
+                progress(size, total)
+        state = LogState(size, root_of(frontier), last)
+        if note is None:
+            if size:
+                raise _damaged(Message("the log of {size} entries has no checkpoint", {"size": size}))
+            return state
+        checkpoint = open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
+        if checkpoint.size != size:
+            values: dict[str, str | int | float] = {"signed": checkpoint.size, "size": size}
+            raise _damaged(Message("the checkpoint was signed over {signed} entries, the log holds {size}", values))
+        if checkpoint.root != state.root:
+            raise _damaged(Message("the log's entries do not make up the root that the checkpoint was signed over"))
+        return state
+
+
+def _damaged(message: Message) -> LogDamaged:
+    return LogDamaged(
+        message, hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence")
+    )

@@ -1,0 +1,169 @@
+"""Pull a partner's feed: verify each entry, store its files chunk by chunk, then record it and move the cursor at once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from kizuna.catalog.store import Item
+from kizuna.errors import Message, PartnerMisbehaved
+from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt, unseal_entry
+from kizuna.exchange.manifest import fetch_verified
+from kizuna.model.canonical import canonical
+from kizuna.model.digests import digest_of, parse_digest
+from kizuna.model.instants import format_instant
+from kizuna.model.provenance import FactKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kizuna.exchange.transport import Transport
+    from kizuna.model.canonical import Json
+    from kizuna.model.digests import Digest
+    from kizuna.model.product import Product
+    from kizuna.node.state import Node, Partner
+
+    type Progress = Callable[[str, int, int], None]
+
+__all__ = ["PullReport", "pull"]
+
+_OWED = "receipt_owed"
+
+
+@dataclass(slots=True)
+class PullReport:
+    """What one pull brought.
+
+    Parameters
+    ----------
+    partner
+        From whom.
+    received
+        Products that are new here.
+    payload_bytes
+        Bytes of files that were fetched.
+    refusal
+        The partner's signed refusal, if it refused.
+    """
+
+    partner: str
+    received: list[Product] = field(default_factory=list)
+    payload_bytes: int = 0
+    refusal: Refusal | None = None
+
+
+def _misbehaved(partner: Partner, entry: FeedEntry, why: str) -> PartnerMisbehaved:
+    return PartnerMisbehaved(
+        Message("entry {sequence} of {partner}: {why}", {"sequence": entry.sequence, "partner": partner.party, "why": why}),
+        hint=Message("nothing of it was taken over; tell the partner's operator"),
+    )
+
+
+def _check(node: Node, partner: Partner, entry: FeedEntry, expected: int) -> None:
+    if entry.sequence != expected:
+        raise _misbehaved(partner, entry, f"expected number {expected}")
+    if entry.sender != partner.party or entry.receiver != node.organisation:
+        raise _misbehaved(partner, entry, f"made by {entry.sender} for {entry.receiver}")
+    if entry.product.originator != partner.party:
+        # Passing on what a third party made comes with that party's own signature; this version does not take it.
+        raise _misbehaved(partner, entry, f"it passes on a product of {entry.product.originator}")
+    held = node.store.items.get(entry.product.id)
+    if held is not None and held.received_from != partner.party:
+        raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
+
+
+def pull(node: Node, partner: Partner, transport: Transport, progress: Progress | None = None) -> PullReport:
+    """Take everything new from a partner's feed.
+
+    Parameters
+    ----------
+    node
+        This node.
+    partner
+        Whose feed.
+    transport
+        Way to the partner.
+    progress
+        Told the title of a product, the bytes that came so far and the bytes in all.
+
+    Returns
+    -------
+    report
+        What came, or why nothing did. What was stored before an error stays stored; pulling again goes on from there.
+
+    Raises
+    ------
+    PartnerUnreachable
+        If the partner does not answer.
+    PartnerMisbehaved
+        If something does not verify; nothing of that entry is taken over.
+    """
+    node.require_confirmed()
+    report = PullReport(partner.party)
+    book = node.store.book
+    _send_owed_receipt(node, partner, transport)
+    while True:
+        answer = read_answer(transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES), partner.signing_key)
+        if isinstance(answer, Refusal):
+            if answer.sender != partner.party or answer.receiver != node.organisation:
+                raise PartnerMisbehaved(Message("{partner} sent a refusal that is meant for another", {"partner": partner.party}))
+            report.refusal = answer
+            with node.store.transaction():
+                book.note(partner.party, "last_refusal", format_instant(node.now()))
+                book.note(partner.party, "refusal_cause", answer.reason)
+            return report
+        for envelope in answer.entries:
+            entry = unseal_entry(envelope, partner.signing_key)
+            _check(node, partner, entry, book.cursor(partner.party) + 1)
+            report.payload_bytes += _fetch(node, entry, transport, progress)
+            _store(node, partner, entry, envelope)
+            report.received.append(entry.product)
+            _send_owed_receipt(node, partner, transport)
+        if not answer.more or not answer.entries:
+            return report
+
+
+def _send_owed_receipt(node: Node, partner: Partner, transport: Transport) -> None:
+    """Confirm the last entry taken, if that has not reached the partner yet (the link may have broken in between)."""
+    owed = node.store.book.notes(partner.party).get(_OWED)
+    if not owed:
+        return
+    sequence, _, entry = owed.partition(" ")
+    receipt = Receipt(partner.party, node.organisation, int(sequence), parse_digest(entry), node.now())
+    transport.receipt(seal_receipt(receipt, node.keys))
+    with node.store.transaction():
+        node.store.book.note(partner.party, _OWED, "")
+
+
+def _fetch(node: Node, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
+    total = sum(manifest.size for manifest in entry.manifests)
+    came = fetched = 0
+    for manifest in entry.manifests:
+        if not node.blobs.has(manifest.digest):
+            def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes:
+                data = transport.blob(digest, offset, length)
+                if progress is not None:
+                    progress(entry.product.title, before + offset + len(data), total)
+                return data
+
+            node.blobs.put_chunks(manifest.digest, manifest.size, fetch_verified(manifest, told))
+            fetched += manifest.size
+        came += manifest.size
+    return fetched
+
+
+def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> None:
+    terms: dict[str, Json] = dict(entry.decision)
+    body: dict[str, Json] = {
+        "partner": partner.party,
+        "sequence": entry.sequence,
+        "product": entry.product.id,
+        "entry": digest_of(envelope),
+        "blobs": [manifest.digest for manifest in entry.manifests],
+    }
+    with node.store.transaction():
+        node.journal.record(FactKind.PRODUCT_RECEIVED, body, by="exchange", authority=f"signature of {partner.party}")
+        node.store.items.put(Item(entry.product, received_from=partner.party, terms=canonical(terms).decode()))
+        node.store.book.advance(partner.party, entry.sequence)
+        node.store.book.note(partner.party, _OWED, f"{entry.sequence} {digest_of(envelope)}")
+        node.store.book.note(partner.party, "last_in", format_instant(node.now()))

@@ -1,0 +1,310 @@
+"""What a partner's node gets from ours: the decision is taken when a product is queued and again whenever it is served.
+
+Each partner has a feed of its own, numbered without gaps. A product gets its number only at the moment at which it is first
+served, so nothing that is withheld leaves a trace in the numbers. Withheld products stay in the queue: a suspension freezes
+them, a resumption has each decided anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from kizuna.errors import KizunaError
+from kizuna.exchange.envelope import payload_type_of
+from kizuna.exchange.feed import FeedEntry, Refusal, page_to_bytes, page_within_limits, seal_entry, seal_refusal, unseal_receipt
+from kizuna.exchange.manifest import make_manifest
+from kizuna.kinds.registry import kind_named
+from kizuna.model.digests import digest_of
+from kizuna.model.instants import format_instant, parse_instant
+from kizuna.model.product import AssetRole
+from kizuna.model.provenance import FactKind
+from kizuna.node.decisions import decide_item, decision_record, partner_terms
+from kizuna.node.ports import Outgoing
+from kizuna.release.decide import suspended_grants
+from kizuna.release.decision import ObligationKind, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from kizuna.model.canonical import Json
+    from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.model.product import Product
+    from kizuna.node.state import Node
+    from kizuna.release.decision import Decision, Reason
+
+__all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reduce_product"]
+
+_RECONSIDERED = "reconsidered"
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """Bytes for the partner, and whether they are a refusal."""
+
+    body: bytes
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPart:
+    """Some bytes of a blob.
+
+    Parameters
+    ----------
+    data
+        Bytes from the offset that was asked for.
+    size
+        Length of the whole blob in bytes.
+    """
+
+    data: bytes
+    size: int
+
+
+def reduce_product(product: Product, decision: Decision) -> Product:
+    """Product in the form in which it may go: every obligation of the permit applied, its record cut to match.
+
+    The lineage stays at home: an id of a product that the partner may not see is nothing it may learn.
+    """
+    kind = kind_named(product.kind)
+    kinds = {obligation.kind for obligation in decision.obligations}
+    assets = kind.redact(product.assets, kinds)
+    caveats = [o.value for o in decision.obligations if o.kind is ObligationKind.CAVEAT]
+    marks = [f"To be protected as {o.value}" for o in decision.obligations if o.kind is ObligationKind.REMARK]
+    label = replace(product.label, caveats=(*product.label.caveats, *marks, *caveats))
+    reductions = (*product.reductions, *(o.kind.value for o in decision.obligations))
+    stripped = product.asset(AssetRole.ORIGINAL) is not None and all(a.role is not AssetRole.ORIGINAL for a in assets)
+    # Not even the digest of what was taken away goes along.
+    content = assets[0] if stripped else None
+    return replace(
+        product,
+        media_type=product.media_type if content is None else content.media_type,
+        content=product.content if content is None else content.digest,
+        label=label,
+        assets=tuple(assets),
+        lineage=(),
+        reductions=reductions,
+        complex_data=product.complex_data and not stripped,
+    )
+
+
+def queue_for_partners(node: Node, products: Iterable[Product], partners: Iterable[Party] | None = None) -> list[tuple[Product, Party, Decision]]:
+    """Decide on each product for each partner, record each decision and queue what is permitted.
+
+    Call it inside the store's open transaction.
+    """
+    now = node.now()
+    known = node.knowledge()
+    partners = sorted(known.partners) if partners is None else list(partners)
+    made = [
+        (product, partner, decide_item(node, product, partner)) for product in products for partner in partners
+    ]
+    if made:
+        node.journal.record_all(
+            [(FactKind.DECISION_MADE, decision_record(product, partner, d, "queue", now)) for product, partner, d in made],
+            by=node.by,
+            authority="release rules",
+        )
+    for product, partner, decision in made:
+        if decision.outcome is Outcome.PERMIT:
+            node.store.book.enqueue(partner, product.id)
+    return made
+
+
+class Sharing:
+    """Partners' desk: what the exchange listener asks on behalf of a partner whose certificate was verified."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+
+    def peer_of(self, fingerprint: str) -> Party | None:
+        """Partner to whom the certificate with this SHA-256 belongs."""
+        for party, partner in self._node.knowledge().partners.items():
+            if partner.fingerprint == fingerprint:
+                return party
+        return None
+
+    # ---- feed
+
+    def feed(self, peer: Party, after: int, limit: int) -> FeedAnswer:
+        """Page of the partner's feed, or a signed refusal."""
+        node = self._node
+        node.require_confirmed()
+        now = node.now()
+        told = suspended_grants(node.knowledge().register, node.organisation, peer, now)
+        if told:
+            return FeedAnswer(self._refuse(peer, told[0], now), refused=True)
+        self._reconsider(peer, now)
+        book = node.store.book
+        ready = self._still_permitted(peer, book.outgoing(peer, after, limit + 1))
+        if len(ready) <= limit and after + len(ready) == book.last_sequence(peer) and book.waiting(peer):
+            ready += self._sequence_waiting(peer, limit + 1 - len(ready))
+        page = page_within_limits(after, [outgoing.envelope for outgoing in ready], limit, more=False)
+        if page.entries:
+            book_note = format_instant(now)
+            node.store.book.note(peer, "last_out", book_note)
+        return FeedAnswer(page_to_bytes(page), refused=False)
+
+    def _refuse(self, peer: Party, reason: Reason, now: Instant) -> bytes:
+        node = self._node
+        refusal = Refusal(
+            sender=node.organisation,
+            receiver=peer,
+            reason=reason.message.render(),
+            rule=reason.rule,
+            agreement=reason.agreement,
+            since=reason.begin,
+            at=now,
+        )
+        envelope = seal_refusal(refusal, node.keys)
+        # Recorded once for each suspension, not for each of the partner's attempts.
+        cause = f"{reason.agreement} {'' if reason.begin is None else format_instant(reason.begin)}"
+        body: dict[str, Json] = {"partner": peer, "agreement": reason.agreement, "reason": refusal.reason, "rule": refusal.rule}
+        with node.store.transaction():
+            if node.store.book.notes(peer).get("refused_for") != cause:
+                node.journal.record(FactKind.REFUSAL_SERVED, body, by="exchange", authority=f"suspension of {reason.agreement}")
+                node.store.book.note(peer, "refused_for", cause)
+            node.store.book.note(peer, "last_refusal", format_instant(now))
+            node.store.book.note(peer, "refusal_cause", refusal.reason)
+        return envelope
+
+    def _reconsider(self, peer: Party, now: Instant) -> None:
+        """Decide anew on everything if an agreement began, ended or changed for this partner since the last time."""
+        node = self._node
+        noted = node.store.book.notes(peer).get(_RECONSIDERED)
+        since = None if noted is None else parse_instant(noted)
+        if since is not None and not any(since < moment <= now for moment in self._turning_points(peer)):
+            return
+        with node.store.transaction():
+            waiting = set(node.store.book.waiting(peer))
+            sent = {outgoing.product for outgoing in node.store.book.outgoing(peer, 0, node.store.book.last_sequence(peer))}
+            fresh = [item.product for item in node.store.items.all() if item.product.id not in waiting | sent]
+            permitted = [p for p in fresh if decide_item(node, p, peer).outcome is Outcome.PERMIT]
+            queue_for_partners(node, permitted, [peer])
+            node.store.book.note(peer, _RECONSIDERED, format_instant(now))
+
+    def _turning_points(self, peer: Party) -> Iterable[Instant]:
+        """Instants at which a decision for this partner can turn without anything being published."""
+        register = self._node.knowledge().register
+        for agreement in register.agreements:
+            bounds = [agreement.term.begin, *([] if agreement.term.end is None else [agreement.term.end])]
+            yield from (b.latest for b in bounds if b.latest is not None)
+            yield agreement.recorded_at
+        for suspension in register.suspensions:
+            yield suspension.recorded_at
+        for resumption in register.resumptions:
+            yield resumption.at
+            yield resumption.recorded_at
+
+    def _still_permitted(self, peer: Party, entries: Sequence[Outgoing]) -> list[Outgoing]:
+        """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap."""
+        ready: list[Outgoing] = []
+        for outgoing in entries:
+            if not self._blobs_now(peer, outgoing) >= set(outgoing.blobs):
+                break
+            ready.append(outgoing)
+        return ready
+
+    def _blobs_now(self, peer: Party, outgoing: Outgoing) -> set[Digest]:
+        """Files of an entry that the partner may have now; empty if it may have nothing of it."""
+        item = self._node.store.items.get(outgoing.product)
+        if item is None:
+            return set()
+        decision = decide_item(self._node, item.product, peer)
+        if decision.outcome is not Outcome.PERMIT:
+            return set()
+        return {asset.digest for asset in reduce_product(item.product, decision).assets}
+
+    def _sequence_waiting(self, peer: Party, most: int) -> list[Outgoing]:
+        """Give waiting products that may go now their place in the feed, and record it before anything is served."""
+        node = self._node
+        book = node.store.book
+        made: list[Outgoing] = []
+        with node.store.transaction():
+            now = node.now()
+            for product_id in book.waiting(peer):
+                if len(made) == most:
+                    break
+                item = node.store.items.get(product_id)
+                decision = None if item is None else decide_item(node, item.product, peer)
+                if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
+                    continue
+                outgoing = self._make_entry(peer, item.product, decision, book.last_sequence(peer) + 1, now)
+                book.sequence(outgoing)
+                made.append(outgoing)
+        return made
+
+    def _make_entry(self, peer: Party, product: Product, decision: Decision, sequence: int, now: Instant) -> Outgoing:
+        node = self._node
+        reduced = reduce_product(product, decision)
+        manifests = []
+        for digest in dict.fromkeys(asset.digest for asset in reduced.assets):
+            with node.blobs.open(digest) as source:
+                manifests.append(make_manifest(source))
+        entry = FeedEntry(sequence, node.organisation, peer, reduced, tuple(manifests), partner_terms(decision), now)
+        envelope = seal_entry(entry, node.keys)
+        released: dict[str, Json] = {
+            "partner": peer,
+            "sequence": sequence,
+            "product": product.id,
+            "entry": digest_of(envelope),
+            "blobs": [manifest.digest for manifest in manifests],
+        }
+        grant = decision.reasons[0]
+        node.journal.record_all(
+            [
+                (FactKind.DECISION_MADE, decision_record(product, peer, decision, "serve", now)),
+                (FactKind.RELEASE_SEQUENCED, released),
+            ],
+            by="exchange",
+            authority=f"{grant.agreement} article {grant.article}",
+        )
+        return Outgoing(peer, sequence, product.id, envelope, tuple(manifest.digest for manifest in manifests))
+
+    # ---- files and receipts
+
+    def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
+        """Bytes of a file that an entry of the partner's feed hands out, if it still may go; None for all else."""
+        node = self._node
+        node.require_confirmed()
+        if not any(digest in self._blobs_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
+            return None
+        with node.blobs.open(digest) as source:
+            size = source.seek(0, 2)
+            source.seek(offset)
+            return BlobPart(source.read(length), size)
+
+    def receipt(self, peer: Party, envelope: bytes) -> bool:
+        """Take the partner's signed receipt for an entry of its feed; False for what is none."""
+        node = self._node
+        partner = node.knowledge().partners.get(peer)
+        if partner is None or payload_type_of(envelope) is None:
+            return False
+        try:
+            receipt = unseal_receipt(envelope, partner.signing_key)
+        except KizunaError:
+            return False
+        entries = node.store.book.outgoing(peer, receipt.sequence - 1, 1)
+        if (
+            receipt.sender != node.organisation
+            or receipt.receiver != peer
+            or len(entries) != 1
+            or entries[0].sequence != receipt.sequence
+            or digest_of(entries[0].envelope) != receipt.entry
+        ):
+            return False
+        body: dict[str, Json] = {
+            "partner": peer,
+            "sequence": receipt.sequence,
+            "entry": receipt.entry,
+            "stored_at": format_instant(receipt.stored_at),
+            "receipt": digest_of(envelope),
+        }
+        with node.store.transaction():
+            if receipt.sequence > node.store.book.acknowledged(peer):
+                node.journal.record(FactKind.RECEIPT_RECEIVED, body, by="exchange", authority=f"signature of {peer}")
+                node.store.book.acknowledge(peer, receipt.sequence, envelope)
+        return True
