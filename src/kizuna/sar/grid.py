@@ -1,0 +1,132 @@
+"""A plane of pixels in the scene, and an image formed on it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kizuna.errors import InputError, Message
+
+if TYPE_CHECKING:
+    from kizuna.sar.history import PhaseHistory
+
+__all__ = ["PlaneGrid", "ground_grid"]
+
+type Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class PlaneGrid:
+    """Evenly spaced pixels on a plane, rows and columns at right angles.
+
+    Parameters
+    ----------
+    origin_m
+        Centre of pixel (`centre_row`, `centre_col`), shape (3,), scene metres.
+    row_direction, col_direction
+        Unit vectors along which the row and the column index grow, shape (3,), scene frame, at right angles.
+    row_spacing_m, col_spacing_m
+        Distance of neighbouring pixels along each, metres.
+    rows, cols
+        Size in pixels.
+    """
+
+    origin_m: Floats
+    row_direction: Floats
+    col_direction: Floats
+    row_spacing_m: float
+    col_spacing_m: float
+    rows: int
+    cols: int
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+        return self.rows, self.cols
+
+    @property
+    def centre_row(self) -> int:
+        """Row index of `origin_m`."""
+        return self.rows // 2
+
+    @property
+    def centre_col(self) -> int:
+        """Column index of `origin_m`."""
+        return self.cols // 2
+
+    @property
+    def normal(self) -> Floats:
+        """Unit normal of the plane, row direction x column direction, shape (3,), scene frame."""
+        return np.cross(self.row_direction, self.col_direction)
+
+    def row_offsets_m(self) -> Floats:
+        """Distance of each row from the origin along the row direction, shape (rows,), metres."""
+        return (np.arange(self.rows) - self.centre_row) * self.row_spacing_m
+
+    def col_offsets_m(self) -> Floats:
+        """Distance of each column from the origin along the column direction, shape (cols,), metres."""
+        return (np.arange(self.cols) - self.centre_col) * self.col_spacing_m
+
+    def to_scene(self, row: npt.ArrayLike, col: npt.ArrayLike) -> Floats:
+        """Scene positions, shape (..., 3), metres, of fractional pixel indices, shape (...)."""
+        along_row = (np.asarray(row, np.float64) - self.centre_row) * self.row_spacing_m
+        along_col = (np.asarray(col, np.float64) - self.centre_col) * self.col_spacing_m
+        return self.origin_m + along_row[..., None] * self.row_direction + along_col[..., None] * self.col_direction
+
+    def from_scene(self, position_m: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Fractional row and column, each (...), of scene positions, shape (..., 3), metres, dropped onto the plane."""
+        offset = np.asarray(position_m, np.float64) - self.origin_m
+        return (
+            np.asarray(self.centre_row + offset @ self.row_direction / self.row_spacing_m),
+            np.asarray(self.centre_col + offset @ self.col_direction / self.col_spacing_m),
+        )
+
+
+def ground_grid(history: PhaseHistory, *, extent_m: float, spacing_m: float) -> PlaneGrid:
+    """Square grid on the scene's horizontal plane, rows growing away from the radar at the middle of the aperture.
+
+    Parameters
+    ----------
+    history
+        Phase history, whose aperture turns the grid.
+    extent_m
+        Length of a side, metres.
+    spacing_m
+        Distance of neighbouring pixels, metres.
+
+    Returns
+    -------
+    PlaneGrid
+        Rows along ground range, columns so that row x column points up; shadows fall towards greater row numbers.
+
+    Raises
+    ------
+    InputError
+        The spacing is too coarse for the data's resolution, or nothing lies in the extent.
+    """
+    if not (spacing_m > 0.0 and extent_m >= spacing_m):
+        raise InputError(
+            Message(
+                "an image of {extent} m with pixels of {spacing} m cannot be formed",
+                {"extent": extent_m, "spacing": spacing_m},
+            ),
+            hint=Message("Give a positive spacing that is smaller than the extent."),
+            field="spacing_m",
+        )
+    x, y, _ = -history.centre_position_m
+    length = math.hypot(x, y)
+    away = np.array([x / length, y / length, 0.0])
+    pixels = round(extent_m / spacing_m)
+    return PlaneGrid(
+        origin_m=np.zeros(3),
+        row_direction=away,
+        col_direction=np.cross(np.array([0.0, 0.0, 1.0]), away),
+        row_spacing_m=spacing_m,
+        col_spacing_m=spacing_m,
+        rows=pixels,
+        cols=pixels,
+    )

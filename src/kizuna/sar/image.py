@@ -1,0 +1,158 @@
+"""A formed complex image: pixels at baseband, the plane they lie on, where that plane lies, and what they were formed from."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kizuna.sar.backprojection import backproject
+from kizuna.sar.grid import ground_grid
+from kizuna.sar.history import SPEED_OF_LIGHT_M_S
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kizuna.earth.scene import LocalScene
+    from kizuna.sar.grid import PlaneGrid
+    from kizuna.sar.history import PhaseHistory
+
+__all__ = ["FormedImage", "SpatialSupport", "detect", "form_image", "spatial_support"]
+
+type Floats = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class SpatialSupport:
+    """Where an image's spectrum lies, by row and by column, in cycles per metre on the image plane.
+
+    Parameters
+    ----------
+    centre
+        Spatial frequency (row, column) at the scene's centre and the middle of the aperture.
+    bandwidth
+        Widths (row, column) of the support.
+    """
+
+    centre: tuple[float, float]
+    bandwidth: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class FormedImage:
+    """A complex image on a plane of a scene.
+
+    Parameters
+    ----------
+    pixels
+        Shape (rows, cols); demodulated, so that zero frequency of its DFT is `spatial_support(...).centre`.
+    grid
+        Plane of the pixels in the scene's frame.
+    history
+        Phase history that it was formed from.
+    scene
+        Where the scene lies on the Earth; the scene's x is east and its y is north.
+    nominal
+        Whether that place was assigned, not measured.
+    """
+
+    pixels: npt.NDArray[np.complex64]
+    grid: PlaneGrid
+    history: PhaseHistory
+    scene: LocalScene
+    nominal: bool
+
+
+def spatial_support(history: PhaseHistory, grid: PlaneGrid) -> SpatialSupport:
+    """Support of an image's spectrum on a plane, for a narrow aperture.
+
+    Parameters
+    ----------
+    history
+        Phase history.
+    grid
+        Plane whose rows run along ground range.
+
+    Returns
+    -------
+    SpatialSupport
+        Centre and widths, cycles per metre.
+
+    Notes
+    -----
+    A frequency f seen from direction u (unit vector away from the antenna) fills the spatial frequency 2 f u / c (Jakowatz et
+    al. 1996, section 2.4). On the ground the row width is 2 B cos(grazing) / c and the column width 2 f_c cos(grazing) dtheta / c.
+    """
+    away = -history.centre_position_m / np.linalg.norm(history.centre_position_m)
+    wavenumber = 2.0 * history.centre_frequency_hz / SPEED_OF_LIGHT_M_S
+    on_ground = math.cos(history.grazing_rad)
+    return SpatialSupport(
+        centre=(wavenumber * float(away @ grid.row_direction), wavenumber * float(away @ grid.col_direction)),
+        bandwidth=(
+            2.0 * history.bandwidth_hz * on_ground / SPEED_OF_LIGHT_M_S,
+            wavenumber * on_ground * history.aperture_rad,
+        ),
+    )
+
+
+def form_image(
+    history: PhaseHistory,
+    scene: LocalScene,
+    *,
+    extent_m: float = 100.0,
+    spacing_m: float = 0.2,
+    nominal: bool,
+    progress: Callable[[int, int], None] | None = None,
+) -> FormedImage:
+    """Form an image of a spotlight collection on the ground by exact backprojection and bring it to baseband.
+
+    Parameters
+    ----------
+    history
+        Phase history.
+    scene
+        Where it lies on the Earth.
+    extent_m
+        Length of a side, metres.
+    spacing_m
+        Distance of neighbouring pixels, metres.
+    nominal
+        Whether the place was assigned, not measured.
+    progress
+        Called with (pulses done, pulses in all).
+
+    Returns
+    -------
+    FormedImage
+        Square image, rows along ground range away from the radar.
+
+    Raises
+    ------
+    InputError
+        The extent cannot be formed from these data.
+    """
+    grid = ground_grid(history, extent_m=extent_m, spacing_m=spacing_m)
+    pixels = backproject(history, grid, progress=progress)
+    row, col = spatial_support(history, grid).centre
+    pixels *= np.exp(-2j * math.pi * row * grid.row_offsets_m()).astype(np.complex64)[:, None]
+    pixels *= np.exp(-2j * math.pi * col * grid.col_offsets_m()).astype(np.complex64)
+    return FormedImage(pixels, grid, history, scene, nominal)
+
+
+def detect(pixels: npt.NDArray[np.complexfloating]) -> npt.NDArray[np.float32]:
+    """Amplitude of complex pixels at twice their sampling, shape (2 rows, 2 cols).
+
+    Notes
+    -----
+    Detection doubles the bandwidth; doubling the sampling first, by padding the spectrum with zeros, keeps the speckle from
+    aliasing. Pixel (2 r, 2 c) of the result is pixel (r, c) of the input.
+    """
+    rows, cols = pixels.shape
+    spectrum = np.fft.fftshift(np.fft.fft2(pixels))
+    padded = np.zeros((2 * rows, 2 * cols), np.complex64)
+    top, left = rows - rows // 2, cols - cols // 2
+    padded[top : top + rows, left : left + cols] = spectrum
+    return np.abs(4.0 * np.fft.ifft2(np.fft.ifftshift(padded))).astype(np.float32)
