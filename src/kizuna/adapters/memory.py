@@ -1,0 +1,470 @@
+"""Fakes that ship: every port in memory. They pass the same suites as the adapters, and are as slow and plain as can be."""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import hashlib
+import io
+import secrets
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from kizuna.adapters.certificates import node_certificate
+from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
+from kizuna.exchange.envelope import key_id_of
+from kizuna.model.digests import digest_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from datetime import timedelta
+    from typing import BinaryIO
+
+    from kizuna.catalog.store import Item
+    from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.model.product import ProductId
+    from kizuna.node.ports import LogEntry, Outgoing
+
+__all__ = ["FixedClock", "MemoryBlobs", "MemoryKeys", "MemoryStore", "MemoryTransport"]
+
+
+class FixedClock:
+    """Clock that stands still until it is set."""
+
+    __slots__ = ("_now",)
+
+    def __init__(self, now: Instant) -> None:
+        self._now = now
+
+    def now(self) -> Instant:
+        """Present instant."""
+        return self._now
+
+    def set(self, now: Instant) -> None:
+        """Make it `now`."""
+        self._now = now
+
+    def pass_by(self, time: timedelta) -> None:
+        """Let `time` pass."""
+        self._now += time
+
+
+class MemoryKeys:
+    """Keys port in memory.
+
+    Parameters
+    ----------
+    party
+        Whose node it is.
+    at
+        Instant from which the certificate is valid.
+    seed
+        Makes signing key and randomness the same on every run (the certificate is fresh all the same); None: fresh ones.
+    """
+
+    __slots__ = ("_certificate_der", "_drawn", "_lock", "_seed", "_signing")
+
+    def __init__(self, party: Party, at: Instant, seed: bytes | None = None) -> None:
+        self._seed = secrets.token_bytes(32) if seed is None else hashlib.sha256(seed).digest()
+        self._signing = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"sign" + self._seed).digest())
+        self._certificate_der = node_certificate(party, ec.generate_private_key(ec.SECP256R1()), at)
+        self._drawn = 0
+        self._lock = threading.Lock()
+
+    @property
+    def key_id(self) -> str:
+        """Id of the signing key."""
+        return key_id_of(self.public_key)
+
+    @property
+    def public_key(self) -> bytes:
+        """Raw Ed25519 public key, 32 bytes."""
+        return self._signing.public_key().public_bytes_raw()
+
+    @property
+    def certificate_der(self) -> bytes:
+        """TLS certificate of the node, DER."""
+        return self._certificate_der
+
+    def sign(self, message: bytes) -> bytes:
+        """Ed25519 signature of `message`."""
+        return self._signing.sign(message)
+
+    def random(self, count: int) -> bytes:
+        """Bytes that nobody without the seed can predict."""
+        with self._lock:
+            self._drawn += 1
+            return hashlib.shake_256(b"draw %d " % self._drawn + self._seed).digest(count)
+
+
+class MemoryBlobs:
+    """Blob store port in memory."""
+
+    __slots__ = ("_blobs", "room_bytes")
+
+    def __init__(self, *, room_bytes: int | None = None) -> None:
+        self._blobs: dict[Digest, bytes] = {}
+        self.room_bytes = room_bytes
+
+    def _keep(self, data: bytes) -> Digest:
+        digest = digest_of(data)
+        used = sum(len(blob) for kept, blob in self._blobs.items() if kept != digest)
+        if self.room_bytes is not None and used + len(data) > self.room_bytes:
+            raise StoreError(
+                Message("the disk is full: {size} bytes could not be written", {"size": len(data)}),
+                hint=Message("free some space, then try again; nothing was kept of the file"),
+            )
+        self._blobs[digest] = data
+        return digest
+
+    def put(self, source: BinaryIO | bytes) -> tuple[Digest, int]:
+        """Store all bytes of `source`; give their digest and count."""
+        data = source if isinstance(source, bytes) else source.read()
+        return self._keep(data), len(data)
+
+    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
+        """Store the bytes that `chunks` make up, unless they are there; they must have this digest and size."""
+        if digest in self._blobs:
+            return
+        data = b"".join(chunks)
+        if len(data) != size or digest_of(data) != digest:
+            raise PartnerMisbehaved(
+                Message(
+                    "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
+                    {"size": len(data), "digest": digest_of(data), "wanted_size": size, "wanted": digest},
+                ),
+                hint=Message("receive again; nothing was kept of the file"),
+            )
+        self._keep(data)
+
+    def open(self, digest: Digest) -> BinaryIO:
+        """Open a stored blob for reading and seeking."""
+        if digest not in self._blobs:
+            raise StoreError(
+                Message("{digest} is not stored", {"digest": digest}), hint=Message("check the node's folder and its permissions")
+            )
+        return io.BytesIO(self._blobs[digest])
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is there."""
+        return digest in self._blobs
+
+
+@dataclass(slots=True)
+class _State:
+    items: dict[ProductId, Item] = field(default_factory=dict)
+    log: list[LogEntry] = field(default_factory=list)
+    checkpoint: str | None = None
+    frontier: tuple[bytes, ...] = ()
+    # None: it waits for its place in the feed.
+    queue: dict[tuple[Party, ProductId], Outgoing | None] = field(default_factory=dict)
+    receipts: dict[tuple[Party, int], bytes] = field(default_factory=dict)
+    cursors: dict[Party, int] = field(default_factory=dict)
+    notes: dict[tuple[Party, str], str] = field(default_factory=dict)
+    settings: dict[str, str] = field(default_factory=dict)
+
+    def copy(self) -> _State:
+        """Copy whose containers are its own; the values in them never change."""
+        return _State(*(copy.copy(getattr(self, name)) for name in self.__slots__))
+
+
+class _Shared:
+    """The durable state, and the state in which the thread that holds the transaction works."""
+
+    def __init__(self) -> None:
+        self._durable = _State()
+        self._local = threading.local()
+        self._writer = threading.Lock()
+
+    def read(self) -> _State:
+        working: _State | None = getattr(self._local, "working", None)
+        return self._durable if working is None else working
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
+        if getattr(self._local, "working", None) is not None:
+            msg = "a transaction within a transaction"
+            raise RuntimeError(msg)
+        with self._writer:
+            working = self._local.working = self._durable.copy()
+            try:
+                yield
+                self._durable = working
+            finally:
+                self._local.working = None
+
+    @contextlib.contextmanager
+    def writing(self) -> Iterator[_State]:
+        if getattr(self._local, "working", None) is not None:
+            yield self.read()
+            return
+        with self.transaction():
+            yield self.read()
+
+
+class _Items:
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+
+    def put(self, item: Item) -> None:
+        with self._shared.writing() as state:
+            state.items[item.product.id] = item
+
+    def get(self, product: ProductId) -> Item | None:
+        return self._shared.read().items.get(product)
+
+    def by_content(self, content: Digest) -> Item | None:
+        return next((item for item in self.all() if item.product.content == content), None)
+
+    def all(self) -> Iterator[Item]:
+        def newest(item: Item) -> tuple[float, str]:
+            product = item.product
+            moment = product.event.begin if product.event else product.produced
+            return -moment.timestamp(), product.id
+
+        return iter(sorted(self._shared.read().items.values(), key=newest))
+
+    def count(self) -> int:
+        return len(self._shared.read().items)
+
+
+def _out_of_order(what: str, got: int, expected: int) -> StoreError:
+    return StoreError(
+        Message("{what}: number {got} does not follow, expected {expected}", {"what": what, "got": got, "expected": expected}),
+        hint=Message("another command was faster; try again"),
+    )
+
+
+class _Log:
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+
+    def size(self) -> int:
+        return len(self._shared.read().log)
+
+    def entries(self, start: int = 0) -> Iterator[LogEntry]:
+        return iter(self._shared.read().log[max(0, start) :])
+
+    def append(self, entries: Sequence[LogEntry], checkpoint: str, frontier: Sequence[bytes]) -> None:
+        with self._shared.writing() as state:
+            for index, entry in enumerate(entries, start=len(state.log)):
+                if entry.index != index:
+                    raise _out_of_order("log", entry.index, index)
+            state.log.extend(entries)
+            state.checkpoint, state.frontier = checkpoint, tuple(frontier)
+
+    def checkpoint(self) -> str | None:
+        return self._shared.read().checkpoint
+
+    def frontier(self) -> tuple[bytes, ...]:
+        return self._shared.read().frontier
+
+
+class _Book:
+    __slots__ = ("_shared",)
+
+    def __init__(self, shared: _Shared) -> None:
+        self._shared = shared
+
+    def _feed(self, partner: Party) -> list[Outgoing]:
+        entries = [entry for (to, _), entry in self._shared.read().queue.items() if to == partner and entry is not None]
+        return sorted(entries, key=lambda entry: entry.sequence)
+
+    def enqueue(self, partner: Party, product: ProductId) -> None:
+        with self._shared.writing() as state:
+            state.queue.setdefault((partner, product), None)
+
+    def waiting(self, partner: Party) -> Sequence[ProductId]:
+        return [product for (to, product), entry in self._shared.read().queue.items() if to == partner and entry is None]
+
+    def drop(self, partner: Party, product: ProductId) -> None:
+        with self._shared.writing() as state:
+            if state.queue.get((partner, product), ...) is None:
+                del state.queue[partner, product]
+
+    def sequence(self, outgoing: Outgoing) -> None:
+        with self._shared.writing() as state:
+            following = self.last_sequence(outgoing.partner) + 1
+            if outgoing.sequence != following:
+                raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
+            if state.queue.get((outgoing.partner, outgoing.product), ...) is not None:
+                raise StoreError(
+                    Message(
+                        "{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}
+                    ),
+                    hint=Message("queue it first"),
+                )
+            state.queue[outgoing.partner, outgoing.product] = outgoing
+
+    def last_sequence(self, partner: Party) -> int:
+        return max((entry.sequence for entry in self._feed(partner)), default=0)
+
+    def outgoing(self, partner: Party, after: int, limit: int) -> Sequence[Outgoing]:
+        return [entry for entry in self._feed(partner) if entry.sequence > after][: max(0, limit)]
+
+    def holding(self, partner: Party, blob: Digest) -> Sequence[Outgoing]:
+        return [entry for entry in self._feed(partner) if blob in entry.blobs]
+
+    def acknowledge(self, partner: Party, sequence: int, receipt: bytes) -> None:
+        with self._shared.writing() as state:
+            if all(entry.sequence != sequence for entry in self._feed(partner)):
+                raise StoreError(
+                    Message("the feed for {partner} has no entry {sequence}", {"partner": partner, "sequence": sequence}),
+                    hint=Message("only what was handed out can be acknowledged"),
+                )
+            state.receipts.setdefault((partner, sequence), receipt)
+
+    def acknowledged(self, partner: Party) -> int:
+        return max((sequence for to, sequence in self._shared.read().receipts if to == partner), default=0)
+
+    def cursor(self, partner: Party) -> int:
+        return self._shared.read().cursors.get(partner, 0)
+
+    def advance(self, partner: Party, sequence: int) -> None:
+        with self._shared.writing() as state:
+            following = self.cursor(partner) + 1
+            if sequence != following:
+                raise _out_of_order(f"feed of {partner}", sequence, following)
+            state.cursors[partner] = sequence
+
+    def note(self, partner: Party, name: str, value: str) -> None:
+        with self._shared.writing() as state:
+            state.notes[partner, name] = value
+
+    def notes(self, partner: Party) -> dict[str, str]:
+        return {name: value for (about, name), value in sorted(self._shared.read().notes.items()) if about == partner}
+
+
+class MemoryStore:
+    """Store port in memory. Threads may share it; each sees the durable state, or its own transaction's."""
+
+    __slots__ = ("_book", "_items", "_log", "_shared")
+
+    def __init__(self) -> None:
+        self._shared = _Shared()
+        self._items, self._log, self._book = _Items(self._shared), _Log(self._shared), _Book(self._shared)
+
+    @property
+    def items(self) -> _Items:
+        """Items."""
+        return self._items
+
+    @property
+    def log(self) -> _Log:
+        """Log."""
+        return self._log
+
+    @property
+    def book(self) -> _Book:
+        """Exchange book."""
+        return self._book
+
+    def transaction(self) -> contextlib.AbstractContextManager[None]:
+        """All or nothing; see `kizuna.node.ports.Store.transaction`."""
+        return self._shared.transaction()
+
+    def setting(self, name: str) -> str | None:
+        """Value kept under `name`; None if there is none."""
+        return self._shared.read().settings.get(name)
+
+    def keep_setting(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        with self._shared.writing() as state:
+            state.settings[name] = value
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
+class _Answer(Protocol):
+    @property
+    def body(self) -> bytes: ...
+
+
+class _Part(Protocol):
+    @property
+    def data(self) -> bytes: ...
+
+
+class Desk(Protocol):
+    """What the partner's node answers to its partners (`kizuna.web.exchange.PartnerDesk`, seen from below)."""
+
+    def peer_of(self, fingerprint: str) -> Party | None:
+        """Party whose certificate has this SHA-256."""
+        ...
+
+    def feed(self, peer: Party, after: int, limit: int) -> _Answer:
+        """Page or refusal."""
+        ...
+
+    def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> _Part | None:
+        """Bytes of a blob."""
+        ...
+
+    def receipt(self, peer: Party, envelope: bytes) -> bool:
+        """Whether the receipt was taken."""
+        ...
+
+
+class MemoryTransport:
+    """Transport port that calls the partner's desk directly.
+
+    Parameters
+    ----------
+    desk
+        The partner's.
+    certificate_der
+        Ours, by which the desk knows us.
+    """
+
+    __slots__ = ("_desk", "_fingerprint", "reachable")
+
+    def __init__(self, desk: Desk, certificate_der: bytes) -> None:
+        self._desk = desk
+        self._fingerprint = hashlib.sha256(certificate_der).hexdigest()
+        self.reachable = True
+
+    def _peer(self) -> Party:
+        peer = self._desk.peer_of(self._fingerprint) if self.reachable else None
+        if peer is None:
+            raise PartnerUnreachable(
+                Message("the partner's node does not answer this node"),
+                hint=Message("check that the partner has pinned this node's certificate"),
+            )
+        return peer
+
+    def feed(self, after: int, limit: int) -> bytes:
+        """Fetch the feed page that follows entry `after`, or the signed refusal."""
+        return self._desk.feed(self._peer(), after, limit).body
+
+    def blob(self, digest: Digest, offset: int, length: int) -> bytes:
+        """Fetch `length` bytes of a blob from `offset` on."""
+        part = self._desk.blob(self._peer(), digest, offset, length)
+        if part is None:
+            raise NotReleasable(
+                Message("the partner does not hand out {digest}", {"digest": digest}),
+                hint=Message("ask the feed why: kizuna receive"),
+            )
+        if len(part.data) != length:
+            raise PartnerMisbehaved(
+                Message("the partner sent {got} bytes, expected {expected}", {"got": len(part.data), "expected": length}),
+                hint=Message("receive again; if it happens twice, tell the partner's operator"),
+            )
+        return part.data
+
+    def receipt(self, envelope: bytes) -> None:
+        """Hand over a signed receipt."""
+        if not self._desk.receipt(self._peer(), envelope):
+            raise PartnerMisbehaved(
+                Message("the partner does not take the receipt"), hint=Message("tell the partner's operator; it is sent again next time")
+            )

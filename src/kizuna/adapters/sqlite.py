@@ -1,0 +1,323 @@
+"""The node's durable state in SQLite: items, log, exchange book, settings; one transaction spans them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from kizuna.adapters.sqlite_database import Database
+from kizuna.catalog.store import Item
+from kizuna.errors import InputError, Message, StoreError
+from kizuna.model.canonical import canonical, parse_json
+from kizuna.model.digests import Digest
+from kizuna.model.instants import Instant
+from kizuna.model.parties import Party
+from kizuna.model.product import ProductId, product_from_json, product_to_json
+from kizuna.node.ports import LogEntry, Outgoing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from kizuna.adapters.sqlite_database import Value
+    from kizuna.model.product import Product
+
+__all__ = ["SqliteStore"]
+
+_EPOCH = Instant(datetime(1970, 1, 1, tzinfo=UTC))
+_MICROSECOND = timedelta(microseconds=1)
+_HASH_SIZE = 32
+# Rows that are read at a time, so that a reader who stops half-way holds nothing open.
+_BATCH = 256
+
+
+def _moment_us(product: Product) -> int:
+    moment = product.produced if product.event is None else product.event.begin
+    return (moment - _EPOCH) // _MICROSECOND
+
+
+def _out_of_order(what: str, got: int, expected: int) -> StoreError:
+    return StoreError(
+        Message("{what}: number {got} does not follow, expected {expected}", {"what": what, "got": got, "expected": expected}),
+        hint=Message("another command was faster; try again"),
+    )
+
+
+class _Items:
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def put(self, item: Item) -> None:
+        product = item.product
+        with self._database.writing():
+            self._database.write(
+                "INSERT OR REPLACE INTO item (product, moment_us, content, received_from, record, terms) VALUES (?, ?, ?, ?, ?, ?)",
+                (
+                    product.id,
+                    _moment_us(product),
+                    product.content,
+                    item.received_from,
+                    canonical(product_to_json(product)).decode(),
+                    item.terms,
+                ),
+            )
+
+    def _item(self, row: tuple[Value, ...]) -> Item:
+        match row:
+            case (str(record), (str() | None) as received_from, (str() | None) as terms):
+                try:
+                    product = product_from_json(parse_json(record.encode()))
+                except InputError as error:
+                    raise self._database.damaged(str(error)) from error
+                return Item(product, None if received_from is None else Party(received_from), terms)
+            case _:
+                raise self._database.damaged("an item of another form")
+
+    def get(self, product: ProductId) -> Item | None:
+        row = self._database.row("SELECT record, received_from, terms FROM item WHERE product = ?", (product,))
+        return None if row is None else self._item(row)
+
+    def by_content(self, content: Digest) -> Item | None:
+        row = self._database.row(
+            "SELECT record, received_from, terms FROM item WHERE content = ? ORDER BY moment_us DESC, product LIMIT 1", (content,)
+        )
+        return None if row is None else self._item(row)
+
+    def all(self) -> Iterator[Item]:
+        position: tuple[Value, ...] = (2**63 - 1, "")
+        while rows := self._database.rows(
+            "SELECT record, received_from, terms, moment_us, product FROM item"
+            " WHERE moment_us <= ?1 AND (moment_us < ?1 OR product > ?2) ORDER BY moment_us DESC, product LIMIT ?3",
+            (*position, _BATCH),
+        ):
+            for row in rows:
+                yield self._item(row[:3])
+            position = rows[-1][3:]
+
+    def count(self) -> int:
+        return _number(self._database, "SELECT count(*) FROM item")
+
+
+class _Log:
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def size(self) -> int:
+        return _number(self._database, "SELECT coalesce(max(place) + 1, 0) FROM log")
+
+    def entries(self, start: int = 0) -> Iterator[LogEntry]:
+        while rows := self._database.rows(
+            "SELECT place, salt, envelope FROM log WHERE place >= ? ORDER BY place LIMIT ?", (start, _BATCH)
+        ):
+            for row in rows:
+                match row:
+                    case (int(place), bytes(salt), bytes(envelope)):
+                        yield LogEntry(place, salt, envelope)
+                        start = place + 1
+                    case _:
+                        raise self._database.damaged("a log entry of another form")
+
+    def append(self, entries: Sequence[LogEntry], checkpoint: str, frontier: Sequence[bytes]) -> None:
+        with self._database.writing():
+            for place, entry in enumerate(entries, start=self.size()):
+                if entry.index != place:
+                    raise _out_of_order("log", entry.index, place)
+            for entry in entries:
+                self._database.write(
+                    "INSERT INTO log (place, salt, envelope) VALUES (?, ?, ?)", (entry.index, entry.salt, entry.envelope)
+                )
+            self._database.write(
+                "INSERT OR REPLACE INTO log_head (only, checkpoint, frontier) VALUES (1, ?, ?)", (checkpoint, b"".join(frontier))
+            )
+
+    def checkpoint(self) -> str | None:
+        match self._database.row("SELECT checkpoint FROM log_head"):
+            case None:
+                return None
+            case (str(checkpoint),):
+                return checkpoint
+            case _:
+                raise self._database.damaged("a checkpoint of another form")
+
+    def frontier(self) -> tuple[bytes, ...]:
+        match self._database.row("SELECT frontier FROM log_head"):
+            case None:
+                return ()
+            case (bytes(joined),) if len(joined) % _HASH_SIZE == 0:
+                return tuple(joined[place : place + _HASH_SIZE] for place in range(0, len(joined), _HASH_SIZE))
+            case _:
+                raise self._database.damaged("a frontier of another form")
+
+
+class _Book:
+    __slots__ = ("_database",)
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def enqueue(self, partner: Party, product: ProductId) -> None:
+        with self._database.writing():
+            self._database.write("INSERT OR IGNORE INTO outgoing (partner, product) VALUES (?, ?)", (partner, product))
+
+    def waiting(self, partner: Party) -> Sequence[ProductId]:
+        rows = self._database.rows(
+            "SELECT product FROM outgoing WHERE partner = ? AND sequence IS NULL ORDER BY queued", (partner,)
+        )
+        return [ProductId(str(product)) for (product,) in rows]
+
+    def drop(self, partner: Party, product: ProductId) -> None:
+        with self._database.writing():
+            self._database.write(
+                "DELETE FROM outgoing WHERE partner = ? AND product = ? AND sequence IS NULL", (partner, product)
+            )
+
+    def sequence(self, outgoing: Outgoing) -> None:
+        with self._database.writing():
+            following = self.last_sequence(outgoing.partner) + 1
+            if outgoing.sequence != following:
+                raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
+            changed = self._database.write(
+                "UPDATE outgoing SET sequence = ?, envelope = ? WHERE partner = ? AND product = ? AND sequence IS NULL",
+                (outgoing.sequence, outgoing.envelope, outgoing.partner, outgoing.product),
+            )
+            if changed != 1:
+                raise StoreError(
+                    Message(
+                        "{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}
+                    ),
+                    hint=Message("queue it first"),
+                )
+            for place, blob in enumerate(dict.fromkeys(outgoing.blobs)):
+                self._database.write(
+                    "INSERT INTO outgoing_blob (partner, blob, sequence, place) VALUES (?, ?, ?, ?)",
+                    (outgoing.partner, blob, outgoing.sequence, place),
+                )
+
+    def last_sequence(self, partner: Party) -> int:
+        return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ?", (partner,))
+
+    def _outgoing(self, partner: Party, condition: str, values: tuple[Value, ...]) -> Sequence[Outgoing]:
+        rows = self._database.rows(
+            "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"
+            " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place))"
+            f" FROM outgoing AS o WHERE partner = ? AND {condition}",
+            (partner, *values),
+        )
+        found = []
+        for row in rows:
+            match row:
+                case (int(sequence), str(product), bytes(envelope), (str() | None) as blobs):
+                    digests = tuple(Digest(blob) for blob in (blobs or "").split())
+                    found.append(Outgoing(partner, sequence, ProductId(product), envelope, digests))
+                case _:
+                    raise self._database.damaged("a feed entry of another form")
+        return found
+
+    def outgoing(self, partner: Party, after: int, limit: int) -> Sequence[Outgoing]:
+        return self._outgoing(partner, "sequence > ? ORDER BY sequence LIMIT ?", (after, max(0, limit)))
+
+    def holding(self, partner: Party, blob: Digest) -> Sequence[Outgoing]:
+        return self._outgoing(
+            partner,
+            "sequence IN (SELECT sequence FROM outgoing_blob WHERE partner = ? AND blob = ?) ORDER BY sequence",
+            (partner, blob),
+        )
+
+    def acknowledge(self, partner: Party, sequence: int, receipt: bytes) -> None:
+        with self._database.writing():
+            if not self._database.rows("SELECT 1 FROM outgoing WHERE partner = ? AND sequence = ?", (partner, sequence)):
+                raise StoreError(
+                    Message("the feed for {partner} has no entry {sequence}", {"partner": partner, "sequence": sequence}),
+                    hint=Message("only what was handed out can be acknowledged"),
+                )
+            self._database.write(
+                "UPDATE outgoing SET receipt = ? WHERE partner = ? AND sequence = ? AND receipt IS NULL",
+                (receipt, partner, sequence),
+            )
+
+    def acknowledged(self, partner: Party) -> int:
+        return _number(
+            self._database,
+            "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ? AND receipt IS NOT NULL",
+            (partner,),
+        )
+
+    def cursor(self, partner: Party) -> int:
+        return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM cursor WHERE partner = ?", (partner,))
+
+    def advance(self, partner: Party, sequence: int) -> None:
+        with self._database.writing():
+            following = self.cursor(partner) + 1
+            if sequence != following:
+                raise _out_of_order(f"feed of {partner}", sequence, following)
+            self._database.write("INSERT OR REPLACE INTO cursor (partner, sequence) VALUES (?, ?)", (partner, sequence))
+
+    def note(self, partner: Party, name: str, value: str) -> None:
+        with self._database.writing():
+            self._database.write("INSERT OR REPLACE INTO note (partner, name, value) VALUES (?, ?, ?)", (partner, name, value))
+
+    def notes(self, partner: Party) -> dict[str, str]:
+        rows = self._database.rows("SELECT name, value FROM note WHERE partner = ? ORDER BY name", (partner,))
+        return {str(name): str(value) for name, value in rows}
+
+
+def _number(database: Database, query: str, values: Sequence[Value] = ()) -> int:
+    match database.row(query, values):
+        case (int(number),):
+            return number
+        case _:
+            raise database.damaged("a count of another form")
+
+
+class SqliteStore:
+    """Store port over one SQLite file (write-ahead log, synchronous). Threads and processes may share the file.
+
+    Parameters
+    ----------
+    path
+        The file; it is made if it is not there.
+    busy_s
+        How long to wait for another process that is writing.
+    """
+
+    def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
+        self._database = Database(path, busy_s=busy_s)
+        self._items, self._log, self._book = _Items(self._database), _Log(self._database), _Book(self._database)
+
+    @property
+    def items(self) -> _Items:
+        """Items."""
+        return self._items
+
+    @property
+    def log(self) -> _Log:
+        """Log."""
+        return self._log
+
+    @property
+    def book(self) -> _Book:
+        """Exchange book."""
+        return self._book
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing; see `kizuna.node.ports.Store.transaction`."""
+        return self._database.transaction()
+
+    def setting(self, name: str) -> str | None:
+        """Value kept under `name`; None if there is none."""
+        row = self._database.row("SELECT value FROM setting WHERE name = ?", (name,))
+        return None if row is None else str(row[0])
+
+    def keep_setting(self, name: str, value: str) -> None:
+        """Keep `value` under `name`."""
+        with self._database.writing():
+            self._database.write("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+
+    def close(self) -> None:
+        """Close all connections; the store can no longer be used by threads that are at work in it."""
+        self._database.close()
