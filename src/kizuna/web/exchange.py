@@ -1,0 +1,261 @@
+"""What partners' nodes see: feed, blobs, receipts. Nobody else sees anything.
+
+Who asks is told by the TLS connection alone. Whoever is not a partner, whatever does not exist and whatever is not handed
+out to this partner gets one and the same answer, so that nothing can be learned by asking.
+
+# INVARIANT: the desk is asked again before every piece of a blob, once what was sent before has left this process. A
+# suspension therefore bites inside a transfer; the connection is then cut.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import ssl
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+from anyio import to_thread
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.routing import Route
+
+from kizuna.errors import InputError
+from kizuna.exchange.feed import MOST_PAGE_ENTRIES, MOST_RECEIPT_BYTES
+from kizuna.model.digests import parse_digest
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from starlette.requests import Request
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from kizuna.model.digests import Digest
+    from kizuna.model.parties import Party
+
+__all__ = ["PIECE_BYTES", "BlobPart", "FeedAnswer", "PartnerDesk", "partner_app"]
+
+PIECE_BYTES = 2**20
+"""Most bytes of a blob that one decision hands out."""
+
+_MOST_SEQUENCE = 2**53 - 1
+_NUMBER = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
+_RANGE = re.compile(r"bytes=([0-9]{0,16})-([0-9]{0,16})\Z", re.ASCII)
+
+
+@dataclass(frozen=True, slots=True)
+class FeedAnswer:
+    """A feed page, or a sealed refusal if `refused`."""
+
+    body: bytes
+    refused: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BlobPart:
+    """Bytes of a blob, and the size of the whole."""
+
+    data: bytes
+    size: int
+
+
+class PartnerDesk(Protocol):
+    """Answers partners. Every call decides anew, at the present instant. Called from several threads at once."""
+
+    def peer_of(self, fingerprint: str) -> Party | None:
+        """Partner whose pinned certificate has this SHA-256 (hexadecimal); None for a stranger."""
+        ...
+
+    def feed(self, peer: Party, after: int, limit: int) -> FeedAnswer:
+        """Page of the partner's feed that follows entry `after`, or the signed refusal."""
+        ...
+
+    def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
+        """Bytes of a blob from `offset` on, at most `length` (0: only ask for the size), fewer only at its end.
+
+        None if it does not exist or may not be handed out to this partner now.
+        """
+        ...
+
+    def receipt(self, peer: Party, envelope: bytes) -> bool:
+        """Take a receipt; False if it is none of this partner's for something that was handed out."""
+        ...
+
+
+def _error(status: int, word: str, headers: dict[str, str] | None = None) -> Response:
+    return Response(b'{"error":"%b"}' % word.encode(), status, headers, "application/json")
+
+
+def _miss() -> Response:
+    return _error(404, "not found")
+
+
+class _Malformed(Exception):  # noqa: N818 (never leaves this module)
+    """The request cannot be understood."""
+
+
+def _number(request: Request, name: str, default: int, least: int, most: int) -> int:
+    values = request.query_params.getlist(name)
+    if not values:
+        return default
+    if len(values) != 1 or not _NUMBER.match(values[0]) or not least <= int(values[0]) <= most:
+        raise _Malformed
+    return int(values[0])
+
+
+def _span(header: str | None, size: int) -> tuple[int, int] | None:
+    """Offset and length that a Range header asks for (RFC 9110, section 14.1.2); None if it cannot be satisfied."""
+    if header is None:
+        return 0, size
+    match = _RANGE.match(header.strip())
+    if match is None or not (match[1] or match[2]):
+        return None
+    if not match[1]:
+        length = min(int(match[2]), size)
+        return (size - length, length) if length else None
+    begin, end = int(match[1]), min(int(match[2]) if match[2] else size - 1, size - 1)
+    return (begin, end - begin + 1) if begin <= end else None
+
+
+class _BlobResponse(Response):
+    """Pieces of a blob, each decided for itself; the first one was taken before the answer began."""
+
+    def __init__(self, ask: Callable[[int, int], Awaitable[BlobPart | None]], first: bytes, offset: int, length: int) -> None:
+        super().__init__(media_type="application/octet-stream")
+        self._ask, self._first, self._offset, self._length = ask, first, offset, length
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async with anyio.create_task_group() as group:
+
+            async def until_gone() -> None:
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                group.cancel_scope.cancel()
+
+            group.start_soon(until_gone)
+            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+            if scope["method"] == "HEAD" or await self._pieces(send):
+                await send({"type": "http.response.body", "body": b"", "more_body": False})
+            elif (abort := scope["extensions"].get("kizuna.abort")) is not None:
+                abort()
+                await anyio.sleep_forever()
+            group.cancel_scope.cancel()
+
+    async def _pieces(self, send: Send) -> bool:
+        """Send all pieces; False if the desk stopped it half-way."""
+        data, done = self._first, 0
+        while True:
+            await send({"type": "http.response.body", "body": data, "more_body": True})
+            done += len(data)
+            if done == self._length:
+                return True
+            # The server holds an empty piece back until the one before has left, so the desk decides as late as can be.
+            await send({"type": "http.response.body", "body": b"", "more_body": True})
+            wanted = min(PIECE_BYTES, self._length - done)
+            part = await self._ask(self._offset + done, wanted)
+            if part is None or len(part.data) != wanted:
+                return False
+            data = part.data
+
+
+class _Endpoints:
+    """The three endpoints over a desk."""
+
+    __slots__ = ("_desk",)
+
+    def __init__(self, desk: PartnerDesk) -> None:
+        self._desk = desk
+
+    async def peer(self, request: Request) -> Party:
+        """Partner who asks; a stranger gets what anybody gets for anything unknown."""
+        chain = list((request.scope.get("extensions", {}).get("tls") or {}).get("client_cert_chain") or ())
+        if not chain:
+            raise HTTPException(404)
+        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain[0])).hexdigest()
+        peer = await to_thread.run_sync(self._desk.peer_of, fingerprint)
+        if peer is None:
+            raise HTTPException(404)
+        return peer
+
+    async def feed(self, request: Request) -> Response:
+        """Page of the partner's feed."""
+        peer = await self.peer(request)
+        if not set(request.query_params) <= {"after", "limit"}:
+            raise _Malformed
+        after = _number(request, "after", 0, 0, _MOST_SEQUENCE)
+        limit = _number(request, "limit", MOST_PAGE_ENTRIES, 1, MOST_PAGE_ENTRIES)
+        answer = await to_thread.run_sync(self._desk.feed, peer, after, limit)
+        return Response(answer.body, 403 if answer.refused else 200, {"cache-control": "no-store"}, "application/json")
+
+    async def blob(self, request: Request) -> Response:
+        """Blob, or one range of it."""
+        peer = await self.peer(request)
+        try:
+            digest = parse_digest(request.path_params["digest"])
+        except InputError:
+            return _miss()
+
+        async def ask(offset: int, length: int) -> BlobPart | None:
+            return await to_thread.run_sync(self._desk.blob, peer, digest, offset, length)
+
+        probe = await ask(0, 0)
+        if probe is None:
+            return _miss()
+        ranges = request.headers.getlist("range")
+        span = _span(", ".join(ranges) if ranges else None, probe.size)
+        if span is None:
+            return _error(416, "range not satisfiable", {"content-range": f"bytes */{probe.size}"})
+        offset, length = span
+        first = await ask(offset, min(PIECE_BYTES, length))
+        if first is None:
+            return _miss()
+        response = _BlobResponse(ask, first.data, offset, length)
+        response.headers["content-length"] = str(length)
+        response.headers["cache-control"] = "no-store"
+        response.headers["accept-ranges"] = "bytes"
+        if ranges:
+            response.status_code = 206
+            response.headers["content-range"] = f"bytes {offset}-{offset + length - 1}/{probe.size}"
+        return response
+
+    async def receipt(self, request: Request) -> Response:
+        """Take a receipt."""
+        peer = await self.peer(request)
+        body = bytearray()
+        async for piece in request.stream():
+            body += piece
+            if len(body) > MOST_RECEIPT_BYTES:
+                return _error(413, "too large", {"connection": "close"})
+        taken = await to_thread.run_sync(self._desk.receipt, peer, bytes(body))
+        return Response(status_code=204) if taken else _miss()
+
+
+async def _on_miss(_request: Request, _error: Exception) -> Response:
+    return _miss()
+
+
+async def _on_malformed(_request: Request, _malformed: Exception) -> Response:
+    return _error(400, "malformed request")
+
+
+async def _on_failure(_request: Request, _failure: Exception) -> Response:
+    # Starlette raises the exception again afterwards, so the operator sees it; the partner does not.
+    return _error(500, "failed")
+
+
+def partner_app(desk: PartnerDesk) -> ASGIApp:
+    """ASGI application for the partners' listener."""
+    endpoints = _Endpoints(desk)
+    app = Starlette(
+        routes=[
+            Route("/exchange/v1/feed", endpoints.feed, methods=["GET"]),
+            Route("/exchange/v1/blobs/{digest}", endpoints.blob, methods=["GET"]),
+            Route("/exchange/v1/receipts", endpoints.receipt, methods=["POST"]),
+        ],
+        exception_handlers={HTTPException: _on_miss, _Malformed: _on_malformed, Exception: _on_failure},
+    )
+    # A redirect would tell an existing path from a missing one.
+    app.router.redirect_slashes = False
+    return app
