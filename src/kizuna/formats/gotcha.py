@@ -11,17 +11,33 @@ import numpy as np
 import numpy.typing as npt
 import scipy.io
 
+from kizuna.earth.scene import LocalScene
+from kizuna.earth.wgs84 import Geodetic
 from kizuna.errors import InputError, Message
+from kizuna.formats.sicd import SicdDescription
+from kizuna.model.instants import parse_instant
 from kizuna.sar.history import PhaseHistory, join
+from kizuna.sar.image import form_image
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
-__all__ = ["POLARISATIONS", "read_history"]
+    from kizuna.model.instants import Instant
+    from kizuna.sar.image import FormedImage
+
+__all__ = ["COLLECT_START", "NOMINAL_POSITION", "POLARISATIONS", "describe", "form_gotcha", "read_history"]
 
 type Floats = npt.NDArray[np.float64]
 
 POLARISATIONS = ("HH", "HV", "VH", "VV")
+
+NOMINAL_POSITION = Geodetic.from_degrees(latitude_deg=10.05, longitude_deg=76.45)
+"""Fictional: flat land inland of Kochi, inside the Sentinel-1 sample, so that one map shows both. The data have no position."""
+
+COLLECT_START = parse_instant("2007-03-27T12:14:48Z")
+"""Nominal: when the set's first file says it was written, the only date that the files hold. The collection was earlier."""
+
+_PLATFORM_SPEED_M_S = 100.0  # nominal: the files hold positions and no times
 
 _MAT_5_MAGIC = b"MATLAB 5.0 MAT-file"
 _HINT = Message("Fetch the file again; a Gotcha file is called like data_3dsar_pass1_az001_HH.mat and holds about 400 kB.")
@@ -64,6 +80,52 @@ def read_history(files: Sequence[BinaryIO], *, polarisation: str) -> PhaseHistor
             field="polarisation",
         )
     return join([_read_degree(file, polarisation) for file in files])
+
+
+def form_gotcha(
+    files: Sequence[BinaryIO],
+    nominal_position: Geodetic = NOMINAL_POSITION,
+    progress: Callable[[int, int], None] | None = None,
+    *,
+    polarisation: str = "HH",
+) -> FormedImage:
+    """Form the scene's 100 m x 100 m from consecutive azimuth degrees, without the data's autofocus solution.
+
+    Parameters
+    ----------
+    files
+        Open binary files, one a degree, in the order of their azimuth.
+    nominal_position
+        Where to pretend that the scene lies.
+    progress
+        Called with (pulses done, pulses in all).
+    polarisation
+        What the file names say.
+
+    Returns
+    -------
+    FormedImage
+        500 x 500 pixels of 0.2 m, marked as nominally placed.
+
+    Raises
+    ------
+    InputError
+        As `read_history`.
+    """
+    history = read_history(files, polarisation=polarisation)
+    return form_image(history, LocalScene(nominal_position), nominal=True, progress=progress)
+
+
+def describe(*, produced: Instant, classification: str = "UNCLASSIFIED", collect_start: Instant = COLLECT_START) -> SicdDescription:
+    """SICD description of a formed Gotcha image: everything that had to be assigned is marked as nominal."""
+    return SicdDescription(
+        core_name="Gotcha pass 1 HH azimuth 001-003",
+        classification=classification,
+        collect_start=collect_start,
+        collect_start_nominal=True,
+        platform_speed_m_s=_PLATFORM_SPEED_M_S,
+        produced=produced,
+    )
 
 
 def _read_degree(file: BinaryIO, polarisation: str) -> PhaseHistory:

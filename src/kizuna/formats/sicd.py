@@ -11,8 +11,9 @@ import lxml.etree
 import numpy as np
 import numpy.typing as npt
 import sarkit.sicd
+from sarkit.verification import SicdConsistency
 
-from kizuna.earth.wgs84 import geodetic_to_ecef
+from kizuna.earth.wgs84 import ecef_to_geodetic, geodetic_to_ecef
 from kizuna.errors import InputError, Message
 from kizuna.formats.nitf import check_length
 from kizuna.model.instants import Instant, Interval, instant_of
@@ -21,10 +22,12 @@ from kizuna.sar.image import spatial_support
 from kizuna.sar.quality import HALF_POWER_WIDTH_OF_SINC
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
 
-__all__ = ["MEDIA_TYPE", "SicdDescription", "SicdSummary", "read_pixels", "read_summary", "write_sicd"]
+__all__ = ["MEDIA_TYPE", "SicdDescription", "SicdSummary", "consistency_findings", "ground_points", "read_pixels", "read_summary", "write_sicd"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -80,6 +83,8 @@ class SicdSummary:
         Corners (longitude, latitude) in degrees, counter-clockwise, first point not repeated.
     collected
         When it was observed.
+    produced
+        When the image was formed, if the file says so.
     sensor, core_name, classification, polarisation, version
         As the file says: collector name, collection id, classification text, such as ``"HH"``, SICD version.
     resolution_m
@@ -94,6 +99,7 @@ class SicdSummary:
 
     footprint_lonlat_deg: tuple[tuple[float, float], ...]
     collected: Interval
+    produced: Instant | None
     sensor: str
     core_name: str
     classification: str
@@ -327,6 +333,54 @@ def _open(file: BinaryIO) -> sarkit.sicd.NitfReader:
         ) from error
 
 
+def ground_points(file: BinaryIO, *, points: int = 11) -> tuple[Floats, Floats, Floats, Floats]:
+    """Where an even net of a SICD's pixels lies on the ground, at the height of the scene's centre.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+    points
+        How many rows and how many columns the net has.
+
+    Returns
+    -------
+    row, col, latitude_deg, longitude_deg : ndarrays of float64, shape (points ** 2,)
+        Fractional pixel indices (0 is the centre of the first) and geodetic degrees.
+
+    Raises
+    ------
+    InputError
+        Not a SICD, or metadata that cannot be projected.
+
+    Notes
+    -----
+    R/Rdot contours met with the surface of constant height (SICD volume 3, section 9), by sarkit.
+    """
+    tree = _open(file).metadata.xmltree
+    try:
+        helper = sarkit.sicd.XmlHelper(tree)
+        first = np.array([helper.load("./{*}ImageData/{*}FirstRow"), helper.load("./{*}ImageData/{*}FirstCol")])
+        shape = np.array([helper.load("./{*}ImageData/{*}NumRows"), helper.load("./{*}ImageData/{*}NumCols")])
+        net = np.stack(
+            np.meshgrid(np.linspace(0, shape[0] - 1, points), np.linspace(0, shape[1] - 1, points), indexing="ij"), axis=-1
+        ).reshape(-1, 2)
+        height = float(helper.load("./{*}GeoData/{*}SCP/{*}LLH")[2])
+        located, _, reached = sarkit.sicd.image_to_constant_hae_surface(
+            tree, sarkit.sicd.rowcol_to_xrowycol(tree, net + first), height
+        )
+    except (AttributeError, IndexError, KeyError, TypeError, ValueError, ArithmeticError) as error:
+        raise _unreadable(error) from error
+    if not (np.all(reached) and np.isfinite(located).all()):
+        raise InputError(
+            Message("the SICD file's geometry does not meet the ground everywhere"),
+            hint=Message("Run sicdcheck on it; its Position or Grid metadata are wrong."),
+            field="Grid",
+        )
+    latitude, longitude, _ = ecef_to_geodetic(located)
+    return net[:, 0], net[:, 1], np.degrees(latitude), np.degrees(longitude)
+
+
 def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
     """Complex pixels of a SICD file.
 
@@ -363,6 +417,27 @@ def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
         phase = second * np.float32(2.0 * math.pi / 256.0)
         return (first * np.exp(1j * phase)).astype(np.complex64)
     return (first + 1j * second).astype(np.complex64)
+
+
+def consistency_findings(file: BinaryIO) -> tuple[str, ...]:
+    """What sarkit's SICD consistency checker finds, errors and warnings alike; empty for a clean file.
+
+    Raises
+    ------
+    InputError
+        Not a SICD.
+    """
+    _open(file)
+    file.seek(0)
+    try:
+        checker = SicdConsistency.from_file(file)
+        checker.check()
+    except Exception as error:  # a checker that stumbles has found something, but cannot say what
+        raise _unreadable(error) from error
+    return tuple(
+        f"{check}: {detail['details']}" for check, result in checker.failures().items() for detail in result["details"]
+        if not detail["passed"]
+    )
 
 
 def _unreadable(error: Exception) -> InputError:
@@ -408,13 +483,14 @@ def _summarised(tree: lxml.etree._ElementTree) -> SicdSummary:
     ring = [(float(longitude), float(latitude)) for latitude, longitude in corners]
     if _signed_area(ring) < 0.0:
         ring.reverse()
-    start = helper.load("./{*}Timeline/{*}CollectStart")
-    start = start if start.tzinfo else start.replace(tzinfo=UTC)
+    start = _utc(helper.load("./{*}Timeline/{*}CollectStart"))
+    created = helper.load("./{*}ImageCreation/{*}DateTime")
     duration = timedelta(seconds=float(helper.load("./{*}Timeline/{*}CollectDuration")))
     parameters = tree.findall("./{*}CollectionInfo/{*}Parameter")
     return SicdSummary(
         footprint_lonlat_deg=tuple(ring),
-        collected=Interval(instant_of(start), instant_of(start + duration)),
+        collected=Interval(start, instant_of(start + duration)),
+        produced=None if created is None else _utc(created),
         sensor=text("./{*}CollectionInfo/{*}CollectorName"),
         core_name=text("./{*}CollectionInfo/{*}CoreName"),
         classification=text("./{*}CollectionInfo/{*}Classification"),
@@ -425,6 +501,11 @@ def _summarised(tree: lxml.etree._ElementTree) -> SicdSummary:
         nominal_position=any(parameter.get("name") == "NominalPosition" for parameter in parameters),
         notes=tuple(f"{parameter.get('name')}: {(parameter.text or '').strip()}" for parameter in parameters),
     )
+
+
+def _utc(moment: datetime) -> Instant:
+    """Instant of a SICD time, which is UTC whether or not it says so (volume 1, section 2.1)."""
+    return instant_of(moment if moment.tzinfo else moment.replace(tzinfo=UTC))
 
 
 def _signed_area(ring: list[tuple[float, float]]) -> float:

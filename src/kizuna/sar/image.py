@@ -143,16 +143,29 @@ def form_image(
 
 
 def detect(pixels: npt.NDArray[np.complexfloating]) -> npt.NDArray[np.float32]:
-    """Amplitude of complex pixels at twice their sampling, shape (2 rows, 2 cols).
+    """Amplitude of complex pixels at twice their sampling.
+
+    Parameters
+    ----------
+    pixels
+        Complex image, shape (rows, cols), of any carrier.
+
+    Returns
+    -------
+    ndarray of float32, shape (2 rows, 2 cols)
+        Amplitude; pixel (2 r, 2 c) is the magnitude of pixel (r, c) of the input.
 
     Notes
     -----
     Detection doubles the bandwidth; doubling the sampling first, by padding the spectrum with zeros, keeps the speckle from
-    aliasing. Pixel (2 r, 2 c) of the result is pixel (r, c) of the input.
+    aliasing. The zeros must go where the spectrum is empty, so it is first rolled to its centroid; that changes phase only.
     """
     rows, cols = pixels.shape
-    spectrum = np.fft.fftshift(np.fft.fft2(pixels))
+    spectrum = np.fft.fft2(pixels)
+    for axis in (0, 1):
+        power = (np.abs(spectrum) ** 2).sum(axis=1 - axis)
+        turns = np.angle(np.sum(power * np.exp(2j * math.pi * np.arange(len(power)) / len(power)))) / (2.0 * math.pi)
+        spectrum = np.roll(spectrum, len(power) // 2 - round(float(turns) * len(power)), axis=axis)
     padded = np.zeros((2 * rows, 2 * cols), np.complex64)
-    top, left = rows - rows // 2, cols - cols // 2
-    padded[top : top + rows, left : left + cols] = spectrum
-    return np.abs(4.0 * np.fft.ifft2(np.fft.ifftshift(padded))).astype(np.float32)
+    padded[rows - rows // 2 : 2 * rows - rows // 2, cols - cols // 2 : 2 * cols - cols // 2] = spectrum
+    return np.abs(4.0 * np.fft.ifft2(padded)).astype(np.float32)

@@ -1,0 +1,481 @@
+"""GeoTIFF: where one lies on the Earth, cloud-optimised ones out of amplitude, and map tiles out of those.
+
+The web COG holds display levels: 0 where there is no data, 1 to 255 for decibels between two limits that are decided once, when
+it is made, and kept in its tags. A tile is then a lookup in a file whose blocks are the map's own tiles.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import rasterio
+import rasterio.shutil
+from affine import Affine
+from PIL import Image
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.io import MemoryFile
+from rasterio.transform import GCPTransformer
+from rasterio.warp import reproject
+from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
+
+from kizuna.errors import InputError, Message
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rasterio.io import DatasetReader
+
+__all__ = [
+    "COG_MEDIA_TYPE",
+    "MEDIA_TYPE",
+    "TILE_MEDIA_TYPE",
+    "GeoReference",
+    "Placed",
+    "place",
+    "read_amplitude",
+    "read_georeference",
+    "read_levels",
+    "render_tile",
+    "write_detected_cog",
+    "write_web_cog",
+]
+
+type Levels = npt.NDArray[np.uint8]
+
+MEDIA_TYPE = "image/tiff; application=geotiff"
+COG_MEDIA_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+TILE_MEDIA_TYPE = "image/webp"
+
+_WEB_MERCATOR = CRS.from_epsg(3857)
+_WGS84 = CRS.from_epsg(4326)
+_EQUATOR_M = 2.0 * math.pi * 6378137.0  # Web Mercator's square is this wide (EPSG:3857, OGC 17-083r4 annex D)
+_TILE = 256
+_DEEPEST_ZOOM = 24
+_EDGE_POINTS = 8
+_LOW_PERCENTILE, _HIGH_PERCENTILE = 8.0, 99.7
+_STRETCH_LOW, _STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
+
+
+@dataclass(frozen=True, slots=True)
+class GeoReference:
+    """Where a GeoTIFF lies and what it holds.
+
+    Parameters
+    ----------
+    footprint_lonlat_deg
+        Outline, (longitude, latitude) in degrees, counter-clockwise, first point not repeated.
+    pixel_m
+        Coarser of the two distances of neighbouring pixels on the ground, metres.
+    shape
+        Rows, columns.
+    is_complex
+        Whether the first band holds phase.
+    tags
+        The file's own tags.
+    """
+
+    footprint_lonlat_deg: tuple[tuple[float, float], ...]
+    pixel_m: float
+    shape: tuple[int, int]
+    is_complex: bool
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """Amplitude and where its pixels lie: by a transform, or by ground control points; never both.
+
+    Parameters
+    ----------
+    amplitude
+        Shape (rows, cols); NaN where there is no data.
+    crs
+        Coordinate reference system of the transform or of the points.
+    transform
+        Pixel corner (col, row) to coordinates.
+    points
+        Ground control points in pixel-corner coordinates (0.5, 0.5 is the centre of the first pixel).
+    pixel_m
+        Sampling on the ground that is worth keeping, metres.
+    tags
+        Tags for every file made from it.
+    """
+
+    amplitude: npt.NDArray[np.float32]
+    crs: CRS
+    transform: Affine | None
+    points: tuple[GroundControlPoint, ...]
+    pixel_m: float
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+def _open(file: BinaryIO) -> DatasetReader:
+    file.seek(0)
+    try:
+        dataset = rasterio.open(file, driver="GTiff")
+    except (RasterioError, OSError, ValueError) as error:
+        raise InputError(
+            Message("not a readable TIFF file: {reason}", {"reason": str(error).splitlines()[0] if str(error) else "damaged"}),
+            hint=Message("Check that the file is a GeoTIFF and that it was fetched whole."),
+            field="file",
+        ) from error
+    if dataset.count < 1:
+        raise InputError(Message("the TIFF file holds no band"), hint=Message("Give a GeoTIFF with an image in it."), field="file")
+    return dataset
+
+
+def _placement(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[GroundControlPoint, ...]]:
+    points, points_crs = dataset.gcps
+    if dataset.crs is not None and not dataset.transform.is_identity:
+        return dataset.crs, dataset.transform, ()
+    if points and points_crs is not None:
+        return points_crs, None, tuple(points)
+    raise InputError(
+        Message("a GeoTIFF without position: it has neither a coordinate system with a transform nor ground control points"),
+        hint=Message("Export it again with its georeference, or publish the original product instead."),
+        field="file",
+    )
+
+
+def _to_lonlat(
+    crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], rows: list[float], cols: list[float]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Longitudes and latitudes in degrees of pixel-corner coordinates."""
+    if transform is not None:
+        xs, ys = zip(*(transform * (col, row) for row, col in zip(rows, cols, strict=True)), strict=True)
+    else:
+        with GCPTransformer(list(points), tps=True) as transformer:
+            xs, ys = transformer.xy(rows, cols, offset="ul")
+    longitude, latitude = transform_points(crs, _WGS84, list(xs), list(ys))[:2]
+    return np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
+
+
+def read_georeference(file: BinaryIO) -> GeoReference:
+    """Where a GeoTIFF lies, from its transform or its ground control points.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+
+    Returns
+    -------
+    GeoReference
+        Outline in degrees, sampling, shape, tags.
+
+    Raises
+    ------
+    InputError
+        Not a TIFF, a damaged one, or one without position.
+    """
+    with _open(file) as dataset:
+        crs, transform, points = _placement(dataset)
+        ring = _outline(crs, transform, points, dataset.shape)
+        return GeoReference(
+            footprint_lonlat_deg=ring,
+            pixel_m=_pixel_m(crs, transform, points, dataset.shape),
+            shape=dataset.shape,
+            is_complex=dataset.dtypes[0].startswith("complex"),
+            tags=dict(dataset.tags()),
+        )
+
+
+def _outline(
+    crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], shape: tuple[int, int]
+) -> tuple[tuple[float, float], ...]:
+    height, width = shape
+    steps = np.linspace(0.0, 1.0, _EDGE_POINTS, endpoint=False)
+    rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * height
+    cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * width
+    longitude, latitude = _to_lonlat(crs, transform, points, rows.tolist(), cols.tolist())
+    if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
+        raise InputError(
+            Message("the GeoTIFF's position cannot be turned into longitude and latitude"),
+            hint=Message("Check its coordinate system and its ground control points."),
+            field="file",
+        )
+    area = float(np.sum(longitude * np.roll(latitude, -1) - np.roll(longitude, -1) * latitude))
+    ring = [(float(x), float(y)) for x, y in zip(longitude, latitude, strict=True)]
+    return tuple(ring if area > 0.0 else ring[::-1])
+
+
+def _pixel_m(crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], shape: tuple[int, int]) -> float:
+    """Coarser sampling on the ground at the middle of the image, over ten pixels, on a sphere: it only chooses a zoom level."""
+    row, col, span = shape[0] / 2.0, shape[1] / 2.0, 10.0
+    longitude, latitude = _to_lonlat(crs, transform, points, [row, row + span, row], [col, col, col + span])
+    east = np.radians(longitude[1:] - longitude[0]) * math.cos(math.radians(float(latitude[0])))
+    north = np.radians(latitude[1:] - latitude[0])
+    return float(np.hypot(east, north).max()) * _EQUATOR_M / (2.0 * math.pi) / span
+
+
+def read_amplitude(file: BinaryIO) -> Placed:
+    """Amplitude of a GeoTIFF's first band, and where it lies.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+
+    Returns
+    -------
+    Placed
+        Magnitude; zeros of integer images and masked pixels are no data.
+
+    Raises
+    ------
+    InputError
+        As `read_georeference`.
+    """
+    with _open(file) as dataset:
+        crs, transform, points = _placement(dataset)
+        try:
+            band = dataset.read(1)
+            mask = dataset.read_masks(1) > 0
+        except (RasterioError, OSError) as error:
+            raise InputError(
+                Message("the TIFF file's pixels cannot be read: it is damaged or cut off"),
+                hint=Message("Fetch the file again."),
+                field="file",
+            ) from error
+        amplitude = np.abs(band).astype(np.float32)
+        if np.issubdtype(band.dtype, np.integer):
+            mask &= band != 0
+        amplitude[~mask] = np.nan
+        return Placed(amplitude, crs, transform, points, _pixel_m(crs, transform, points, dataset.shape))
+
+
+def place(
+    amplitude: npt.NDArray[np.float32],
+    points: tuple[GroundControlPoint, ...],
+    crs: CRS,
+    *,
+    oversampling: int,
+    tags: Mapping[str, str],
+) -> Placed:
+    """Amplitude placed by ground control points, of which only every `oversampling`-th pixel is worth keeping."""
+    pixel_m = oversampling * _pixel_m(crs, None, points, amplitude.shape)
+    return Placed(amplitude, crs, None, points, pixel_m, tags)
+
+
+def write_web_cog(placed: Placed) -> bytes:
+    """Web-optimised COG of display levels: EPSG:3857 on the grid of web map tiles, blocks of 256, overviews, 0 is no data.
+
+    Parameters
+    ----------
+    placed
+        Amplitude and its place.
+
+    Returns
+    -------
+    bytes
+        The file. Tags `KIZUNA_STRETCH_LOW_DB` and `KIZUNA_STRETCH_HIGH_DB` are the decibels (of amplitude 1) of level 1 and of
+        level 255; what lies beyond is clipped.
+
+    Raises
+    ------
+    InputError
+        No pixel holds data.
+    """
+    corner_latitude = np.mean([y for _, y in _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)])
+    wanted = placed.pixel_m / math.cos(math.radians(float(corner_latitude)))
+    zoom = min(max(math.ceil(math.log2(_EQUATOR_M / _TILE / wanted)), 0), _DEEPEST_ZOOM)
+    resolution = _EQUATOR_M / _TILE / 2**zoom
+    warped, transform = _warp(placed, _WEB_MERCATOR, resolution, _EQUATOR_M / 2.0)
+    decibels = 20.0 * np.log10(warped, where=warped > 0.0, out=np.full_like(warped, np.nan))
+    known = decibels[np.isfinite(decibels)]
+    if not known.size:
+        raise InputError(
+            Message("no pixel of the image holds data"), hint=Message("Check the file's no-data value."), field="file"
+        )
+    low, high = (float(value) for value in np.percentile(known, [_LOW_PERCENTILE, _HIGH_PERCENTILE]))
+    high = max(high, low + 1.0)
+    levels = np.clip(np.rint(1.0 + 254.0 * (decibels - low) / (high - low)), 1, 255)
+    levels[np.isnan(warped)] = 0  # dead pixels (amplitude 0) stay black, outside stays transparent
+    levels[np.isnan(levels)] = 1
+    tags = {**placed.tags, _STRETCH_LOW: repr(low), _STRETCH_HIGH: repr(high)}
+    return _cog(
+        levels.astype(np.uint8),
+        _WEB_MERCATOR,
+        transform,
+        nodata=0,
+        tags=tags,
+        options={
+            "BLOCKSIZE": str(_TILE),
+            "TILING_SCHEME": "GoogleMapsCompatible",
+            "ZOOM_LEVEL": str(zoom),
+            "WARP_RESAMPLING": "NEAREST",
+            "OVERVIEW_RESAMPLING": "AVERAGE",
+            "ADD_ALPHA": "NO",
+        },
+    )
+
+
+def write_detected_cog(placed: Placed) -> bytes:
+    """COG of detected amplitude, north up in the scene's UTM zone, float32, NaN is no data.
+
+    Parameters
+    ----------
+    placed
+        Amplitude and its place.
+
+    Returns
+    -------
+    bytes
+        The file.
+    """
+    ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
+    longitude, latitude = (float(np.mean(values)) for values in zip(*ring, strict=True))
+    zone = min(max(int((longitude + 180.0) // 6.0) + 1, 1), 60)
+    crs = CRS.from_epsg((32600 if latitude >= 0.0 else 32700) + zone)
+    warped, transform = _warp(placed, crs, placed.pixel_m, 0.0)
+    return _cog(
+        warped,
+        crs,
+        transform,
+        nodata=math.nan,
+        tags=placed.tags,
+        options={"BLOCKSIZE": "512", "PREDICTOR": "YES", "OVERVIEW_RESAMPLING": "AVERAGE"},
+    )
+
+
+def _warp(placed: Placed, crs: CRS, resolution: float, lattice: float) -> tuple[npt.NDArray[np.float32], Affine]:
+    """Amplitude on a north-up grid whose pixel corners lie on the lattice through (-lattice, +lattice)."""
+    # Splines through the points rather than a polynomial: over Sentinel-1's terrain the polynomial is off by pixels.
+    ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
+    xs, ys = transform_points(_WGS84, crs, [x for x, _ in ring], [y for _, y in ring])[:2]
+    left = math.floor((min(xs) + lattice) / resolution) * resolution - lattice
+    top = lattice - math.floor((lattice - max(ys)) / resolution) * resolution
+    shape = (math.ceil((top - min(ys)) / resolution), math.ceil((max(xs) - left) / resolution))
+    transform = Affine(resolution, 0.0, left, 0.0, -resolution, top)
+    target = np.full(shape, np.nan, np.float32)
+    source = {"gcps": list(placed.points), "SRC_METHOD": "GCP_TPS"} if placed.points else {"src_transform": placed.transform}
+    reproject(
+        placed.amplitude,
+        target,
+        src_crs=placed.crs,
+        src_nodata=math.nan,
+        dst_transform=transform,
+        dst_crs=crs,
+        dst_nodata=math.nan,
+        resampling=Resampling.bilinear,
+        **source,
+    )
+    return target, transform
+
+
+def _cog(
+    band: npt.NDArray[np.uint8] | npt.NDArray[np.float32],
+    crs: CRS,
+    transform: Affine,
+    *,
+    nodata: float,
+    tags: Mapping[str, str],
+    options: Mapping[str, str],
+) -> bytes:
+    height, width = band.shape
+    with MemoryFile() as plain, MemoryFile() as finished:
+        with plain.open(
+            driver="GTiff", width=width, height=height, count=1, dtype=band.dtype.name, crs=crs, transform=transform, nodata=nodata
+        ) as dataset:
+            dataset.write(band, 1)
+            dataset.update_tags(**tags)
+        rasterio.shutil.copy(plain.name, finished.name, driver="COG", COMPRESS="DEFLATE", **options)
+        return bytes(finished.read())
+
+
+def read_levels(file: BinaryIO, *, longest: int) -> Levels:
+    """Display levels of a web COG, no side longer than `longest` pixels; 0 is no data."""
+    with _open(file) as dataset:
+        scale = max(1.0, max(dataset.shape) / longest)
+        shape = tuple(max(1, round(side / scale)) for side in dataset.shape)
+        levels: Levels = dataset.read(1, out_shape=shape, resampling=Resampling.average)
+        known = np.flatnonzero(levels.any(axis=1)), np.flatnonzero(levels.any(axis=0))
+        # Tiles reach past the image; a picture need not.
+        return levels[known[0][0] : known[0][-1] + 1, known[1][0] : known[1][-1] + 1] if known[0].size else levels
+
+
+def render_tile(file: BinaryIO, z: int, x: int, y: int, size: int = _TILE) -> bytes | None:
+    """One map tile (WebP) out of a web COG.
+
+    Parameters
+    ----------
+    file
+        Open, seekable web COG, as `write_web_cog` makes it.
+    z, x, y
+        Tile of the WebMercatorQuad matrix: zoom, column from the west, row from the north.
+    size
+        Side of the picture, pixels.
+
+    Returns
+    -------
+    bytes or None
+        Picture, transparent where there is no data; None where there is none at all.
+
+    Raises
+    ------
+    InputError
+        No such tile, or not a web COG.
+    """
+    if not (0 <= z <= _DEEPEST_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z and 0 < size <= 4 * _TILE):
+        raise InputError(
+            Message("there is no tile {z}/{x}/{y} of {size} pixels", {"z": z, "x": x, "y": y, "size": size}),
+            hint=Message("Zoom goes from 0 to 24, column and row from 0 to 2**zoom - 1, size to 1024."),
+            field="tile",
+        )
+    with _open(file) as dataset:
+        if dataset.crs != _WEB_MERCATOR or dataset.dtypes[0] != "uint8":
+            raise InputError(
+                Message("not a web-optimised COG of display levels"),
+                hint=Message("Tiles are cut from the visual asset of a product, not from its original."),
+                field="file",
+            )
+        levels = _tile_levels(dataset, z, x, y, size)
+    if levels is None or not levels.any():
+        return None
+    return _encode(levels)
+
+
+def _tile_levels(dataset: DatasetReader, z: int, x: int, y: int, size: int) -> Levels | None:
+    span = _EQUATOR_M / 2**z
+    resolution = dataset.transform.a
+    # The tile in the file's pixels. Both lie on powers of two of one lattice; rounding to 1/65536 removes the noise of metres.
+    first_col = round((x * span - _EQUATOR_M / 2.0 - dataset.transform.c) / resolution * 65536) / 65536
+    first_row = round((dataset.transform.f - (_EQUATOR_M / 2.0 - y * span)) / resolution * 65536) / 65536
+    extent = span / resolution
+    left, right = max(first_col, 0.0), min(first_col + extent, float(dataset.width))
+    top, bottom = max(first_row, 0.0), min(first_row + extent, float(dataset.height))
+    scale = size / extent
+    cols = (round((left - first_col) * scale), round((right - first_col) * scale))
+    rows = (round((top - first_row) * scale), round((bottom - first_row) * scale))
+    if cols[1] <= cols[0] or rows[1] <= rows[0] or right <= left or bottom <= top:
+        return None
+    read = dataset.read(
+        1,
+        window=Window(left, top, right - left, bottom - top),
+        out_shape=(rows[1] - rows[0], cols[1] - cols[0]),
+        resampling=Resampling.bilinear if scale > 1.0 else Resampling.nearest,
+    )
+    levels: Levels = np.zeros((size, size), np.uint8)
+    levels[rows[0] : rows[1], cols[0] : cols[1]] = read
+    return levels
+
+
+def _encode(levels: Levels) -> bytes:
+    picture = Image.fromarray(levels, "L")
+    if levels.all():
+        colours = picture.convert("RGB")
+    else:
+        colours = Image.merge("RGBA", (picture, picture, picture, picture.point([0] + [255] * 255)))
+    out = io.BytesIO()
+    # method 0: a fifth of the default's time for a tenth more bytes; speckle does not compress anyway.
+    colours.save(out, "WEBP", quality=80, method=0)
+    return out.getvalue()

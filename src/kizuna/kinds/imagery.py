@@ -1,0 +1,327 @@
+"""Imagery: complex SAR images (SICD) and detected ones (GeoTIFF).
+
+What a node needs to know of an image before it can decide on it, and what remains of one under an obligation.
+"""
+
+from __future__ import annotations
+
+import io
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, BinaryIO
+
+import numpy as np
+from rasterio.control import GroundControlPoint
+from rasterio.crs import CRS
+
+from kizuna.errors import InputError, Message
+from kizuna.formats import geotiff, sicd
+from kizuna.formats.nitf import is_nitf
+from kizuna.formats.quicklook import quicklook_png
+from kizuna.model.instants import instant_of
+from kizuna.model.product import AssetRole, Footprint, Verdict
+from kizuna.sar.image import detect
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from kizuna.model.instants import Instant, Interval
+    from kizuna.model.product import Asset
+
+__all__ = ["NAME", "Extracted", "Summary", "extract", "redact", "sniff", "summarise", "validate"]
+
+NAME = "imagery"
+
+_HEAD_BYTES = 16
+_TIFF_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
+_TIFF_DATE_TIME = "TIFFTAG_DATETIME"
+_TIFF_DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
+_NOMINAL_TAG = "KIZUNA_NOMINAL_POSITION"
+_NOMINAL_NOTE = "The position is nominal: it was assigned, not measured."
+_SENTINEL_1 = re.compile(r"Sentinel-1[A-D]")
+_FINELY_DETECTED_PIXELS = 16_000_000
+
+# Obligations, by their value: what cannot be applied to an image here releases nothing of it.
+_DETECTED_ONLY = "detected-only"
+_BESIDE_THE_ASSETS = frozenset({"caveat", "re-mark", "no-onward", "delay"})
+
+
+@dataclass(frozen=True, slots=True)
+class Extracted:
+    """What an image file says about itself.
+
+    Parameters
+    ----------
+    title
+        One line for people.
+    footprint
+        Outline on the ground; None where it has none.
+    event
+        When it was observed; None where the file does not say.
+    produced
+        When the file was made; None where it does not say.
+    sensor
+        What observed it; empty where the file does not say.
+    resolution_m
+        Coarser resolution on the ground, metres. For a GeoTIFF the sampling, which is never coarser than the resolution.
+    polarisation
+        Such as ``"HH"``; empty where the file does not say.
+    complex_data
+        Whether it holds phase.
+    classification
+        Marking that the file carries in itself, as written; empty where it has none. It is no label.
+    notes
+        Sentences that must be read with it.
+    """
+
+    title: str
+    footprint: Footprint | None
+    event: Interval | None
+    produced: Instant | None
+    sensor: str
+    resolution_m: float | None
+    polarisation: str
+    complex_data: bool
+    classification: str
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """Files made from an image.
+
+    Parameters
+    ----------
+    quicklook_png
+        Small picture, north up.
+    web_cog
+        Web-optimised GeoTIFF that map tiles are cut from.
+    detected_cog
+        Amplitude as a cloud-optimised GeoTIFF, if the original is complex; None where the original is detected itself.
+    """
+
+    quicklook_png: bytes
+    web_cog: bytes
+    detected_cog: bytes | None
+
+
+def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is part of every kind's sniff; bytes decide here
+    """Media type of an image file.
+
+    Parameters
+    ----------
+    head
+        Its first bytes, sixteen or more.
+    name
+        Its name; not used, because an extension proves nothing.
+
+    Returns
+    -------
+    str or None
+        Media type of SICD for any NITF (`validate` tells a SICD from another NITF), of GeoTIFF for any TIFF, None otherwise.
+
+    Examples
+    --------
+    >>> sniff(b"NITF02.10" + bytes(7), "a.nitf")
+    'application/vnd.nga.sicd+nitf'
+    >>> sniff(b"hello, world....", "a.tif") is None
+    True
+    """
+    if is_nitf(head):
+        return sicd.MEDIA_TYPE
+    if head.startswith(_TIFF_MAGICS):
+        return geotiff.MEDIA_TYPE
+    return None
+
+
+def validate(file: BinaryIO) -> Verdict:
+    """Check an image file on the way in.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+
+    Returns
+    -------
+    Verdict
+        Not valid where the file cannot be read, is cut off or has no position. Findings of sarkit's SICD checker are listed
+        and leave a readable file valid: real products have some.
+    """
+    try:
+        if _media_type(file) == sicd.MEDIA_TYPE:
+            sicd.read_summary(file)
+            sicd.read_pixels(file)
+            return Verdict(valid=True, findings=sicd.consistency_findings(file))
+        geotiff.read_amplitude(file)
+    except InputError as error:
+        return Verdict(valid=False, findings=(str(error),))
+    return Verdict(valid=True)
+
+
+def extract(file: BinaryIO, name: str) -> Extracted:
+    """What an image file says about itself.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+    name
+        Its name: the title where the file has none.
+
+    Returns
+    -------
+    Extracted
+        Place, time, sensor, resolution.
+
+    Raises
+    ------
+    InputError
+        Neither a SICD nor a GeoTIFF with a position, or a damaged one.
+    """
+    return _extract_sicd(file, name) if _media_type(file) == sicd.MEDIA_TYPE else _extract_geotiff(file, name)
+
+
+def summarise(file: BinaryIO, name: str) -> Summary:  # noqa: ARG001 # every kind's summarise has the name
+    """Make the small files that stand for an image: quicklook, web COG, and a detected COG if it is complex.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+    name
+        Its name.
+
+    Returns
+    -------
+    Summary
+        The files' bytes.
+
+    Raises
+    ------
+    InputError
+        As `extract`; or no pixel holds data.
+    """
+    if _media_type(file) == sicd.MEDIA_TYPE:
+        placed, is_complex = _place_sicd(file), True
+    else:
+        placed, is_complex = geotiff.read_amplitude(file), geotiff.read_georeference(file).is_complex
+    web_cog = geotiff.write_web_cog(placed)
+    return Summary(
+        quicklook_png=quicklook_png(io.BytesIO(web_cog)),
+        web_cog=web_cog,
+        detected_cog=geotiff.write_detected_cog(placed) if is_complex else None,
+    )
+
+
+def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset, ...]:
+    """Assets that may go under these obligations.
+
+    Parameters
+    ----------
+    assets
+        Assets of one product.
+    obligations
+        Values of `kizuna.release.decision.ObligationKind` (its members are such strings).
+
+    Returns
+    -------
+    tuple of Asset
+        ``detected-only`` leaves out an original that holds or may hold phase; every other asset is amplitude. An obligation
+        that cannot be carried out on an image here (``resolution``, ``area``, or an unknown one) leaves nothing.
+    """
+    asked = {str(obligation) for obligation in obligations}
+    if asked - _BESIDE_THE_ASSETS - {_DETECTED_ONLY}:
+        return ()
+    if _DETECTED_ONLY not in asked:
+        return tuple(assets)
+    # INVARIANT: a complex original always has a detected asset beside it (`summarise`), so an original without one is detected
+    # itself. A NITF goes in no case: it is SICD here.
+    has_detected = any(asset.role is AssetRole.DETECTED for asset in assets)
+    return tuple(
+        asset
+        for asset in assets
+        if asset.role is not AssetRole.ORIGINAL or (asset.media_type.startswith("image/tiff") and not has_detected)
+    )
+
+
+def _media_type(file: BinaryIO) -> str:
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    media_type = sniff(head, "")
+    if media_type is None:
+        raise InputError(
+            Message("neither a NITF nor a TIFF file: it starts with {got}", {"got": repr(head[:9])}),
+            hint=Message("Give a SICD (.nitf) or a GeoTIFF (.tif); check that the whole file arrived."),
+            field="file",
+        )
+    return media_type
+
+
+def _footprint(ring: Sequence[tuple[float, float]], *, nominal: bool) -> Footprint:
+    return Footprint((*ring, ring[0]), nominal)
+
+
+def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
+    summary = sicd.read_summary(file)
+    return Extracted(
+        title=summary.core_name or name,
+        footprint=_footprint(summary.footprint_lonlat_deg, nominal=summary.nominal_position),
+        event=summary.collected,
+        produced=summary.produced,
+        sensor=summary.sensor,
+        resolution_m=summary.resolution_m,
+        polarisation=summary.polarisation,
+        complex_data=True,
+        classification=summary.classification,
+        notes=(_NOMINAL_NOTE,) if summary.nominal_position else (),
+    )
+
+
+def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
+    reference = geotiff.read_georeference(file)
+    description = reference.tags.get(_TIFF_DESCRIPTION, "").strip()
+    sentinel = _SENTINEL_1.match(description)
+    nominal = _NOMINAL_TAG in reference.tags
+    return Extracted(
+        title=description or name,
+        footprint=_footprint(reference.footprint_lonlat_deg, nominal=nominal),
+        # TIFF has no tag for when a scene was observed; its one date is when the file was written.
+        event=None,
+        produced=_tiff_instant(reference.tags.get(_TIFF_DATE_TIME, "")),
+        sensor=sentinel.group() if sentinel else "",
+        resolution_m=reference.pixel_m,
+        polarisation="",
+        complex_data=reference.is_complex,
+        classification="",
+        notes=(_NOMINAL_NOTE,) if nominal else (),
+    )
+
+
+def _tiff_instant(text: str) -> Instant | None:
+    """Instant of a TIFF DateTime, taken as UTC (the tag has no zone; SAR processors write UTC); None if it is no date."""
+    try:
+        return instant_of(datetime.strptime(text.strip(), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC))
+    except ValueError:
+        return None
+
+
+def _place_sicd(file: BinaryIO) -> geotiff.Placed:
+    summary = sicd.read_summary(file)
+    pixels = sicd.read_pixels(file)
+    rows, cols, latitudes, longitudes = sicd.ground_points(file)
+    # Twice the sampling keeps the speckle from aliasing; a very large image is detected as it is.
+    factor = 2 if pixels.size <= _FINELY_DETECTED_PIXELS else 1
+    amplitude = detect(pixels) if factor > 1 else np.abs(pixels)
+    points = tuple(
+        GroundControlPoint(row=factor * row + 0.5, col=factor * col + 0.5, x=longitude, y=latitude)
+        for row, col, latitude, longitude in zip(
+            rows.tolist(), cols.tolist(), latitudes.tolist(), longitudes.tolist(), strict=True
+        )
+    )
+    tags = {_TIFF_DESCRIPTION: f"{summary.sensor} {summary.core_name}, detected"}
+    if summary.nominal_position:
+        tags[_NOMINAL_TAG] = _NOMINAL_NOTE
+    return geotiff.place(amplitude, points, CRS.from_epsg(4326), oversampling=factor, tags=tags)
