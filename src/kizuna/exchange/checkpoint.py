@@ -70,9 +70,8 @@ def verifier_key(key_name: str, public_key: bytes) -> str:
 
     Examples
     --------
-    >>> key = base64.b64decode("6TJ5GubnqECkYWTJBHhkJtVXngh3YspoA1hyucq/dTY=")
-    >>> verifier_key("example.com/foo", key).split("+")[0]
-    'example.com/foo'
+    >>> verifier_key("kizuna/JPN", bytes(32)).split("+")[1]
+    '7354c43f'
     """
     return f"{key_name}+{_key_id(key_name, public_key).hex()}+{base64.b64encode(_ED25519 + public_key).decode()}"
 

@@ -1,0 +1,89 @@
+"""Each port's adapters, one after the other: every suite here runs over all of them."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from kizuna.adapters.blobs import FileBlobs
+from kizuna.adapters.http_transport import HttpTransport
+from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
+from kizuna.adapters.sqlite import SqliteStore
+from kizuna.adapters.clock import SystemClock
+from kizuna.exchange.transport import Transport
+from kizuna.node.ports import BlobStore, Keys
+from kizuna.web.exchange import partner_app
+from simulators.desk import SimulatedDesk
+from simulators.products import JPN, NOON, UKR
+from simulators.serving import served
+
+
+@pytest.fixture(params=["sqlite", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore | MemoryStore]:
+    """Store, empty."""
+    found = SqliteStore(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
+    yield found
+    found.close()
+
+
+@pytest.fixture(params=["files", "memory"])
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
+    """Blob store, empty."""
+    return FileBlobs(tmp_path / "blobs") if request.param == "files" else MemoryBlobs()
+
+
+@pytest.fixture(params=["files", "memory", "memory-seeded"])
+def make_keys(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[[str], Keys]:
+    """Maker of keys, each time other ones."""
+
+    def make(name: str) -> Keys:
+        if request.param == "files":
+            return FileKeys.make(tmp_path / name, JPN, SystemClock().now())
+        return MemoryKeys(JPN, NOON, name.encode() if request.param == "memory-seeded" else None)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def node_keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileKeys]:
+    """Keys of two nations and of a stranger."""
+    folder = tmp_path_factory.mktemp("keys")
+    now = SystemClock().now()
+    return {name: FileKeys.make(folder / name, party, now) for name, party in (("jpn", JPN), ("ukr", UKR), ("stranger", UKR))}
+
+
+@dataclasses.dataclass
+class Link:
+    """A transport and the desk at its other end."""
+
+    transport: Transport
+    desk: SimulatedDesk
+    break_off: Callable[[], None]
+
+
+@pytest.fixture(params=["http", "memory"])
+def link(request: pytest.FixtureRequest, node_keys: dict[str, FileKeys]) -> Iterator[Link]:
+    """Transport from Ukraine to Japan."""
+    jpn, ukr = node_keys["jpn"], node_keys["ukr"]
+    desk = SimulatedDesk()
+    desk.know(ukr.certificate_der, UKR)
+    if request.param == "memory":
+        memory = MemoryTransport(desk, ukr.certificate_der)
+
+        def break_off() -> None:
+            memory.reachable = False
+
+        yield Link(memory, desk, break_off)
+        return
+    with served(partner_app(desk), jpn, [ukr.certificate_der]) as found:
+        with HttpTransport(found.url, ukr, jpn.certificate_der, timeout_s=5) as http:
+
+            def forget() -> None:
+                # Nobody listens there any more.
+                http._url = "https://127.0.0.1:9"  # noqa: SLF001
+
+            yield Link(http, desk, forget)

@@ -1,0 +1,84 @@
+"""Item store port."""
+
+from __future__ import annotations
+
+import dataclasses
+from datetime import timedelta
+
+from kizuna.catalog.store import Item
+from kizuna.model.digests import digest_of
+from kizuna.model.instants import Instant
+from kizuna.node.ports import Store
+from simulators.products import NOON, UKR, a_product, product_id
+
+
+def _at(**time: float) -> Instant:
+    return Instant(NOON + timedelta(**time))
+
+
+def test_empty(store: Store) -> None:
+    assert store.items.count() == 0
+    assert list(store.items.all()) == []
+    assert store.items.get(product_id(1)) is None
+    assert store.items.by_content(digest_of(b"")) is None
+
+
+def test_gives_back_what_was_put(store: Store) -> None:
+    own, received = Item(a_product(1)), Item(a_product(2, files=(b"2",)), UKR, '{"outcome":"permit"}')
+    store.items.put(own)
+    store.items.put(received)
+    assert store.items.get(product_id(1)) == own
+    assert store.items.get(product_id(2)) == received
+    assert store.items.by_content(digest_of(b"2")) == received
+    assert store.items.count() == 2
+
+
+def test_replaces_the_item_of_the_same_id(store: Store) -> None:
+    store.items.put(Item(a_product(1)))
+    later = Item(dataclasses.replace(a_product(1, files=(b"new",)), title="new", version=2))
+    store.items.put(later)
+    assert list(store.items.all()) == [later]
+    assert store.items.by_content(digest_of(b"bytes")) is None
+
+
+def test_newest_observation_first_then_by_id(store: Store) -> None:
+    products = [
+        a_product(5, event=_at(hours=1)),
+        a_product(4, event=_at(microseconds=1)),
+        a_product(1, event=NOON),
+        a_product(3, event=None, produced=NOON),
+        a_product(2, event=_at(microseconds=-1), produced=_at(days=9)),
+        a_product(6, event=_at(days=-20_000)),
+    ]
+    for product in sorted(products, key=lambda product: product.title + product.id):
+        store.items.put(Item(product))
+    expected = [product_id(number) for number in (5, 4, 1, 3, 2, 6)]
+    assert [item.product.id for item in store.items.all()] == expected
+
+
+def test_many_items_of_one_moment_come_each_once(store: Store) -> None:
+    with store.transaction():
+        for number in range(600):
+            store.items.put(Item(a_product(number)))
+    ids = [item.product.id for item in store.items.all()]
+    assert ids == sorted(ids)
+    assert len(set(ids)) == 600
+
+
+def test_by_content_gives_the_first_of_several(store: Store) -> None:
+    store.items.put(Item(a_product(1, event=_at(hours=-1))))
+    store.items.put(Item(a_product(2)))
+    found = store.items.by_content(digest_of(b"bytes"))
+    assert found is not None
+    assert found.product.id == product_id(2)
+
+
+def test_writing_while_listing_disturbs_neither(store: Store) -> None:
+    for number in range(3):
+        store.items.put(Item(a_product(number)))
+    seen = []
+    for item in store.items.all():
+        seen.append(item.product.id)
+        store.items.put(dataclasses.replace(item, terms="seen"))
+    assert len(seen) == 3
+    assert {item.terms for item in store.items.all()} == {"seen"}

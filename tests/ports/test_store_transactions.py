@@ -1,0 +1,139 @@
+"""Store port: what a transaction promises."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from kizuna.catalog.store import Item
+from kizuna.errors import StoreError
+from kizuna.node.ports import LogEntry, Outgoing, Store
+from simulators.products import UKR, a_product, product_id
+
+
+class Crash(BaseException):
+    """Stands for anything that ends a block."""
+
+
+def _write_everywhere(store: Store) -> None:
+    store.items.put(Item(a_product(1)))
+    store.log.append([LogEntry(store.log.size(), b"s" * 32, b"e")], "checkpoint", [b"f" * 32])
+    store.book.enqueue(UKR, product_id(1))
+    store.book.sequence(Outgoing(UKR, 1, product_id(1), b"e", ()))
+    store.book.acknowledge(UKR, 1, b"r")
+    store.book.enqueue(UKR, product_id(2))
+    store.book.advance(UKR, 1)
+    store.book.note(UKR, "name", "value")
+    store.keep_setting("name", "value")
+
+
+def _state(store: Store) -> tuple[object, ...]:
+    return (
+        store.items.count(),
+        store.log.size(),
+        store.log.checkpoint(),
+        store.log.frontier(),
+        list(store.book.waiting(UKR)),
+        store.book.last_sequence(UKR),
+        store.book.acknowledged(UKR),
+        store.book.cursor(UKR),
+        store.book.notes(UKR),
+        store.setting("name"),
+    )
+
+
+EMPTY = (0, 0, None, (), [], 0, 0, 0, {}, None)
+WRITTEN = (1, 1, "checkpoint", (b"f" * 32,), [product_id(2)], 1, 1, 1, {"name": "value"}, "value")
+
+
+def _elsewhere[T](ask: Callable[[], T]) -> T:
+    found: list[T] = []
+    thread = threading.Thread(target=lambda: found.append(ask()))
+    thread.start()
+    thread.join(20)
+    return found[0]
+
+
+def test_all_at_once(store: Store) -> None:
+    with store.transaction():
+        _write_everywhere(store)
+        assert _state(store) == WRITTEN
+        assert _elsewhere(lambda: _state(store)) == EMPTY
+    assert _state(store) == WRITTEN
+    assert _elsewhere(lambda: _state(store)) == WRITTEN
+
+
+@pytest.mark.parametrize("error", [Crash(), ValueError(), None], ids=["crash", "error", "refused"])
+def test_nothing_at_all(store: Store, error: BaseException | None) -> None:
+    try:
+        with store.transaction():
+            _write_everywhere(store)
+            if error is None:
+                store.book.advance(UKR, 99)
+            else:
+                raise error
+    except BaseException as caught:  # noqa: BLE001 (whatever it was)
+        assert error is None or caught is error
+    assert _state(store) == EMPTY
+    with store.transaction():
+        _write_everywhere(store)
+    assert _state(store) == WRITTEN
+
+
+def test_failure_that_is_caught_inside_undoes_only_itself(store: Store) -> None:
+    with store.transaction():
+        store.keep_setting("name", "value")
+        with pytest.raises(StoreError):
+            store.book.advance(UKR, 2)
+    assert store.setting("name") == "value"
+
+
+def test_is_not_reentrant_and_says_so(store: Store) -> None:
+    with store.transaction():
+        store.keep_setting("name", "value")
+        with pytest.raises(RuntimeError, match="within a transaction"), store.transaction():
+            pass
+    assert store.setting("name") == "value"
+
+
+def test_one_at_a_time_and_the_second_sees_the_first(store: Store) -> None:
+    started, seen = threading.Event(), []
+
+    def second() -> None:
+        started.set()
+        with store.transaction():
+            seen.append(store.setting("name"))
+
+    thread = threading.Thread(target=second)
+    with store.transaction():
+        thread.start()
+        assert started.wait(5)
+        thread.join(0.2)
+        assert seen == []
+        store.keep_setting("name", "first")
+    thread.join(20)
+    assert seen == ["first"]
+
+
+def test_threads_lose_nothing(store: Store) -> None:
+    def work() -> None:
+        for _ in range(20):
+            with store.transaction():
+                index = store.log.size()
+                store.log.append([LogEntry(index, b"s" * 32, b"%d" % index)], str(index), [b"f" * 32])
+
+    threads = [threading.Thread(target=work) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(60)
+    assert [entry.envelope for entry in store.log.entries()] == [b"%d" % index for index in range(100)]
+
+
+def test_settings_keep_the_latest_value(store: Store) -> None:
+    assert store.setting("name") is None
+    store.keep_setting("name", "1")
+    store.keep_setting("name", "2")
+    assert store.setting("name") == "2"

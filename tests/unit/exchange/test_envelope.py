@@ -1,0 +1,142 @@
+"""Envelopes: what was sealed comes back, and nothing else does."""
+
+from __future__ import annotations
+
+import base64
+import json
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kizuna.adapters.memory import MemoryKeys
+from kizuna.errors import InputError, PartnerMisbehaved
+from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, key_id_of, payload_type_of, seal, unseal
+from kizuna.model.canonical import Json, canonical
+from simulators.products import JPN, NOON
+
+KEYS = MemoryKeys(JPN, NOON, seed=b"a")
+TYPE = "application/vnd.kizuna.test+json"
+PAYLOAD: Json = {"name": "絆", "number": 1.5, "list": [None, True, {}]}
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**53) + 1, 2**53 - 1) | st.text(st.characters(exclude_categories=["Cs"])),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), inner),
+    max_leaves=10,
+)
+
+
+@given(VALUES)
+def test_unseals_what_was_sealed(payload: Json) -> None:
+    assert unseal(seal(TYPE, payload, KEYS), KEYS.public_key, TYPE) == payload
+
+
+def test_signs_the_pre_authentication_encoding_of_dsse() -> None:
+    """DSSE 1.0, protocol: ``"DSSEv1" SP LEN(type) SP type SP LEN(body) SP body``, checked without kizuna's code."""
+    envelope = json.loads(seal(TYPE, PAYLOAD, KEYS))
+    body = base64.b64decode(envelope["payload"])
+    encoded = f"DSSEv1 {len(TYPE)} {TYPE} {len(body)} ".encode() + body
+    signature = base64.b64decode(envelope["signatures"][0]["sig"])
+    Ed25519PublicKey.from_public_bytes(KEYS.public_key).verify(signature, encoded)
+    assert set(envelope) == {"payload", "payloadType", "signatures"}
+
+
+def _changed(**members: Json) -> bytes:
+    return canonical(json.loads(seal(TYPE, PAYLOAD, KEYS)) | members)
+
+
+@given(st.data())
+def test_refuses_every_changed_byte(data: st.DataObject) -> None:
+    envelope = bytearray(seal(TYPE, PAYLOAD, KEYS))
+    place = data.draw(st.integers(0, len(envelope) - 1))
+    envelope[place] ^= data.draw(st.integers(1, 255))
+    with pytest.raises(PartnerMisbehaved):
+        unseal(bytes(envelope), KEYS.public_key, TYPE)
+
+
+@given(st.binary(max_size=200))
+def test_refuses_noise(noise: bytes) -> None:
+    with pytest.raises(PartnerMisbehaved):
+        unseal(noise, KEYS.public_key, TYPE)
+
+
+def _rightly_signed(payload: bytes, payload_type: str = TYPE) -> bytes:
+    encoded = b"DSSEv1 %d %b %d %b" % (len(payload_type), payload_type.encode(), len(payload), payload)
+    return canonical(
+        {
+            "payload": base64.b64encode(payload).decode(),
+            "payloadType": payload_type,
+            "signatures": [{"keyid": KEYS.key_id, "sig": base64.b64encode(KEYS.sign(encoded)).decode()}],
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    "payload", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":2}', b"1.0", b"NaN", b"", b"[" * 5000 + b"]" * 5000, '"a"'.encode("utf-16")]
+)
+def test_refuses_rightly_signed_payloads_that_can_be_read_in_two_ways(payload: bytes) -> None:
+    with pytest.raises(PartnerMisbehaved, match="payload"):
+        unseal(_rightly_signed(payload), KEYS.public_key, TYPE)
+
+
+def test_refuses_another_type_although_rightly_signed() -> None:
+    with pytest.raises(PartnerMisbehaved, match="other"):
+        unseal(_rightly_signed(b"{}", "other"), KEYS.public_key, TYPE)
+
+
+def test_refuses_another_key() -> None:
+    other = MemoryKeys(JPN, NOON, seed=b"b")
+    with pytest.raises(PartnerMisbehaved, match="signed with the key"):
+        unseal(seal(TYPE, PAYLOAD, other), KEYS.public_key, TYPE)
+
+    class Liar:
+        key_id = KEYS.key_id
+        sign = staticmethod(other.sign)
+
+    with pytest.raises(PartnerMisbehaved, match="its signature is wrong"):
+        unseal(seal(TYPE, PAYLOAD, Liar()), KEYS.public_key, TYPE)
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"more": 1},
+        {"signatures": []},
+        {"signatures": [{"keyid": "a", "sig": "AAAA"}, {"keyid": "a", "sig": "AAAA"}]},
+        {"signatures": [{"sig": "AAAA"}]},
+        {"signatures": [{"keyid": KEYS.key_id, "sig": "AAA"}]},
+        {"signatures": [{"keyid": KEYS.key_id, "sig": None}]},
+        {"payload": 1},
+        {"payload": "e30"},
+        {"payload": "e31="},
+        {"payload": "e30=\n"},
+        {"payloadType": None},
+    ],
+)
+def test_refuses_other_forms(members: dict[str, Json]) -> None:
+    with pytest.raises(PartnerMisbehaved):
+        unseal(_changed(**members), KEYS.public_key, TYPE)
+
+
+def test_refuses_an_envelope_that_is_not_canonical() -> None:
+    envelope = seal(TYPE, PAYLOAD, KEYS)
+    with pytest.raises(PartnerMisbehaved, match="not in canonical form"):
+        unseal(envelope + b"\n", KEYS.public_key, TYPE)
+
+
+def test_size_is_limited_both_ways() -> None:
+    with pytest.raises(InputError, match="at most"):
+        seal(TYPE, "a" * MOST_ENVELOPE_BYTES, KEYS)
+    envelope = seal(TYPE, PAYLOAD, KEYS)
+    assert unseal(envelope, KEYS.public_key, TYPE, most_bytes=len(envelope)) == PAYLOAD
+    with pytest.raises(PartnerMisbehaved, match="bytes"):
+        unseal(envelope, KEYS.public_key, TYPE, most_bytes=len(envelope) - 1)
+
+
+def test_claimed_type_and_key_id() -> None:
+    assert payload_type_of(seal(TYPE, PAYLOAD, KEYS)) == TYPE
+    assert payload_type_of(b"{}") is None
+    assert payload_type_of(b"[]") is None
+    assert payload_type_of(b"\xff") is None
+    assert key_id_of(KEYS.public_key) == KEYS.key_id
