@@ -1,0 +1,1 @@
+"""WGS 84 and local scenes: where things are."""

@@ -17,7 +17,6 @@ import rasterio
 import rasterio.shutil
 from affine import Affine
 from PIL import Image
-from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -32,12 +31,10 @@ from kizuna.errors import InputError, Message
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rasterio.control import GroundControlPoint
     from rasterio.io import DatasetReader
 
 __all__ = [
-    "COG_MEDIA_TYPE",
-    "MEDIA_TYPE",
-    "TILE_MEDIA_TYPE",
     "GeoReference",
     "Placed",
     "place",
@@ -50,10 +47,6 @@ __all__ = [
 ]
 
 type Levels = npt.NDArray[np.uint8]
-
-MEDIA_TYPE = "image/tiff; application=geotiff"
-COG_MEDIA_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
-TILE_MEDIA_TYPE = "image/webp"
 
 _WEB_MERCATOR = CRS.from_epsg(3857)
 _WGS84 = CRS.from_epsg(4326)
@@ -129,7 +122,9 @@ def _open(file: BinaryIO) -> DatasetReader:
             field="file",
         ) from error
     if dataset.count < 1:
-        raise InputError(Message("the TIFF file holds no band"), hint=Message("Give a GeoTIFF with an image in it."), field="file")
+        raise InputError(
+            Message("the TIFF file holds no band"), hint=Message("Give a GeoTIFF with an image in it."), field="file"
+        )
     return dataset
 
 
@@ -384,7 +379,14 @@ def _cog(
     height, width = band.shape
     with MemoryFile() as plain, MemoryFile() as finished:
         with plain.open(
-            driver="GTiff", width=width, height=height, count=1, dtype=band.dtype.name, crs=crs, transform=transform, nodata=nodata
+            driver="GTiff",
+            width=width,
+            height=height,
+            count=1,
+            dtype=band.dtype.name,
+            crs=crs,
+            transform=transform,
+            nodata=nodata,
         ) as dataset:
             dataset.write(band, 1)
             dataset.update_tags(**tags)

@@ -116,7 +116,9 @@ def form_gotcha(
     return form_image(history, LocalScene(nominal_position), nominal=True, progress=progress)
 
 
-def describe(*, produced: Instant, classification: str = "UNCLASSIFIED", collect_start: Instant = COLLECT_START) -> SicdDescription:
+def describe(
+    *, produced: Instant, classification: str = "UNCLASSIFIED", collect_start: Instant = COLLECT_START
+) -> SicdDescription:
     """SICD description of a formed Gotcha image: everything that had to be assigned is marked as nominal."""
     return SicdDescription(
         core_name="Gotcha pass 1 HH azimuth 001-003",
@@ -131,9 +133,7 @@ def describe(*, produced: Instant, classification: str = "UNCLASSIFIED", collect
 def _read_degree(file: BinaryIO, polarisation: str) -> PhaseHistory:
     head = file.read(len(_MAT_5_MAGIC))
     if head != _MAT_5_MAGIC:
-        raise InputError(
-            Message("not a MATLAB 5 file: it starts with {got}", {"got": repr(head)}), hint=_HINT, field="file"
-        )
+        raise InputError(Message("not a MATLAB 5 file: it starts with {got}", {"got": repr(head)}), hint=_HINT, field="file")
     file.seek(0)
     try:
         data = scipy.io.loadmat(file, squeeze_me=True, struct_as_record=False, variable_names=["data"]).get("data")
@@ -165,7 +165,9 @@ def _read_degree(file: BinaryIO, polarisation: str) -> PhaseHistory:
     values = (samples, frequencies, positions, ranges)
     if not (all(np.isfinite(value).all() for value in values) and frequencies[0] < frequencies[-1]):
         raise InputError(
-            Message("the phase history holds values that are not finite, or frequencies that do not ascend"), hint=_HINT, field="data"
+            Message("the phase history holds values that are not finite, or frequencies that do not ascend"),
+            hint=_HINT,
+            field="data",
         )
     return PhaseHistory(
         samples=np.ascontiguousarray(samples.T, np.complex64),

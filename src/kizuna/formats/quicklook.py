@@ -9,9 +9,7 @@ from PIL import Image
 
 from kizuna.formats.geotiff import read_levels
 
-__all__ = ["MEDIA_TYPE", "quicklook_png"]
-
-MEDIA_TYPE = "image/png"
+__all__ = ["quicklook_png"]
 
 _LONGEST_SIDE = 1024
 

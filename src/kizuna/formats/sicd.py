@@ -1,4 +1,4 @@
-"""SICD (NGA.STND.0024): write a formed image, read others'. sarkit reads and writes the bytes; this module says what they mean."""
+"""SICD (NGA.STND.0024): write a formed image, read others'. sarkit handles the bytes; this module says what they mean."""
 
 from __future__ import annotations
 
@@ -27,11 +27,20 @@ if TYPE_CHECKING:
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
 
-__all__ = ["MEDIA_TYPE", "SicdDescription", "SicdSummary", "consistency_findings", "ground_points", "read_pixels", "read_summary", "write_sicd"]
+__all__ = [
+    "SicdDescription",
+    "SicdSummary",
+    "consistency_findings",
+    "ground_points",
+    "read_pixels",
+    "read_summary",
+    "write_sicd",
+]
 
 type Floats = npt.NDArray[np.float64]
 
-MEDIA_TYPE = "application/vnd.nga.sicd+nitf"
+# sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
+_sarkit: Any = sarkit.sicd
 
 _NAMESPACE = "urn:SICD:1.4.0"
 _ARP_DEGREE = 5
@@ -151,19 +160,19 @@ def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription)
             field="platform_speed_m_s",
         )
     tree = _metadata(image, description)
-    security = sarkit.sicd.NitfSecurityFields(clas=clas)
-    metadata = sarkit.sicd.NitfMetadata(
+    security = _sarkit.NitfSecurityFields(clas=clas)
+    metadata = _sarkit.NitfMetadata(
         xmltree=tree,
-        file_header_part=sarkit.sicd.NitfFileHeaderPart(
+        file_header_part=_sarkit.NitfFileHeaderPart(
             ostaid=description.originator[:10], ftitle=f"SICD: {description.core_name}"[:80], security=security
         ),
-        im_subheader_part=sarkit.sicd.NitfImSubheaderPart(
+        im_subheader_part=_sarkit.NitfImSubheaderPart(
             iid2=description.core_name[:80], isorce=description.collector[:42], security=security
         ),
-        de_subheader_part=sarkit.sicd.NitfDeSubheaderPart(security=security, desshrp=description.originator[:40]),
+        de_subheader_part=_sarkit.NitfDeSubheaderPart(security=security, desshrp=description.originator[:40]),
     )
-    headers = sarkit.sicd.jbp_from_nitf_metadata(metadata)
-    with sarkit.sicd.NitfWriter(file, metadata, headers) as writer:
+    headers = _sarkit.jbp_from_nitf_metadata(metadata)
+    with _sarkit.NitfWriter(file, metadata, headers) as writer:
         writer.write_image(image.pixels)
     # sarkit writes the wall clock into both; the same image must give the same bytes.
     produced = description.produced.astimezone(UTC)
@@ -215,7 +224,7 @@ def _direction(image: FormedImage, axis: str, poly: Floats) -> dict[str, Any]:
     spacing = (grid.row_spacing_m, grid.col_spacing_m)[k]
     corners = _corner_offsets(image)
     shifts = np.polynomial.polynomial.polyval2d(corners[:, 0], corners[:, 1], poly)
-    low, high = shifts.min() - support.bandwidth[k] / 2.0, shifts.max() + support.bandwidth[k] / 2.0
+    low, high = float(shifts.min()) - support.bandwidth[k] / 2.0, float(shifts.max()) + support.bandwidth[k] / 2.0
     if low < -0.5 / spacing or high > 0.5 / spacing:  # the support wraps: SICD volume 1, DeltaK1 and DeltaK2
         low, high = -0.5 / spacing, 0.5 / spacing
     return {
@@ -256,8 +265,8 @@ def _metadata(image: FormedImage, description: SicdDescription) -> lxml.etree._E
     if description.collect_start_nominal:
         parameters.append(("NominalCollectStart", "yes: the source data carry no date"))
 
-    root = lxml.etree.Element(f"{{{_NAMESPACE}}}SICD", nsmap={None: _NAMESPACE})
-    sicd = sarkit.sicd.ElementWrapper(root)
+    root = lxml.etree.fromstring(f'<SICD xmlns="{_NAMESPACE}"/>')
+    sicd = _sarkit.ElementWrapper(root)
     sicd["CollectionInfo"] = {
         "CollectorName": description.collector,
         "CoreName": description.core_name,
@@ -315,14 +324,14 @@ def _metadata(image: FormedImage, description: SicdDescription) -> lxml.etree._E
     }
     tree = root.getroottree()
     # The schema wants SCPCOA between ImageFormation and what follows it; nothing follows here.
-    root.append(sarkit.sicd.compute_scp_coa(tree))
+    root.append(_sarkit.compute_scp_coa(tree))
     return tree
 
 
-def _open(file: BinaryIO) -> sarkit.sicd.NitfReader:
+def _open(file: BinaryIO) -> Any:  # noqa: ANN401 # sarkit's reader, untyped
     check_length(file)
     try:
-        return sarkit.sicd.NitfReader(file)
+        return _sarkit.NitfReader(file)
     except Exception as error:  # jbpy, lxml and sarkit raise a dozen unrelated kinds on damaged headers
         # sarkit's own words for the commonest case hold the open file's path, which is nobody else's business.
         reason = "its first data extension is not SICD XML" if "SICD DES" in str(error) else str(error) or type(error).__name__
@@ -359,16 +368,14 @@ def ground_points(file: BinaryIO, *, points: int = 11) -> tuple[Floats, Floats, 
     """
     tree = _open(file).metadata.xmltree
     try:
-        helper = sarkit.sicd.XmlHelper(tree)
+        helper = _sarkit.XmlHelper(tree)
         first = np.array([helper.load("./{*}ImageData/{*}FirstRow"), helper.load("./{*}ImageData/{*}FirstCol")])
         shape = np.array([helper.load("./{*}ImageData/{*}NumRows"), helper.load("./{*}ImageData/{*}NumCols")])
         net = np.stack(
             np.meshgrid(np.linspace(0, shape[0] - 1, points), np.linspace(0, shape[1] - 1, points), indexing="ij"), axis=-1
         ).reshape(-1, 2)
         height = float(helper.load("./{*}GeoData/{*}SCP/{*}LLH")[2])
-        located, _, reached = sarkit.sicd.image_to_constant_hae_surface(
-            tree, sarkit.sicd.rowcol_to_xrowycol(tree, net + first), height
-        )
+        located, _, reached = _sarkit.image_to_constant_hae_surface(tree, _sarkit.rowcol_to_xrowycol(tree, net + first), height)
     except (AttributeError, IndexError, KeyError, TypeError, ValueError, ArithmeticError) as error:
         raise _unreadable(error) from error
     if not (np.all(reached) and np.isfinite(located).all()):
@@ -405,7 +412,7 @@ def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
     except Exception as error:
         raise _unreadable(error) from error
     if stored.dtype.names is None:
-        return stored.astype(np.complex64)
+        return np.asarray(stored, np.complex64)
     first, second = (stored[name].astype(np.float32) for name in stored.dtype.names)
     if stored.dtype.names[0] == "amp":
         table = reader.metadata.xmltree.findall("{*}ImageData/{*}AmpTable/{*}Amplitude")
@@ -415,8 +422,8 @@ def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
                 levels[int(entry.get("index", "0"))] = float(entry.text or "nan")
             first = levels[stored["amp"]]
         phase = second * np.float32(2.0 * math.pi / 256.0)
-        return (first * np.exp(1j * phase)).astype(np.complex64)
-    return (first + 1j * second).astype(np.complex64)
+        return np.asarray(first * np.exp(1j * phase), np.complex64)
+    return np.asarray(first + 1j * second, np.complex64)
 
 
 def consistency_findings(file: BinaryIO) -> tuple[str, ...]:
@@ -430,12 +437,14 @@ def consistency_findings(file: BinaryIO) -> tuple[str, ...]:
     _open(file)
     file.seek(0)
     try:
-        checker = SicdConsistency.from_file(file)
+        checker: Any = SicdConsistency.from_file(file)
         checker.check()
     except Exception as error:  # a checker that stumbles has found something, but cannot say what
         raise _unreadable(error) from error
     return tuple(
-        f"{check}: {detail['details']}" for check, result in checker.failures().items() for detail in result["details"]
+        f"{check}: {detail['details']}"
+        for check, result in checker.failures().items()
+        for detail in result["details"]
         if not detail["passed"]
     )
 
@@ -474,7 +483,7 @@ def read_summary(file: BinaryIO) -> SicdSummary:
 
 
 def _summarised(tree: lxml.etree._ElementTree) -> SicdSummary:
-    helper = sarkit.sicd.XmlHelper(tree)
+    helper = _sarkit.XmlHelper(tree)
 
     def text(path: str) -> str:
         return (tree.findtext(path) or "").strip()
@@ -513,7 +522,7 @@ def _signed_area(ring: list[tuple[float, float]]) -> float:
     return sum(x0 * y1 - x1 * y0 for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True))
 
 
-def _ground_resolution_m(helper: sarkit.sicd.XmlHelper) -> float:
+def _ground_resolution_m(helper: Any) -> float:  # noqa: ANN401 # sarkit's XML helper, untyped
     """Coarser of the impulse response widths, each stretched onto the ground plane at the scene's centre, metres."""
     latitude, longitude, _ = helper.load("./{*}GeoData/{*}SCP/{*}LLH")
     up = geodetic_to_ecef(math.radians(latitude), math.radians(longitude), 1.0) - geodetic_to_ecef(

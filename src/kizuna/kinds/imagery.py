@@ -1,6 +1,7 @@
 """Imagery: complex SAR images (SICD) and detected ones (GeoTIFF).
 
-What a node needs to know of an image before it can decide on it, and what remains of one under an obligation.
+What a node needs to know of an image before it can decide on it, and what remains of one under an obligation. `sniff` and
+`redact` serve every request and load nothing; the rest loads GDAL and sarkit when it is first called.
 """
 
 from __future__ import annotations
@@ -11,21 +12,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, BinaryIO
 
-import numpy as np
-from rasterio.control import GroundControlPoint
-from rasterio.crs import CRS
-
 from kizuna.errors import InputError, Message
-from kizuna.formats import geotiff, sicd
+from kizuna.formats import media_types
 from kizuna.formats.nitf import is_nitf
-from kizuna.formats.quicklook import quicklook_png
 from kizuna.model.instants import instant_of
 from kizuna.model.product import AssetRole, Footprint, Verdict
-from kizuna.sar.image import detect
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from kizuna.formats.geotiff import Placed
     from kizuna.model.instants import Instant, Interval
     from kizuna.model.product import Asset
 
@@ -129,9 +125,9 @@ def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is p
     True
     """
     if is_nitf(head):
-        return sicd.MEDIA_TYPE
+        return media_types.SICD
     if head.startswith(_TIFF_MAGICS):
-        return geotiff.MEDIA_TYPE
+        return media_types.GEOTIFF
     return None
 
 
@@ -149,8 +145,10 @@ def validate(file: BinaryIO) -> Verdict:
         Not valid where the file cannot be read, is cut off or has no position. Findings of sarkit's SICD checker are listed
         and leave a readable file valid: real products have some.
     """
+    from kizuna.formats import geotiff, sicd
+
     try:
-        if _media_type(file) == sicd.MEDIA_TYPE:
+        if _media_type(file) == media_types.SICD:
             sicd.read_summary(file)
             sicd.read_pixels(file)
             return Verdict(valid=True, findings=sicd.consistency_findings(file))
@@ -180,7 +178,7 @@ def extract(file: BinaryIO, name: str) -> Extracted:
     InputError
         Neither a SICD nor a GeoTIFF with a position, or a damaged one.
     """
-    return _extract_sicd(file, name) if _media_type(file) == sicd.MEDIA_TYPE else _extract_geotiff(file, name)
+    return _extract_sicd(file, name) if _media_type(file) == media_types.SICD else _extract_geotiff(file, name)
 
 
 def summarise(file: BinaryIO, name: str) -> Summary:  # noqa: ARG001 # every kind's summarise has the name
@@ -203,7 +201,10 @@ def summarise(file: BinaryIO, name: str) -> Summary:  # noqa: ARG001 # every kin
     InputError
         As `extract`; or no pixel holds data.
     """
-    if _media_type(file) == sicd.MEDIA_TYPE:
+    from kizuna.formats import geotiff
+    from kizuna.formats.quicklook import quicklook_png
+
+    if _media_type(file) == media_types.SICD:
         placed, is_complex = _place_sicd(file), True
     else:
         placed, is_complex = geotiff.read_amplitude(file), geotiff.read_georeference(file).is_complex
@@ -265,6 +266,8 @@ def _footprint(ring: Sequence[tuple[float, float]], *, nominal: bool) -> Footpri
 
 
 def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
+    from kizuna.formats import sicd
+
     summary = sicd.read_summary(file)
     return Extracted(
         title=summary.core_name or name,
@@ -281,6 +284,8 @@ def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
 
 
 def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
+    from kizuna.formats import geotiff
+
     reference = geotiff.read_georeference(file)
     description = reference.tags.get(_TIFF_DESCRIPTION, "").strip()
     sentinel = _SENTINEL_1.match(description)
@@ -308,7 +313,14 @@ def _tiff_instant(text: str) -> Instant | None:
         return None
 
 
-def _place_sicd(file: BinaryIO) -> geotiff.Placed:
+def _place_sicd(file: BinaryIO) -> Placed:
+    import numpy as np
+    from rasterio.control import GroundControlPoint
+    from rasterio.crs import CRS
+
+    from kizuna.formats import geotiff, sicd
+    from kizuna.sar.image import detect
+
     summary = sicd.read_summary(file)
     pixels = sicd.read_pixels(file)
     rows, cols, latitudes, longitudes = sicd.ground_points(file)

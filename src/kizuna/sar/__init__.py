@@ -1,0 +1,1 @@
+"""Phase history, image formation, image quality."""

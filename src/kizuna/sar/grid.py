@@ -65,11 +65,11 @@ class PlaneGrid:
 
     def row_offsets_m(self) -> Floats:
         """Distance of each row from the origin along the row direction, shape (rows,), metres."""
-        return (np.arange(self.rows) - self.centre_row) * self.row_spacing_m
+        return (np.arange(self.rows, dtype=np.float64) - self.centre_row) * self.row_spacing_m
 
     def col_offsets_m(self) -> Floats:
         """Distance of each column from the origin along the column direction, shape (cols,), metres."""
-        return (np.arange(self.cols) - self.centre_col) * self.col_spacing_m
+        return (np.arange(self.cols, dtype=np.float64) - self.centre_col) * self.col_spacing_m
 
     def to_scene(self, row: npt.ArrayLike, col: npt.ArrayLike) -> Floats:
         """Scene positions, shape (..., 3), metres, of fractional pixel indices, shape (...)."""

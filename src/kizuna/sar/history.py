@@ -56,7 +56,7 @@ class PhaseHistory:
     @property
     def pulses(self) -> int:
         """Number of pulses."""
-        return self.samples.shape[0]
+        return len(self.samples)
 
     @property
     def centre_frequency_hz(self) -> float:
@@ -82,7 +82,7 @@ class PhaseHistory:
     def centre_position_m(self) -> Floats:
         """Antenna position halfway through the aperture, shape (3,), scene metres."""
         half = 0.5 * (self.pulses - 1)
-        return 0.5 * (self.positions_m[math.floor(half)] + self.positions_m[math.ceil(half)])
+        return np.asarray(0.5 * (self.positions_m[math.floor(half)] + self.positions_m[math.ceil(half)]), np.float64)
 
     @property
     def grazing_rad(self) -> float:
@@ -170,7 +170,5 @@ def join(histories: Sequence[PhaseHistory]) -> PhaseHistory:
         No history, or histories that do not belong together.
     """
     if not histories:
-        raise InputError(
-            Message("no phase history was given; one or more is needed"), hint=Message("Name at least one file.")
-        )
+        raise InputError(Message("no phase history was given; one or more is needed"), hint=Message("Name at least one file."))
     return reduce(_join_two, histories)

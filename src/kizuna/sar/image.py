@@ -84,7 +84,8 @@ def spatial_support(history: PhaseHistory, grid: PlaneGrid) -> SpatialSupport:
     Notes
     -----
     A frequency f seen from direction u (unit vector away from the antenna) fills the spatial frequency 2 f u / c (Jakowatz et
-    al. 1996, section 2.4). On the ground the row width is 2 B cos(grazing) / c and the column width 2 f_c cos(grazing) dtheta / c.
+    al. 1996, section 2.4). On the ground the row width is 2 B cos(grazing) / c and the column width
+    2 f_c cos(grazing) dtheta / c.
     """
     away = -history.centre_position_m / np.linalg.norm(history.centre_position_m)
     wavenumber = 2.0 * history.centre_frequency_hz / SPEED_OF_LIGHT_M_S

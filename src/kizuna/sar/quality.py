@@ -26,6 +26,7 @@ HALF_POWER_WIDTH_OF_SINC = 0.8858929413789046
 
 _HALF_CHIP = 32
 _COARSE = 8
+_NEIGHBOURS = np.arange(-12, 13, dtype=np.float64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,7 +154,7 @@ class _Chip:
         row = col = float(_HALF_CHIP)
         step = 1.0 / _COARSE
         for _ in range(3):
-            rows, cols = row + step * np.arange(-12, 13), col + step * np.arange(-12, 13)
+            rows, cols = row + step * _NEIGHBOURS, col + step * _NEIGHBOURS
             magnitude = np.abs(self.at(rows, cols))
             i, j = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
             row, col = float(rows[i]), float(cols[j])
