@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -14,10 +13,9 @@ from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.clock import SystemClock
-from kizuna.exchange.transport import Transport
 from kizuna.node.ports import BlobStore, Keys
 from kizuna.web.exchange import partner_app
-from simulators.desk import SimulatedDesk
+from simulators.desk import Link, SimulatedDesk
 from simulators.products import JPN, NOON, UKR
 from simulators.serving import served
 
@@ -54,15 +52,6 @@ def node_keys(tmp_path_factory: pytest.TempPathFactory) -> dict[str, FileKeys]:
     folder = tmp_path_factory.mktemp("keys")
     now = SystemClock().now()
     return {name: FileKeys.make(folder / name, party, now) for name, party in (("jpn", JPN), ("ukr", UKR), ("stranger", UKR))}
-
-
-@dataclasses.dataclass
-class Link:
-    """A transport and the desk at its other end."""
-
-    transport: Transport
-    desk: SimulatedDesk
-    break_off: Callable[[], None]
 
 
 @pytest.fixture(params=["http", "memory"])

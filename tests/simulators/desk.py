@@ -13,10 +13,11 @@ from kizuna.web.exchange import BlobPart, FeedAnswer
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kizuna.exchange.transport import Transport
     from kizuna.model.digests import Digest
     from kizuna.model.parties import Party
 
-__all__ = ["SimulatedDesk"]
+__all__ = ["Link", "SimulatedDesk"]
 
 
 @dataclasses.dataclass
@@ -81,3 +82,12 @@ class SimulatedDesk:
         if self.takes_receipts:
             self.receipts.append((peer, envelope))
         return self.takes_receipts
+
+
+@dataclasses.dataclass
+class Link:
+    """A transport and the desk at its other end."""
+
+    transport: Transport
+    desk: SimulatedDesk
+    break_off: Callable[[], None]

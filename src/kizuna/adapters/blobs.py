@@ -183,3 +183,8 @@ class FileBlobs:
         """Whether the blob is there."""
         with _storing(self._folder):
             return self._path(digest).is_file()
+
+    def discard(self, digest: Digest) -> None:
+        """Remove a blob that nothing refers to; absent: nothing."""
+        with _storing(self._folder):
+            self._path(digest).unlink(missing_ok=True)

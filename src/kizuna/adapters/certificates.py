@@ -74,6 +74,9 @@ def node_certificate(party: Party, key: ec.EllipticCurvePrivateKey, at: Instant)
         )
         .add_extension(x509.SubjectAlternativeName(names), critical=False)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(public), critical=False)
+        # Tells two certificates of one party apart (a new key beside the old one): OpenSSL looks an anchor up by name, and
+        # without this takes the first of that name for the issuer of both.
+        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(public), critical=False)
         .sign(key, hashes.SHA256())
     )
     return certificate.public_bytes(Encoding.DER)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["HttpTransport"]
 
+# A name or an IP address, without what would make an address ambiguous.
+_HOST = re.compile(r"[0-9A-Za-z._:-]+\Z", re.ASCII)
 _MOST_SMALL_ANSWER_BYTES = 4096
 _OK, _NO_CONTENT, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 200, 204, 206, 403, 404, 500
 
@@ -48,7 +51,8 @@ class HttpTransport:
             address = httpx.URL(url)
         except httpx.InvalidURL as error:
             raise _no_address(url) from error
-        if address.scheme != "https" or not address.host or address.userinfo or address.query or address.fragment:
+        rest = (address.userinfo, address.query, address.fragment)
+        if address.scheme != "https" or not _HOST.match(address.raw_host.decode("ascii", "replace")) or any(rest):
             raise _no_address(url)
         self._url = str(address).rstrip("/")
         self._deadline_s = deadline_s

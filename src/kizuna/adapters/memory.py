@@ -155,6 +155,10 @@ class MemoryBlobs:
         """Whether the blob is there."""
         return digest in self._blobs
 
+    def discard(self, digest: Digest) -> None:
+        """Remove a blob that nothing refers to; absent: nothing."""
+        self._blobs.pop(digest, None)
+
 
 @dataclass(slots=True)
 class _State:

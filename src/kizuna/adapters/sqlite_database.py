@@ -89,7 +89,11 @@ class Database:
             path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             # Made here rather than by SQLite: readable by its owner only.
             os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
-            self._prepare(self.connection())
+            try:
+                self._prepare(self.connection())
+            except BaseException:
+                self.close()
+                raise
 
     @contextlib.contextmanager
     def errors(self) -> Iterator[None]:
@@ -127,16 +131,15 @@ class Database:
         if connection is None:
             # autocommit with explicit BEGIN: no transaction opens or commits behind our back.
             connection = sqlite3.connect(self.path, timeout=self._busy_s, isolation_level=None, check_same_thread=False)
-            connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA trusted_schema = OFF")
-            self._local.connection = connection
             with self._lock:
                 gone = [entry for entry in self._connections if not entry[0].is_alive()]
                 self._connections = [entry for entry in self._connections if entry[0].is_alive()]
                 self._connections.append((threading.current_thread(), connection))
             for _, old in gone:
                 old.close()
+            self._local.connection = connection
+            connection.execute("PRAGMA synchronous = FULL")
+            connection.execute("PRAGMA trusted_schema = OFF")
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
