@@ -1,0 +1,208 @@
+"""What the templates show: products, decisions and terms in words, every sentence ready for translation."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from kizuna.errors import Message
+from kizuna.release.decision import Obligation, ObligationKind, Outcome
+from kizuna.release.rules import RULES
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kizuna.catalog.store import Item
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant, Interval
+    from kizuna.model.product import Footprint, Product
+    from kizuna.release.decision import Decision
+    from kizuna.web.desk import PartnerRelease
+
+__all__ = [
+    "Row",
+    "Sight",
+    "Terms",
+    "footprint_feature",
+    "obligation_message",
+    "read_terms",
+    "rule_sentence",
+    "short_time",
+    "sight_of",
+    "size_text",
+    "time_span",
+]
+
+Sight = Literal["sees", "reduced", "person", "not"]
+"""How a partner sees a product: whole, in reduced form, if a person decides so, not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One row of the list.
+
+    Parameters
+    ----------
+    item
+        Product with where it came from.
+    sights
+        Partners with how each sees it, for the node's own products.
+    """
+
+    item: Item
+    sights: tuple[tuple[PartnerRelease, Sight], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One reason that the giving partner stated."""
+
+    text: str
+    agreement: str | None
+    version: str | None
+    article: str | None
+    begin: str | None
+    fictional: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The terms under which a partner handed a product over, in its words."""
+
+    reasons: tuple[Term, ...]
+    obligations: tuple[Message, ...]
+
+
+def sight_of(decision: Decision) -> Sight:
+    """How the partner of this decision sees the product."""
+    match decision.outcome:
+        case Outcome.PERMIT:
+            return "reduced" if decision.reduced else "sees"
+        case Outcome.REFER:
+            return "person"
+        case Outcome.DENY:
+            return "not"
+
+
+def short_time(instant: Instant) -> str:
+    """Time for people, always in UTC and to the second: ``2025-06-22 03:14:07Z``."""
+    return f"{instant:%Y-%m-%d %H:%M:%S}Z"
+
+
+def time_span(interval: Interval) -> str:
+    """Interval for people; a span within one minute is told by its begin alone."""
+    begin, end = interval.begin, interval.end
+    if end is None or (end - begin).total_seconds() < 60:
+        return short_time(begin)
+    return f"{short_time(begin)} – {end:%H:%M:%S}Z" if begin.date() == end.date() else f"{short_time(begin)} – {short_time(end)}"
+
+
+def size_text(size: int) -> str:
+    """Size of a file for people, decimal units.
+
+    Examples
+    --------
+    >>> size_text(812), size_text(48_200), size_text(12_400_000)
+    ('812 B', '48 kB', '12 MB')
+    """
+    value, unit = float(size), "B"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if value < 1000:
+            break
+        value, unit = value / 1000, larger
+    return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+
+
+def rule_sentence(rule: str) -> str | None:
+    """English sentence of a rule of the rule table, which is its gettext id; None for the grant, which is no rule."""
+    return next((entry.sentence for entry in RULES if entry.id == rule), None)
+
+
+def obligation_message(obligation: Obligation) -> Message:
+    """Sentence that says what an obligation asks."""
+    values = {"value": obligation.value}
+    match obligation.kind:
+        case ObligationKind.DETECTED_ONLY:
+            return Message("detected image only: complex and raw data are taken out")
+        case ObligationKind.CAVEAT:
+            return Message("carries the caveat “{value}”", values)
+        case ObligationKind.REMARK:
+            return Message("marked {value} for the receiver", values)
+        case ObligationKind.NO_ONWARD:
+            return Message("the receiver may not pass it on")
+        case ObligationKind.RESOLUTION:
+            return Message("no finer than {value} m", values)
+        case ObligationKind.DELAY:
+            return Message("not before {value} h after the observation", values)
+        case ObligationKind.AREA:
+            return Message("only what lies inside the area of the article")
+
+
+def _text(value: object) -> str | None:
+    return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _members(document: object, name: str) -> Sequence[dict[str, object]]:
+    members = document.get(name, []) if isinstance(document, dict) else []
+    return [member for member in members if isinstance(member, dict)] if isinstance(members, list) else []
+
+
+def _term(member: dict[str, object]) -> Term:
+    return Term(
+        text=_text(member.get("text")) or "",
+        agreement=_text(member.get("agreement")),
+        version=_text(member.get("version")),
+        article=_text(member.get("article")),
+        begin=_text(member.get("from")),
+        fictional=member.get("fictional") is True,
+    )
+
+
+def _foreign_obligation(member: dict[str, object]) -> Message:
+    kind, value = _text(member.get("kind")) or "", _text(member.get("value")) or ""
+    if kind in {known.value for known in ObligationKind}:
+        return obligation_message(Obligation(ObligationKind(kind), value, "", ""))
+    return Message("{kind} {value}", {"kind": kind, "value": value})
+
+
+def read_terms(text: str | None) -> Terms | None:
+    """Terms of their JSON text, as `kizuna.release.decision.decision_to_json` writes it.
+
+    They come from another node: what cannot be read is left out of the page, never guessed.
+
+    Returns
+    -------
+    Terms | None
+        None where there are none, or nothing of them can be read.
+    """
+    try:
+        document = json.loads(text or "null")
+    except ValueError:
+        return None
+    reasons = tuple(_term(member) for member in _members(document, "reasons"))
+    obligations = tuple(_foreign_obligation(member) for member in _members(document, "obligations"))
+    return Terms(reasons, obligations) if reasons or obligations else None
+
+
+def _geometry(footprint: Footprint) -> dict[str, Json]:
+    return {"type": "Polygon", "coordinates": [[list(point) for point in footprint.ring]]}
+
+
+def footprint_feature(product: Product) -> dict[str, Json] | None:
+    """GeoJSON feature of a product's footprint; None where it has none."""
+    if product.footprint is None:
+        return None
+    return {
+        "type": "Feature",
+        "geometry": _geometry(product.footprint),
+        "properties": {
+            "product": product.id,
+            "title": product.title,
+            "sensor": product.sensor,
+            "originator": product.originator,
+            "marking": product.label.marking,
+            "time": None if product.event is None else short_time(product.event.begin),
+            "nominal": product.footprint.nominal,
+        },
+    }
