@@ -172,8 +172,14 @@ def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription)
         de_subheader_part=_sarkit.NitfDeSubheaderPart(security=security, desshrp=description.originator[:40]),
     )
     headers = _sarkit.jbp_from_nitf_metadata(metadata)
-    with _sarkit.NitfWriter(file, metadata, headers) as writer:
-        writer.write_image(image.pixels)
+    _sarkit.NitfWriter(file, metadata, headers)
+    # sarkit's own write_image needs a file descriptor; this room is handed any binary file.
+    first = 0
+    for segment in headers["ImageSegments"]:
+        last = first + segment["subheader"]["NROWS"].value
+        file.seek(segment["Data"].get_offset())
+        file.write(np.ascontiguousarray(image.pixels[first:last], ">c8").data)
+        first = last
     # sarkit writes the wall clock into both; the same image must give the same bytes.
     produced = description.produced.astimezone(UTC)
     for field, text in (
