@@ -1,0 +1,1 @@
+"""Items: what a node holds, ready to be listed. Row-level access, columns and tiles follow."""

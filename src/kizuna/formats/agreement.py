@@ -33,9 +33,9 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AGREEMENT_SCHEMA",
-    "CivilOffsets",
     "LABEL_SCHEMA",
     "NO_CIVIL_DATES",
+    "CivilOffsets",
     "agreement_to_json",
     "parse_toml",
     "read_agreement",
@@ -326,5 +326,3 @@ def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
         member.done()
     table.done()
     return ladders
-
-

@@ -131,7 +131,11 @@ def read_label(table: Table) -> Label:
         raise InputError(
             Message(
                 "{field}: the review {review} stands before the labelling {created}",
-                {"field": table.field("review"), "review": format_instant(label.review), "created": format_instant(label.created)},
+                {
+                    "field": table.field("review"),
+                    "review": format_instant(label.review),
+                    "created": format_instant(label.created),
+                },
             ),
             hint=Message("correct one of the two"),
             field=table.field("review"),

@@ -41,6 +41,10 @@ PRODUCT_SCHEMA = "kizuna/product/1"
 ProductId = NewType("ProductId", str)
 """26 characters of lower-case base 32: 128 random bits, so that an id tells nothing (no count, no time, no origin)."""
 
+_MOST_LONGITUDE_DEG, _MOST_LATITUDE_DEG = 180, 90
+# A triangle, closed.
+_FEWEST_POINTS = 4
+
 _PRODUCT_ID = re.compile(r"[a-z2-7]{26}\Z", re.ASCII)
 
 
@@ -286,11 +290,13 @@ def _read_footprint(table: Table) -> Footprint | None:
     points: list[tuple[float, float]] = []
     for point in rings[0]:
         match point:
-            case (int() | float() as lon, int() | float() as lat) if abs(lon) <= 180 and abs(lat) <= 90:
+            case (int() | float() as lon, int() | float() as lat) if (
+                abs(lon) <= _MOST_LONGITUDE_DEG and abs(lat) <= _MOST_LATITUDE_DEG
+            ):
                 points.append((float(lon), float(lat)))
             case _:
                 member.fault("coordinates", expected)
-    if len(points) < 4 or points[0] != points[-1]:
+    if len(points) < _FEWEST_POINTS or points[0] != points[-1]:
         member.fault("coordinates", expected)
     return Footprint(tuple(points), nominal)
 

@@ -57,7 +57,11 @@ class Table:
         raise InputError(
             Message(
                 "{field}: got {got}, expected {expected}",
-                {"field": self.field(name), "got": "nothing" if name not in self._members else repr(got)[:200], "expected": expected},
+                {
+                    "field": self.field(name),
+                    "got": "nothing" if name not in self._members else repr(got)[:200],
+                    "expected": expected,
+                },
             ),
             hint=Message("correct the field {field}", {"field": self.field(name)}),
             field=self.field(name),
@@ -166,7 +170,10 @@ class Table:
             name = min(self._left)
             raise InputError(
                 Message("{field}: unknown field", {"field": self.field(name)}),
-                hint=Message("remove it, or correct its name; known here: {names}", {"names": ", ".join(sorted(set(self._members) - self._left)) or "none"}),
+                hint=Message(
+                    "remove it, or correct its name; known here: {names}",
+                    {"names": ", ".join(sorted(set(self._members) - self._left)) or "none"},
+                ),
                 field=self.field(name),
             )
 
@@ -181,7 +188,8 @@ def open_table(document: object, *, schema: str, what: str) -> Table:
     """
     if not isinstance(document, Mapping):
         raise InputError(
-            Message("{what}: expected a table of fields", {"what": what}), hint=Message("start it with schema = {schema!r}", {"schema": schema})
+            Message("{what}: expected a table of fields", {"what": what}),
+            hint=Message("start it with schema = {schema!r}", {"schema": schema}),
         )
     table = Table(document)
     if table.text("schema") != schema:

@@ -58,6 +58,7 @@ def subject_of(items: ItemStore, product: Product, holder: Party) -> Subject:
         holder=holder,
         label=product.label,
         ancestors=tuple(_ancestors(items, product)),
+        complex_data=product.complex_data,
     )
 
 
@@ -120,4 +121,3 @@ def partner_terms(decision: Decision) -> dict[str, Json]:
     form = decision_to_json(decision)
     assert decision.outcome is Outcome.PERMIT  # noqa: S101 - INVARIANT: nobody is told why a thing was withheld
     return {"outcome": form["outcome"], "reasons": form["reasons"], "obligations": form["obligations"]}
-

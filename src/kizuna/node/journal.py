@@ -179,7 +179,9 @@ class Journal:
                 raise _damaged(Message("entry {index} of the log is missing", {"index": size}))
             fact = self._open(entry)
             if last is not None and fact.recorded_at < last:
-                raise _damaged(Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size}))
+                raise _damaged(
+                    Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size})
+                )
             last = fact.recorded_at
             frontier = extend(frontier, size, [leaf_hash(leaf_data(entry.salt, entry.envelope))])
             size += 1

@@ -96,6 +96,10 @@ class BlobStore(Protocol):
         """Whether the blob is there."""
         ...
 
+    def discard(self, digest: Digest) -> None:
+        """Remove a blob that nothing refers to, as when the rest of what it belongs to could not be kept; absent: nothing."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class LogEntry:

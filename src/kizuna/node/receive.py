@@ -140,6 +140,7 @@ def _fetch(node: Node, entry: FeedEntry, transport: Transport, progress: Progres
     came = fetched = 0
     for manifest in entry.manifests:
         if not node.blobs.has(manifest.digest):
+
             def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes:
                 data = transport.blob(digest, offset, length)
                 if progress is not None:

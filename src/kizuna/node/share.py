@@ -91,7 +91,9 @@ def reduce_product(product: Product, decision: Decision) -> Product:
     )
 
 
-def queue_for_partners(node: Node, products: Iterable[Product], partners: Iterable[Party] | None = None) -> list[tuple[Product, Party, Decision]]:
+def queue_for_partners(
+    node: Node, products: Iterable[Product], partners: Iterable[Party] | None = None
+) -> list[tuple[Product, Party, Decision]]:
     """Decide on each product for each partner, record each decision and queue what is permitted.
 
     Call it inside the store's open transaction.
@@ -99,9 +101,7 @@ def queue_for_partners(node: Node, products: Iterable[Product], partners: Iterab
     now = node.now()
     known = node.knowledge()
     partners = sorted(known.partners) if partners is None else list(partners)
-    made = [
-        (product, partner, decide_item(node, product, partner)) for product in products for partner in partners
-    ]
+    made = [(product, partner, decide_item(node, product, partner)) for product in products for partner in partners]
     if made:
         node.journal.record_all(
             [(FactKind.DECISION_MADE, decision_record(product, partner, d, "queue", now)) for product, partner, d in made],
@@ -176,7 +176,7 @@ class Sharing:
         node = self._node
         noted = node.store.book.notes(peer).get(_RECONSIDERED)
         since = None if noted is None else parse_instant(noted)
-        if since is not None and not any(since < moment <= now for moment in self._turning_points(peer)):
+        if since is not None and not any(since < moment <= now for moment in self._turning_points()):
             return
         with node.store.transaction():
             waiting = set(node.store.book.waiting(peer))
@@ -186,8 +186,8 @@ class Sharing:
             queue_for_partners(node, permitted, [peer])
             node.store.book.note(peer, _RECONSIDERED, format_instant(now))
 
-    def _turning_points(self, peer: Party) -> Iterable[Instant]:
-        """Instants at which a decision for this partner can turn without anything being published."""
+    def _turning_points(self) -> Iterable[Instant]:
+        """Instants at which a decision can turn without anything being published."""
         register = self._node.knowledge().register
         for agreement in register.agreements:
             bounds = [agreement.term.begin, *([] if agreement.term.end is None else [agreement.term.end])]

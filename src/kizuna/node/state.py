@@ -87,7 +87,9 @@ class Knowledge:
                 )
             case FactKind.AGREEMENT_SUSPENDED:
                 at = parse_instant(body["from"])
-                suspension = Suspension(body["agreement"], Term(Bound(at, at, body["from"])), fact.recorded_at, body["reason"])
+                suspension = Suspension(
+                    body["agreement"], Term(Bound(at, at, body["from"][:19] + "Z")), fact.recorded_at, body["reason"]
+                )
                 register = replace(register, suspensions=(*register.suspensions, suspension))
             case FactKind.AGREEMENT_RESUMED:
                 resumption = Resumption(body["agreement"], parse_instant(body["from"]), fact.recorded_at)

@@ -27,11 +27,9 @@ if TYPE_CHECKING:
     from kizuna.release.agreements import Agreement, Article, Suspension
     from kizuna.release.register import Register
 
-__all__ = ["APPLICABLE", "Ancestor", "Subject", "decide", "suspended_grants"]
+__all__ = ["APPLICABLE", "Ancestor", "Subject", "decide", "suspended_grants", "suspension_terms"]
 
-APPLICABLE = frozenset(
-    {ObligationKind.DETECTED_ONLY, ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD}
-)
+APPLICABLE = frozenset({ObligationKind.DETECTED_ONLY, ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD})
 """Obligations that this version can apply. An article that asks for another one is not used."""
 
 
@@ -62,6 +60,8 @@ class Subject:
         The originator's label.
     ancestors
         What it is derived from, all generations.
+    complex_data
+        Whether it holds phase, which an obligation may take away.
     """
 
     product: str
@@ -70,6 +70,7 @@ class Subject:
     holder: Party
     label: Label
     ancestors: tuple[Ancestor, ...] = ()
+    complex_data: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def _about_product(register: Register, subject: Subject, partner: Party, at: Ins
         yield _Failure(Reason(RuleId.PARTNER_KNOWN, message), unknown=True)
     yield from _about_label(register, subject.originator, label, partner)
     if subject.holder != subject.originator and not _consented(register, subject, partner, at):
-        values = {"originator": subject.originator, "partner": partner}
+        values: dict[str, str | int | float] = {"originator": subject.originator, "partner": partner}
         yield _Failure(
             Reason(RuleId.ORIGINATOR_CONSENT, Message("{originator} has not agreed that it goes on to {partner}.", values)),
             Message("consent of {originator} as originator", values),
@@ -161,6 +162,7 @@ def _reason(rule: RuleId, message: Message, agreement: Agreement, article: str |
         begin=held.begin.exact,
         end=None if held.end is None else held.end.exact,
         fictional=agreement.fictional,
+        since=None if held.begin.exact is None else held.begin.text,
     )
 
 
@@ -186,6 +188,13 @@ def _in_force(agreement: Agreement, at: Instant) -> Iterator[_Failure]:
             yield _Failure(_reason(RuleId.IN_FORCE, message, agreement), change, unknown=True)
 
 
+def suspension_terms(register: Register, agreement: str) -> Iterator[tuple[Suspension, Term]]:
+    """Suspensions of an agreement, each with its term as ended by a resumption, if one is recorded."""
+    for suspension in register.suspensions:
+        if suspension.agreement == agreement:
+            yield suspension, _term_of(suspension, register)
+
+
 def _term_of(suspension: Suspension, register: Register) -> Term:
     """Term of a suspension, ended by the first resumption recorded after it began."""
     if suspension.term.end is not None or suspension.term.begin.latest is None:
@@ -199,10 +208,7 @@ def _term_of(suspension: Suspension, register: Register) -> Term:
 
 
 def _not_suspended(register: Register, agreement: Agreement, at: Instant) -> Iterator[_Failure]:
-    for suspension in register.suspensions:
-        if suspension.agreement != agreement.id:
-            continue
-        term = _term_of(suspension, register)
+    for suspension, term in suspension_terms(register, agreement.id):
         values = {"agreement": agreement.id, "begin": term.begin.text, "reason": suspension.reason}
         change = Message("the resumption of {agreement}", values)
         match term.state(at):
@@ -224,8 +230,12 @@ def _not_suspended(register: Register, agreement: Agreement, at: Instant) -> Ite
 
 
 def _ceiling(register: Register, agreement: Agreement, article: Article, label: Label) -> Iterator[_Failure]:
-    values = {"agreement": agreement.id, "article": article.number, "marking": f"{label.policy} {label.classification}",
-              "ceiling": article.ceiling or ""}
+    values = {
+        "agreement": agreement.id,
+        "article": article.number,
+        "marking": f"{label.policy} {label.classification}",
+        "ceiling": article.ceiling or "",
+    }
     if article.ceiling is None:
         message = Message("It is not known up to which marking {agreement} article {article} lets go.", values)
         change = Message("the ceiling of {agreement} article {article}", values)
@@ -248,7 +258,11 @@ def _protected(
     if register.ladder_rank(label.policy, label.classification) in {0, None}:
         return [], (), ()
     nations = {nation_of(subject.holder), nation_of(partner)}
-    values = {"holder": nation_of(subject.holder), "partner": nation_of(partner), "marking": f"{label.policy} {label.classification}"}
+    values = {
+        "holder": nation_of(subject.holder),
+        "partner": nation_of(partner),
+        "marking": f"{label.policy} {label.classification}",
+    }
     failures: list[_Failure] = []
     for agreement in register.agreements:
         if agreement.kind is not AgreementKind.INFORMATION_SECURITY or not nations <= set(agreement.parties):
@@ -265,7 +279,9 @@ def _protected(
             None,
         )
         if equal is None:
-            message = Message("It is not known how {partner} protects {marking} under {agreement}.", values | {"agreement": agreement.id})
+            message = Message(
+                "It is not known how {partner} protects {marking} under {agreement}.", values | {"agreement": agreement.id}
+            )
             change = Message("the equivalent of {marking} in {agreement}", values | {"agreement": agreement.id})
             found.append(_Failure(_reason(RuleId.EQUIVALENCE, message, agreement), change, unknown=True))
         elif not found:
@@ -277,7 +293,9 @@ def _protected(
             return [], (mark,), (_reason(RuleId.EQUIVALENCE, message, agreement, equal.article),)
         failures += found
     if not failures:
-        message = Message("No information-security agreement between {holder} and {partner} is on file, and {marking} is classified.", values)
+        message = Message(
+            "No information-security agreement between {holder} and {partner} is on file, and {marking} is classified.", values
+        )
         change = Message("an information-security agreement between {holder} and {partner}", values)
         failures = [_Failure(Reason(RuleId.INFORMATION_SECURITY, message), change)]
     return failures, (), ()
@@ -300,13 +318,21 @@ def _candidates(register: Register, subject: Subject, partner: Party, at: Instan
             *_ceiling(register, agreement, article, subject.label),
             *insecure,
         ]
-        obligations = (*article.obligations, *marks)
+        # Nothing is stripped of what has nothing to strip.
+        idle = set() if subject.complex_data else {ObligationKind.DETECTED_ONLY}
+        obligations = (*(o for o in article.obligations if o.kind not in idle), *marks)
         for obligation in obligations:
             if obligation.kind not in APPLICABLE:
                 values = {"obligation": obligation.kind.value, "agreement": agreement.id, "article": article.number}
                 message = Message("{agreement} article {article} asks for {obligation}, which this node cannot apply.", values)
                 failures.append(_Failure(_reason(RuleId.OBLIGATIONS, message, agreement, article.number), unknown=True))
-        values = {"agreement": agreement.id, "article": article.number, "giver": subject.holder, "partner": partner, "kind": subject.kind}
+        values = {
+            "agreement": agreement.id,
+            "article": article.number,
+            "giver": subject.holder,
+            "partner": partner,
+            "kind": subject.kind,
+        }
         grant = Message("{agreement} article {article} lets {giver} give {kind} to {partner}.", values)
         reasons = (_reason(RuleId.GRANT, grant, agreement, article.number), *protections)
         yield _Candidate(agreement, article, tuple(failures), obligations, reasons)

@@ -82,6 +82,8 @@ class Reason:
         Where the rule found it; None where the reason lies in the label or the register as a whole.
     begin, end
         Valid time over which the agreement (or the suspension) holds; None where open or unknown.
+    since
+        `begin` as the agreement writes it: a civil date, for people.
     fictional
         Whether the agreement is a fictional supplement.
     """
@@ -94,6 +96,7 @@ class Reason:
     begin: Instant | None = None
     end: Instant | None = None
     fictional: bool = False
+    since: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,8 +168,7 @@ def decision_to_json(decision: Decision, translate: Callable[[str], str] = _as_w
         ],
         "faults": [{"rule": fault.rule, "text": fault.message.render(translate)} for fault in decision.faults],
         "obligations": [
-            {"kind": o.kind.value, "value": o.value, "agreement": o.agreement, "article": o.article}
-            for o in decision.obligations
+            {"kind": o.kind.value, "value": o.value, "agreement": o.agreement, "article": o.article} for o in decision.obligations
         ],
         "changes": [change.message.render(translate) for change in decision.changes],
     }

@@ -12,7 +12,6 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -25,6 +24,7 @@ from starlette.routing import Route
 from kizuna.errors import InputError
 from kizuna.exchange.feed import MOST_PAGE_ENTRIES, MOST_RECEIPT_BYTES
 from kizuna.model.digests import parse_digest
+from kizuna.node.share import BlobPart, FeedAnswer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -43,22 +43,6 @@ PIECE_BYTES = 2**20
 _MOST_SEQUENCE = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,16})-([0-9]{0,16})\Z", re.ASCII)
-
-
-@dataclass(frozen=True, slots=True)
-class FeedAnswer:
-    """A feed page, or a sealed refusal if `refused`."""
-
-    body: bytes
-    refused: bool
-
-
-@dataclass(frozen=True, slots=True)
-class BlobPart:
-    """Bytes of a blob, and the size of the whole."""
-
-    data: bytes
-    size: int
 
 
 class PartnerDesk(Protocol):

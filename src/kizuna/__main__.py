@@ -1,0 +1,5 @@
+"""``python -m kizuna``."""
+
+from kizuna.cli.main import main
+
+main()

@@ -1,0 +1,126 @@
+"""``kizuna agreement``: record, list, suspend and resume agreements."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.errors import Message
+from kizuna.formats.agreement import parse_toml
+from kizuna.model.instants import format_instant
+from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
+from kizuna.node.people import agreement_lines
+from kizuna.wiring import CIVIL_OFFSETS, load_settings, open_node
+
+__all__ = ["agreement"]
+
+
+@click.group(help=_("Record, list, suspend and resume agreements."))
+def agreement() -> None:
+    """Group."""
+
+
+@agreement.command(
+    help=_("Record agreements from their files. A fictional supplement must be accepted by name in the settings."),
+    epilog=examples(
+        "kizuna agreement add IQPS-HUR-2025.toml --node jpn",
+    ),
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
+@node_option
+def add(files: tuple[Path, ...], folder: Path) -> None:
+    """Record."""
+    settings = load_settings(folder, os.environ)
+    with open_node(folder) as here:
+        for file in files:
+            recorded = record_agreement(
+                here, parse_toml(read_file(file), name=str(file)), CIVIL_OFFSETS, settings.accept_fictional
+            )
+            if recorded is None:
+                say(
+                    Message("{file}: fictional and not accepted by name in the settings; left out.", {"file": str(file)}),
+                    err=True,
+                )
+            else:
+                say(Message("Recorded {id} version {version}.", {"id": recorded.id, "version": recorded.version}))
+
+
+@agreement.command("list", help=_("List the agreements that this node knows, and how each stands now."))
+@node_option
+@as_json
+def list_(folder: Path, json_: bool) -> None:
+    """List."""
+    with open_node(folder) as here:
+        lines = agreement_lines(here)
+    if json_:
+        print_json(
+            [
+                {
+                    "id": line.id,
+                    "version": line.version,
+                    "title": line.title,
+                    "parties": list(line.parties),
+                    "in_force_from": line.begin,
+                    "state": line.state,
+                    "fictional": line.fictional,
+                }
+                for line in lines
+            ]
+        )
+        return
+    print_table(
+        [_("agreement"), _("version"), _("parties"), _("in force from"), _("state"), ""],
+        [
+            [
+                line.id,
+                str(line.version),
+                " – ".join(line.parties),
+                line.begin,
+                _(line.state),
+                _("FICTIONAL") if line.fictional else "",
+            ]
+            for line in lines
+        ],
+    )
+
+
+_authority = click.option("--authority", default="release officer", show_default=True, help=_("By what authority."))
+
+
+@agreement.command(
+    help=_("Suspend an agreement from now on: the next request of the partner is refused."),
+    epilog=examples(
+        "kizuna agreement suspend IQPS-HUR-2025 --reason 'Review of the third-party rule.'",
+    ),
+)
+@click.argument("id_", metavar="AGREEMENT")
+@click.option("--reason", required=True, help=_("One sentence; the partner reads it if the agreement says so."))
+@_authority
+@node_option
+@as_json
+def suspend(id_: str, reason: str, authority: str, folder: Path, json_: bool) -> None:
+    """Suspend."""
+    with open_node(folder) as here:
+        since = suspend_agreement(here, id_, reason, authority)
+    if json_:
+        print_json({"agreement": id_, "state": "suspended", "since": format_instant(since)})
+    else:
+        say(Message("{agreement} is suspended since {since}.", {"agreement": id_, "since": format_instant(since)}))
+
+
+@agreement.command(help=_("Resume a suspended agreement from now on: what was frozen is decided anew."))
+@click.argument("id_", metavar="AGREEMENT")
+@_authority
+@node_option
+@as_json
+def resume(id_: str, authority: str, folder: Path, json_: bool) -> None:
+    """Resume."""
+    with open_node(folder) as here:
+        since = resume_agreement(here, id_, authority)
+    if json_:
+        print_json({"agreement": id_, "state": "resumed", "since": format_instant(since)})
+    else:
+        say(Message("{agreement} is resumed since {since}.", {"agreement": id_, "since": format_instant(since)}))

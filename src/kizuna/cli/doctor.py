@@ -1,0 +1,112 @@
+"""``kizuna doctor``: check this machine, and the node if there is one."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import ssl
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json
+from kizuna.errors import KizunaError
+from kizuna.wiring import DATABASE, load_settings, open_node, read_certificate_end, system_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+__all__ = ["doctor"]
+
+_OLDEST_PYTHON = (3, 12)
+_OLDEST_SQLITE = (3, 37, 0)
+_LEAST_FREE_BYTES = 2**30
+_LEAST_CERTIFICATE_DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class _Finding:
+    name: str
+    ok: bool
+    what: str
+    hint: str = ""
+
+
+def _machine(folder: Path) -> Iterator[_Finding]:
+    version = ".".join(map(str, sys.version_info[:3]))
+    yield _Finding("python", sys.version_info >= _OLDEST_PYTHON, version, _("install Python 3.12 or newer"))
+    yield _Finding(
+        "sqlite", sqlite3.sqlite_version_info >= _OLDEST_SQLITE, sqlite3.sqlite_version, _("install SQLite 3.37 or newer")
+    )
+    yield _Finding("tls", ssl.HAS_TLSv1_3, ssl.OPENSSL_VERSION, _("install OpenSSL 1.1.1 or newer"))
+    place = next(p for p in [folder.absolute(), *folder.absolute().parents] if p.exists())
+    free = shutil.disk_usage(place).free
+    yield _Finding("disk", free >= _LEAST_FREE_BYTES, f"{free / 2**30:.1f} GiB", _("make room: at least 1 GiB free"))
+    yield _drivers()
+
+
+def _drivers() -> _Finding:
+    try:
+        import rasterio.drivers
+        from rasterio.env import Env
+
+        with Env() as environment:
+            known = environment.drivers()
+    except ImportError as error:
+        return _Finding("gdal", ok=False, what=str(error), hint=_("install kizuna again"))
+    missing = [name for name in ("COG", "GTiff", "NITF", "WEBP", "PNG") if name not in known]
+    return _Finding("gdal", not missing, ", ".join(missing) or rasterio.__gdal_version__, _("install rasterio's own wheel"))
+
+
+def _node(folder: Path) -> Iterator[_Finding]:
+    import os
+
+    def tried(name: str, ask: Callable[[], tuple[bool, str, str]]) -> _Finding:
+        try:
+            return _Finding(name, *ask())
+        except KizunaError as error:
+            return _Finding(name, ok=False, what=error.message.render(_), hint="" if error.hint is None else error.hint.render(_))
+
+    yield tried("settings", lambda: (bool(load_settings(folder, os.environ)), str(folder), ""))
+    if not (folder / DATABASE).exists():
+        return
+    with open_node(folder) as here:
+        yield tried("clock", lambda: (bool(here.now()), str(system_now().date()), ""))
+        yield tried("log", lambda: (True, here.journal.verify().tail[:24], ""))
+        yield tried(
+            "tail",
+            lambda: (
+                here.is_confirmed(),
+                _("confirmed") if here.is_confirmed() else _("not confirmed"),
+                _("see: kizuna audit verify"),
+            ),
+        )
+        left = (read_certificate_end(folder) - system_now()).days
+        yield _Finding(
+            "certificate",
+            left >= _LEAST_CERTIFICATE_DAYS,
+            _("{days} days left").format(days=left),
+            _("make a new one and give partners the card"),
+        )
+
+
+@click.command(help=_("Check this machine, and the node if there is one."), epilog=examples("kizuna doctor --node jpn"))
+@node_option
+@as_json
+@click.pass_context
+def doctor(context: click.Context, folder: Path, json_: bool) -> None:
+    """Check."""
+    findings = [*_machine(folder), *_node(folder)]
+    if json_:
+        print_json([{"check": f.name, "ok": f.ok, "found": f.what, "hint": "" if f.ok else f.hint} for f in findings])
+    else:
+        for finding in findings:
+            mark = click.style("✓", fg="green") if finding.ok else click.style("✗", fg="red")
+            click.echo(
+                f"{mark} {finding.name}: {finding.what}" + ("" if finding.ok or not finding.hint else f" ({finding.hint})")
+            )
+    if not all(finding.ok for finding in findings):
+        context.exit(1)

@@ -1,0 +1,88 @@
+"""``kizuna``: the commands, loaded when they are called, so that each starts fast."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+
+import click
+
+from kizuna import __version__
+from kizuna.cli.terminal import _, examples, refuse
+from kizuna.errors import KizunaError, Message, StoreError
+
+__all__ = ["kizuna", "main"]
+
+_COMMANDS = {
+    "demo": "kizuna.cli.demo:demo",
+    "node": "kizuna.cli.node:node",
+    "partner": "kizuna.cli.partner:partner",
+    "ingest": "kizuna.cli.product:ingest",
+    "product": "kizuna.cli.product:product",
+    "sar": "kizuna.cli.sar:sar",
+    "release": "kizuna.cli.release:release",
+    "agreement": "kizuna.cli.agreement:agreement",
+    "sync": "kizuna.cli.sync:sync",
+    "audit": "kizuna.cli.audit:audit",
+    "doctor": "kizuna.cli.doctor:doctor",
+    "completion": "kizuna.cli.completion:completion",
+}
+
+
+class _Lazy(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
+        if cmd_name not in _COMMANDS:
+            return None
+        module, _colon, name = _COMMANDS[cmd_name].partition(":")
+        command = getattr(importlib.import_module(module), name)
+        if not isinstance(command, click.Command):
+            raise TypeError(name)
+        return command
+
+
+@click.group(
+    cls=_Lazy,
+    help=_("kizuna (絆): a node shows a partner exactly what an agreement in force allows, and can say why."),
+    epilog=examples(
+        "kizuna demo",
+        "kizuna node init --nation JPN --organisation IQPS",
+        "kizuna ingest scene.nitf --label scene.label.toml",
+        "kizuna release explain scene.nitf --to UKR/HUR --valid-at 2025-06-22",
+    ),
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+@click.version_option(__version__, prog_name="kizuna")
+def kizuna() -> None:
+    """Group of all commands."""
+
+
+def main() -> None:
+    """Run the command line; exit 0 ok, 1 error, 2 usage or bad input, 3 not releasable, 4 partner unreachable."""
+    try:
+        kizuna(standalone_mode=False)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo(_("Stopped."), err=True)
+        sys.exit(130)
+    except BrokenPipeError:
+        # The reader of a pipe went away: nothing is wrong, nothing is left to say.
+        sys.stderr.close()
+        sys.exit(1)
+    except KizunaError as error:
+        refuse(error)
+        sys.exit(error.exit_status)
+    except OSError as error:
+        refuse(
+            StoreError(
+                Message("{path}: {why}", {"path": str(error.filename or "disk"), "why": error.strerror or str(error)}),
+                hint=Message("make room, or check the folder's permissions"),
+            )
+        )
+        sys.exit(1)

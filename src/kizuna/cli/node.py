@@ -1,0 +1,156 @@
+"""``kizuna node``: make, serve and look at a node."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
+from kizuna.errors import Message
+from kizuna.model.instants import format_instant
+from kizuna.model.parties import parse_party
+from kizuna.node.people import partner_statuses
+from kizuna.wiring import load_settings, make_node, open_node
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kizuna.model.instants import Instant
+
+__all__ = ["node"]
+
+
+@click.group(help=_("Make, serve and look at a node."))
+def node() -> None:
+    """Group."""
+
+
+_listen = click.option("--partner-listen", metavar="HOST:PORT", help=_("Where partners' nodes reach this one."))
+_people = click.option("--people-listen", metavar="HOST:PORT", help=_("Where people's browsers reach it (loopback)."))
+
+
+@node.command(
+    help=_("Make a node: its keys, its certificate and its empty log."),
+    epilog=examples(
+        "kizuna node init --nation JPN --organisation IQPS --node jpn",
+    ),
+)
+@click.option("--nation", required=True, help=_("ISO 3166-1 alpha-3 code."))
+@click.option("--organisation", help=_("Organisation of the nation, without the nation (IQPS)."))
+@_listen
+@_people
+@click.option(
+    "--accept-fictional", multiple=True, metavar="AGREEMENT", help=_("Accept the fictional supplement of this agreement.")
+)
+@click.option("--accept-ladder", multiple=True, metavar="POLICY", help=_("Accept the unverified markings of this policy."))
+@node_option
+@as_json
+def init(
+    nation: str,
+    organisation: str | None,
+    partner_listen: str | None,
+    people_listen: str | None,
+    accept_fictional: tuple[str, ...],
+    accept_ladder: tuple[str, ...],
+    folder: Path,
+    json_: bool,
+) -> None:
+    """Make a node."""
+    party = parse_party(nation if organisation is None else f"{nation}/{organisation}", field="nation")
+    options = {
+        "partner_listen": partner_listen,
+        "people_listen": people_listen,
+        "accept_fictional": ",".join(accept_fictional) or None,
+        "accept_ladders": ",".join(accept_ladder) or None,
+    }
+    token = make_node(folder, party, load_settings(folder, os.environ, options))
+    if json_:
+        print_json({"party": party, "node": str(folder), "token": token})
+        return
+    say(Message("Made the node of {party} in {folder}.", {"party": party, "folder": str(folder)}))
+    say(Message("Access token of its first release officer (shown once): {token}", {"token": token}))
+
+
+@node.command(
+    help=_("Serve partners and people until stopped."),
+    epilog=examples(
+        "kizuna node serve --node jpn",
+        "KIZUNA_PARTNER_LISTEN=127.0.0.1:0 kizuna node serve --node jpn --json",
+    ),
+)
+@_listen
+@_people
+@node_option
+@as_json
+def serve(partner_listen: str | None, people_listen: str | None, folder: Path, json_: bool) -> None:
+    """Serve."""
+    from kizuna.web.launch import serve_node
+
+    settings = load_settings(folder, os.environ, {"partner_listen": partner_listen, "people_listen": people_listen})
+
+    def started(partner_url: str, people_url: str) -> None:
+        if json_:
+            click.echo(json.dumps({"partner_url": partner_url, "people_url": people_url}))
+        else:
+            say(Message("Partners: {url} (mutual TLS)", {"url": partner_url}))
+            say(Message("People:   {url}", {"url": people_url}))
+        sys.stdout.flush()
+
+    serve_node(folder, settings, started)
+
+
+@node.command(help=_("Show a node: its log, its partners and how the exchange with each stands."))
+@node_option
+@as_json
+def status(folder: Path, json_: bool) -> None:
+    """Show."""
+    with open_node(folder) as here:
+        statuses = partner_statuses(here)
+        count, size, confirmed = here.store.items.count(), here.store.log.size(), here.is_confirmed()
+
+        def when(instant: Instant | None) -> str | None:
+            return None if instant is None else format_instant(instant)[:19] + "Z"
+
+        if json_:
+            print_json(
+                {
+                    "party": here.organisation,
+                    "products": count,
+                    "log_entries": size,
+                    "tail_confirmed": confirmed,
+                    "partners": [
+                        {
+                            "party": s.partner,
+                            "last_in": when(s.last_in),
+                            "last_out": when(s.last_out),
+                            "waiting": s.waiting,
+                            "last_refusal": when(s.last_refusal),
+                            "refusal_cause": None if s.refusal_cause is None else s.refusal_cause.render(_),
+                        }
+                        for s in statuses
+                    ],
+                }
+            )
+            return
+        values: dict[str, str | int | float] = {"party": here.organisation, "products": count, "entries": size}
+        say(Message("{party}: {products} products, {entries} log entries.", values))
+        if not confirmed:
+            say(Message("The tail of its log is not confirmed: it serves nothing (see: kizuna audit verify)."))
+        print_table(
+            [_("partner"), _("last in"), _("last out"), _("waiting"), _("last refusal"), _("cause")],
+            [
+                [
+                    s.partner,
+                    when(s.last_in) or "-",
+                    when(s.last_out) or "-",
+                    str(s.waiting),
+                    when(s.last_refusal) or "-",
+                    "-" if s.refusal_cause is None else s.refusal_cause.render(_),
+                ]
+                for s in statuses
+            ],
+        )

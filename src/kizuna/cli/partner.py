@@ -1,0 +1,59 @@
+"""``kizuna partner``: the nodes that this one knows."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.errors import Message
+from kizuna.model.canonical import parse_json
+from kizuna.node.founding import node_card, pin_partner
+from kizuna.wiring import load_settings, open_node
+
+__all__ = ["partner"]
+
+
+@click.group(help=_("The nodes that this one knows."))
+def partner() -> None:
+    """Group."""
+
+
+@partner.command(help=_("Print this node's card, for a partner to pin. It is public."))
+@node_option
+def card(folder: Path) -> None:
+    """Print the card."""
+    settings = load_settings(folder, os.environ)
+    with open_node(folder) as here:
+        print_json(node_card(here, settings.partner_url or f"https://{settings.partner_listen}"))
+
+
+@partner.command(
+    help=_("Pin a partner's node by its card."),
+    epilog=examples(
+        "kizuna partner card --node ukr > ukr.json",
+        "kizuna partner add ukr.json --node jpn",
+    ),
+)
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@node_option
+def add(file: Path, folder: Path) -> None:
+    """Pin."""
+    with open_node(folder) as here:
+        party = pin_partner(here, parse_json(read_file(file), field=str(file)))
+    say(Message("Pinned {party}.", {"party": party}))
+
+
+@partner.command("list", help=_("List the pinned partners."))
+@node_option
+@as_json
+def list_(folder: Path, json_: bool) -> None:
+    """List."""
+    with open_node(folder) as here:
+        partners = [p for _party, p in sorted(here.knowledge().partners.items())]
+    if json_:
+        print_json([{"party": p.party, "url": p.url, "certificate_sha256": p.fingerprint} for p in partners])
+        return
+    print_table([_("partner"), _("address"), _("certificate")], [[p.party, p.url, p.fingerprint[:16]] for p in partners])

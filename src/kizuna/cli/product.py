@@ -1,0 +1,181 @@
+"""``kizuna ingest`` and ``kizuna product``: take files in, look at what the node holds."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.release import decision_lines, outcome_word
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import Interval, format_instant, parse_instant
+from kizuna.model.product import product_to_json
+from kizuna.node.decisions import decide_item, require_item
+from kizuna.node.publish import Described, publish
+from kizuna.release.decision import decision_to_json
+from kizuna.wiring import label_path, open_input, open_node, read_label_file
+
+if TYPE_CHECKING:
+    from kizuna.catalog.store import Item
+    from kizuna.model.canonical import Json
+    from kizuna.node.publish import Published
+
+__all__ = ["ingest", "product"]
+
+
+def _published_json(published: Published) -> dict[str, Json]:
+    return {
+        "product": product_to_json(published.product),
+        "known_already": published.known,
+        "decisions": [{"partner": partner} | decision_to_json(decision, _) for partner, decision in published.decisions],
+    }
+
+
+@click.command(
+    help=_("Take files into the node under their labels, and queue each for the partners that may have it."),
+    epilog=examples(
+        "kizuna ingest scene.nitf --node jpn",
+        "kizuna ingest scene.tif --label scene.label.toml --title 'Port, morning'",
+    ),
+)
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--label", type=click.Path(path_type=Path), help=_("Label of the files (default: FILE.label.toml beside each)."))
+@click.option("--title", help=_("One line for people, where the file has none."))
+@click.option("--sensor", help=_("What observed it, where the file does not say."))
+@click.option("--event", metavar="INSTANT", help=_("When it was observed, where the file does not say."))
+@click.option("--note", "notes", multiple=True, help=_("A sentence that must be read with it."))
+@click.option("--derived-from", "parents", multiple=True, metavar="PRODUCT", help=_("A product that it was made from."))
+@node_option
+@as_json
+def ingest(
+    files: tuple[Path, ...],
+    label: Path | None,
+    title: str | None,
+    sensor: str | None,
+    event: str | None,
+    notes: tuple[str, ...],
+    parents: tuple[str, ...],
+    folder: Path,
+    json_: bool,
+) -> None:
+    """Take in."""
+    moment = None if event is None else parse_instant(event, field="event")
+    published: list[Published] = []
+    with open_node(folder) as here:
+        described = Described(
+            title=title,
+            sensor=sensor,
+            event=None if moment is None else Interval(moment, moment),
+            notes=notes,
+            derived_from=tuple(require_item(here, parent).product.id for parent in parents),
+        )
+        try:
+            for path in files:
+                read = read_label_file(label or label_path(path))
+                with open_input(path) as file:
+                    try:
+                        published.append(publish(here, file, path.name, read, described))
+                    except InputError as error:
+                        raise InputError(
+                            Message("{path}: {why}", {"path": str(path), "why": error.message.render(_)}),
+                            hint=error.hint,
+                            field=error.field,
+                        ) from error
+        finally:
+            # What was taken in before a fault stays, and is told.
+            _tell(published, json_=json_)
+
+
+def _tell(published: list[Published], *, json_: bool) -> None:
+    if json_:
+        print_json([_published_json(one) for one in published])
+        return
+    for one in published:
+        values: dict[str, str | int | float] = {
+            "id": one.product.id,
+            "title": one.product.title,
+            "marking": one.product.label.marking,
+        }
+        if one.known:
+            say(Message("{id}  {title}: the same bytes are here already; nothing was changed.", values))
+            continue
+        say(Message("{id}  {title}  [{marking}]", values))
+        for partner, decision in one.decisions:
+            click.echo(f"  {partner}: {outcome_word(decision)}  {decision.reasons[0].message.render(_)}")
+
+
+@click.group(help=_("Look at what the node holds."))
+def product() -> None:
+    """Group."""
+
+
+def _when(item: Item) -> str:
+    event = item.product.event
+    return "-" if event is None else format_instant(event.begin)[:16] + "Z"
+
+
+@product.command("list", help=_("List the products, newest observation first."))
+@node_option
+@as_json
+def list_(folder: Path, json_: bool) -> None:
+    """List."""
+    with open_node(folder) as here:
+        items = list(here.store.items.all())
+    if json_:
+        print_json([product_to_json(item.product) | {"received_from": item.received_from} for item in items])
+        return
+    print_table(
+        [_("product"), _("observed"), _("sensor"), _("marking"), _("from"), _("title")],
+        [
+            [
+                item.product.id,
+                _when(item),
+                item.product.sensor,
+                item.product.label.marking,
+                item.received_from or item.product.originator,
+                item.product.title,
+            ]
+            for item in items
+        ],
+    )
+
+
+@product.command(help=_("Show a product, its files, and who may have it."), epilog=examples("kizuna product show abcd --json"))
+@click.argument("product_id", metavar="PRODUCT")
+@node_option
+@as_json
+def show(product_id: str, folder: Path, json_: bool) -> None:
+    """Show."""
+    with open_node(folder) as here:
+        item = require_item(here, product_id)
+        decisions = [(partner, decide_item(here, item.product, partner)) for partner in sorted(here.knowledge().partners)]
+    shown = item.product
+    if json_:
+        releases: list[Json] = [{"partner": partner} | decision_to_json(decision, _) for partner, decision in decisions]
+        print_json(product_to_json(shown) | {"received_from": item.received_from, "releases": releases})
+        return
+    click.echo(click.style(shown.title, bold=True))
+    rows = [
+        (_("product"), shown.id),
+        (_("marking"), shown.label.marking),
+        (_("originator"), shown.originator),
+        (_("received from"), item.received_from or "-"),
+        (_("sensor"), shown.sensor),
+        (_("observed"), _when(item)),
+        (_("resolution"), "-" if shown.resolution_m is None else f"{shown.resolution_m:.2f} m"),
+        (_("content"), shown.content),
+        (_("derived from"), ", ".join(shown.lineage) or "-"),
+        (_("reductions"), ", ".join(shown.reductions) or "-"),
+        *((_("caveat"), caveat) for caveat in shown.label.caveats),
+        *((_("note"), note) for note in shown.notes),
+        *((asset.role.value, f"{asset.name}  {asset.size} B") for asset in shown.assets),
+    ]
+    width = max(len(name) for name, _value in rows)
+    for name, value in rows:
+        click.echo(f"  {name:<{width}}  {value}")
+    for partner, decision in decisions:
+        click.echo(f"{partner}: {outcome_word(decision)}")
+        for line in decision_lines(decision):
+            click.echo(line)

@@ -1,0 +1,136 @@
+"""``kizuna release``: may a partner have a product, in which form, and why."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, say
+from kizuna.errors import Message
+from kizuna.model.instants import format_instant, parse_instant
+from kizuna.model.parties import parse_party
+from kizuna.node.decisions import decide_item, require_item
+from kizuna.release.decision import Outcome, decision_to_json
+from kizuna.wiring import decide_file, open_node, system_now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kizuna.release.decision import Decision, Reason
+
+__all__ = ["decision_lines", "outcome_word", "release"]
+
+_NOT_RELEASABLE = 3
+
+
+@click.group(help=_("May a partner have a product, in which form, and why."))
+def release() -> None:
+    """Group."""
+
+
+def outcome_word(decision: Decision) -> str:
+    """Outcome in one word, as people read it."""
+    if decision.reduced:
+        return _("REDUCED")
+    return {Outcome.PERMIT: _("PERMIT"), Outcome.DENY: _("DENY"), Outcome.REFER: _("REFER")}[decision.outcome]
+
+
+def _held(reason: Reason) -> str:
+    parts = []
+    if reason.agreement is not None:
+        parts.append(f"{reason.agreement} v{reason.version}")
+    if reason.article is not None:
+        parts.append(_("article {number}").format(number=reason.article))
+    if reason.since is not None:
+        parts.append(_("since {date}").format(date=reason.since))
+    if reason.end is not None:
+        parts.append(_("until {instant}").format(instant=format_instant(reason.end)))
+    if reason.fictional:
+        parts.append(_("FICTIONAL"))
+    return ", ".join(parts)
+
+
+def decision_lines(decision: Decision) -> Iterator[str]:
+    """A decision as people read it."""
+    for reason in decision.reasons:
+        held = _held(reason)
+        yield f"  {reason.message.render(_)}" + (f"  [{held}]" if held else "")
+    unknown = {fault.message.render(_) for fault in decision.faults}
+    for text in sorted(unknown):
+        yield "  " + _("unknown: {what}").format(what=text)
+    for obligation in decision.obligations:
+        text = f"{obligation.kind.value} {obligation.value}".strip()
+        yield "  " + _("obligation: {what} ({agreement} article {article})").format(
+            what=text, agreement=obligation.agreement, article=obligation.article
+        )
+    for change in decision.changes:
+        yield "  " + _("would change it: {what}").format(what=change.message.render(_))
+
+
+@release.command(
+    help=_("Decide on a product of the node (its id), or on a file with FILE.label.toml beside it, and explain the decision."),
+    epilog=examples(
+        "kizuna release explain scene.nitf --to UKR/HUR",
+        "kizuna release explain scene.nitf --to UKR/HUR --valid-at 2025-05-01 --accept-fictional IQPS-HUR-2025",
+    ),
+)
+@click.argument("product")
+@click.option("--to", "partner", required=True, metavar="PARTY", help=_("NATION or NATION/ORG."))
+@click.option("--valid-at", metavar="INSTANT", help=_("Instant that the question is about (default: now)."))
+@click.option("--known-at", metavar="INSTANT", help=_("Leave out what became known later (default: now)."))
+@click.option(
+    "--agreements",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    help=_("Folder of agreement files, for a file without a node (default: the sample register)."),
+)
+@click.option(
+    "--accept-fictional", multiple=True, metavar="AGREEMENT", help=_("Accept the fictional supplement of this agreement.")
+)
+@click.option("--accept-ladder", multiple=True, metavar="POLICY", help=_("Accept the unverified markings of this policy."))
+@node_option
+@as_json
+@click.pass_context
+def explain(
+    context: click.Context,
+    product: str,
+    partner: str,
+    valid_at: str | None,
+    known_at: str | None,
+    agreements: Path | None,
+    accept_fictional: tuple[str, ...],
+    accept_ladder: tuple[str, ...],
+    folder: Path,
+    json_: bool,
+) -> None:
+    """Decide and explain."""
+    valid = None if valid_at is None else parse_instant(valid_at, field="valid-at")
+    known = None if known_at is None else parse_instant(known_at, field="known-at")
+    path = Path(product)
+    if path.is_file() or path.suffix:
+        party = parse_party(partner, field="to")
+        now = system_now()
+        title = path.name
+        valid, known = valid or now, known or now
+        decision = decide_file(path, party, valid, known, agreements, accept_fictional, accept_ladder)
+    else:
+        with open_node(folder) as here:
+            item = require_item(here, product)
+            party = here.partner_named(partner)
+            now = here.now()
+            title = item.product.title
+            valid, known = valid or now, known or now
+            decision = decide_item(here, item.product, party, valid_at=valid, known_at=known)
+    if json_:
+        form = decision_to_json(decision, _)
+        form |= {"product": product, "partner": party, "valid_at": format_instant(valid), "known_at": format_instant(known)}
+        print_json(form)
+    else:
+        values: dict[str, str | int | float] = {"outcome": outcome_word(decision), "title": title, "partner": party}
+        say(Message("{outcome}: {title} to {partner}", values))
+        say(Message("  asked for {valid}, as known at {known}", {"valid": format_instant(valid), "known": format_instant(known)}))
+        for line in decision_lines(decision):
+            click.echo(line)
+    if decision.outcome is not Outcome.PERMIT:
+        context.exit(_NOT_RELEASABLE)

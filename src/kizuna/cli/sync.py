@@ -1,0 +1,114 @@
+"""``kizuna sync``: pull what partners have for this node."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
+from kizuna.errors import KizunaError, Message, NotReleasable
+from kizuna.model.instants import format_instant
+from kizuna.model.parties import parse_party
+from kizuna.wiring import open_node, transport_to
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kizuna.model.canonical import Json
+    from kizuna.node.receive import PullReport
+    from kizuna.node.state import Node, Partner
+
+__all__ = ["sync"]
+
+
+def _report(report: PullReport, json_: bool) -> dict[str, Json]:
+    refusal = report.refusal
+    if not json_:
+        values: dict[str, str | int | float] = {
+            "partner": report.partner,
+            "count": len(report.received),
+            "bytes": report.payload_bytes,
+        }
+        if refusal is None:
+            say(Message("{partner}: {count} new products, {bytes} bytes.", values))
+        for product in report.received:
+            click.echo(f"  {product.id}  {product.title}")
+    return {
+        "partner": report.partner,
+        "received": [{"id": product.id, "title": product.title} for product in report.received],
+        "bytes": report.payload_bytes,
+        "refusal": None
+        if refusal is None
+        else {
+            "reason": refusal.reason,
+            "rule": refusal.rule,
+            "agreement": refusal.agreement,
+            "since": None if refusal.since is None else format_instant(refusal.since),
+        },
+    }
+
+
+def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -> None:
+    from kizuna.node.receive import pull
+
+    reports: list[dict[str, Json]] = []
+    failure: KizunaError | None = None
+    for partner in partners:
+        bars: dict[str, Progress] = {}
+
+        def told(title: str, done: int, total: int, bars: dict[str, Progress] = bars) -> None:
+            bars.setdefault(title, Progress(title))(done, total)
+
+        try:
+            with transport_to(folder, partner) as transport:
+                report = pull(here, partner, transport, told)
+        except KizunaError as error:
+            # One partner's failure must not keep the others' products away.
+            failure = failure or error
+            reports.append({"partner": partner.party, "error": str(error)})
+            continue
+        reports.append(_report(report, json_))
+        if report.refusal is not None and failure is None:
+            failure = NotReleasable(
+                Message("{partner} refuses: {reason}", {"partner": report.partner, "reason": report.refusal.reason}),
+                hint=Message("ask the partner's release officer; what was received before stays here"),
+            )
+    if json_:
+        print_json({"partners": list(reports)})
+    if failure is not None:
+        raise failure
+
+
+@click.command(
+    help=_("Pull what partners have for this node: once, or again and again."),
+    epilog=examples(
+        "kizuna sync --node ukr",
+        "kizuna sync JPN/IQPS --every 60 --node ukr",
+    ),
+)
+@click.argument("partner", nargs=-1)
+@click.option("--once", is_flag=True, help=_("Pull once (the default)."))
+@click.option(
+    "--every", type=click.FloatRange(min=1), metavar="SECONDS", help=_("Pull again after so many seconds, until stopped.")
+)
+@node_option
+@as_json
+def sync(partner: tuple[str, ...], once: bool, every: float | None, folder: Path, json_: bool) -> None:
+    """Pull."""
+    if once and every is not None:
+        raise click.UsageError(_("--once and --every exclude each other."))
+    with open_node(folder) as here:
+        chosen = [here.partner(parse_party(name)) for name in partner] or list(here.knowledge().partners.values())
+        partners = [p for p in chosen if p.url]
+        while True:
+            try:
+                _pull_each(here, folder, partners, json_)
+            except KizunaError as error:
+                if every is None:
+                    raise
+                say(str(error), err=True)
+            if every is None:
+                return
+            time.sleep(every)

@@ -1,0 +1,136 @@
+"""What the commands share: words in the person's language, options, tables, progress, errors and exit statuses."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+import unicodedata
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kizuna.errors import InputError, KizunaError, Message
+from kizuna.wiring import translate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from kizuna.model.canonical import Json
+
+__all__ = ["Progress", "_", "as_json", "examples", "node_option", "print_json", "print_table", "read_file", "refuse", "say"]
+
+_ = translate()
+"""Sentence in the person's language."""
+
+
+_REDRAW_S = 0.1
+
+
+def examples(*commands: str) -> str:
+    """Epilog of a command's help: commands that one can copy."""
+    return "\b\n" + _("Examples:") + "".join(f"\n  {command}" for command in commands)
+
+
+def say(message: Message | str, *, err: bool = False) -> None:
+    """Print one sentence."""
+    click.echo(message.render(_) if isinstance(message, Message) else message, err=err)
+
+
+def print_json(value: Json) -> None:
+    """Print `value` as JSON for people and programs."""
+    click.echo(json.dumps(value, ensure_ascii=False, indent=2))
+
+
+def as_json[F: Callable[..., Any]](command: F) -> F:
+    """Give a command the option ``--json``."""
+    return click.option("--json", "json_", is_flag=True, help=_("Print JSON."))(command)
+
+
+def node_option[F: Callable[..., Any]](command: F) -> F:
+    """Give a command the option ``--node``."""
+    return click.option(
+        "--node",
+        "folder",
+        envvar="KIZUNA_NODE",
+        default="kizuna-node",
+        show_default=True,
+        type=click.Path(path_type=Path, file_okay=False),
+        help=_("Folder of the node (also KIZUNA_NODE)."),
+    )(command)
+
+
+def _width(text: str) -> int:
+    return sum(
+        2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text if not unicodedata.combining(character)
+    )
+
+
+def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """Print rows under a head, columns as wide as they need; only what people read."""
+    lines = [tuple(head), *(tuple(row) for row in rows)]
+    widths = [max(_width(line[column]) for line in lines) for column in range(len(head))]
+    for number, line in enumerate(lines):
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)]
+        text = "  ".join(cells).rstrip()
+        click.echo(click.style(text, bold=True) if number == 0 else text)
+
+
+class Progress:
+    """A line on stderr that says how far long work is; silent where stderr is no terminal.
+
+    Parameters
+    ----------
+    what
+        What is being done.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what = what
+        self._on = sys.stderr.isatty() and "NO_PROGRESS" not in os.environ
+        self._drawn = 0.0
+
+    def __call__(self, done: int, total: int) -> None:
+        """Say that `done` of `total` is done."""
+        now = time.monotonic()
+        if self._on and (now - self._drawn > _REDRAW_S or done == total):
+            self._drawn = now
+            percent = 100 * done // total if total else 100
+            click.echo(f"\r{self._what} {percent:3d} %", nl=done == total, err=True)
+
+
+def read_file(path: Path) -> bytes:
+    """Bytes of a small file that a person named.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(
+            Message("{path} cannot be read: {why}", {"path": str(path), "why": error.strerror or str(error)}),
+            hint=Message("check the name of the file"),
+        ) from error
+
+
+def refuse(error: KizunaError) -> None:
+    """Print an error on stderr, as JSON where the command was asked for JSON."""
+    if "--json" in sys.argv:
+        form = {
+            "error": {
+                "kind": type(error).__name__,
+                "message": error.message.render(_),
+                "field": error.field,
+                "hint": None if error.hint is None else error.hint.render(_),
+            }
+        }
+        click.echo(json.dumps(form, ensure_ascii=False), err=True)
+        return
+    click.echo(click.style(_("error:"), fg="red", bold=True) + " " + error.message.render(_), err=True)
+    if error.hint is not None:
+        click.echo(click.style(_("hint:"), bold=True) + " " + error.hint.render(_), err=True)

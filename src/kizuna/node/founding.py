@@ -1,0 +1,201 @@
+"""Begin a node, pin its partners, record its agreements."""
+
+from __future__ import annotations
+
+import base64
+from typing import TYPE_CHECKING
+
+from kizuna.errors import InputError, Message
+from kizuna.formats.agreement import agreement_to_json, read_agreement
+from kizuna.model.instants import format_instant
+from kizuna.model.parties import parse_party
+from kizuna.model.provenance import FactKind
+from kizuna.model.reading import open_table
+from kizuna.node.people import issue_token
+from kizuna.release.agreements import State
+from kizuna.release.decide import suspension_terms
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kizuna.formats.agreement import CivilOffsets
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.node.state import Node
+    from kizuna.release.agreements import Agreement
+
+__all__ = [
+    "CARD_SCHEMA",
+    "ORGANISATION_SETTING",
+    "found_node",
+    "is_suspended",
+    "node_card",
+    "pin_partner",
+    "record_agreement",
+    "resume_agreement",
+    "suspend_agreement",
+]
+
+ORGANISATION_SETTING = "organisation"
+CARD_SCHEMA = "kizuna/card/1"
+_KEY_BYTES = 32
+
+
+def found_node(node: Node, markings: Mapping[str, Json] | dict[str, object], accepted_ladders: Sequence[str]) -> str:
+    """Write the first facts of a new node; give the access token of its first release officer."""
+    created: dict[str, Json] = {
+        "party": node.organisation,
+        "signing_key": base64.b64encode(node.keys.public_key).decode(),
+        "certificate": base64.b64encode(node.keys.certificate_der).decode(),
+    }
+    ladders: dict[str, Json] = {"document": markings, "accepted": list(accepted_ladders)}  # type: ignore[dict-item]
+    with node.store.transaction():
+        node.store.keep_setting(ORGANISATION_SETTING, node.organisation)
+        node.journal.record_all(
+            [(FactKind.NODE_CREATED, created), (FactKind.LADDERS_RECORDED, ladders)], by=node.by, authority="node operator"
+        )
+        node.confirm_place()
+        return issue_token(node, node.by, "officer")
+
+
+def node_card(node: Node, url: str) -> dict[str, Json]:
+    """What another node needs to pin this one. It is public; hand it over in a way that the other trusts."""
+    return {
+        "schema": CARD_SCHEMA,
+        "party": node.organisation,
+        "url": url,
+        "certificate": base64.b64encode(node.keys.certificate_der).decode(),
+        "signing_key": base64.b64encode(node.keys.public_key).decode(),
+    }
+
+
+def pin_partner(node: Node, card: object) -> Party:
+    """Pin another node by its card.
+
+    Raises
+    ------
+    InputError
+        If the card is malformed, or it is this node's own.
+    """
+    table = open_table(card, schema=CARD_SCHEMA, what="card")
+    party = parse_party(table.text("party"))
+    url = table.text("url") if table.raw("url") else ""
+    raw: dict[str, bytes] = {}
+    for name in ("certificate", "signing_key"):
+        try:
+            raw[name] = base64.b64decode(table.text(name), validate=True)
+        except ValueError:
+            table.fault(name, "base64")
+    table.done()
+    if len(raw["signing_key"]) != _KEY_BYTES:
+        table.fault("signing_key", "32 bytes in base64")
+    if url and not url.startswith("https://"):
+        table.fault("url", "an https:// address")
+    if party == node.organisation:
+        table.fault("party", "another node than this one")
+    body: dict[str, Json] = {
+        "party": party,
+        "url": url.rstrip("/"),
+        "certificate": base64.b64encode(raw["certificate"]).decode(),
+        "signing_key": base64.b64encode(raw["signing_key"]).decode(),
+    }
+    with node.store.transaction():
+        node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
+    return party
+
+
+def record_agreement(
+    node: Node, document: Mapping[str, object], offsets: CivilOffsets, accepted_fictional: Sequence[str]
+) -> Agreement | None:
+    """Record a version of an agreement.
+
+    Returns
+    -------
+    agreement
+        The agreement; None for a fictional supplement that this node does not accept by name.
+
+    Raises
+    ------
+    InputError
+        Naming the faulty field, or a version that is there already.
+    """
+    agreement, suspensions = read_agreement(document, offsets)
+    if agreement.fictional and agreement.id not in accepted_fictional:
+        return None
+    known = [a.version for a in node.knowledge().register.agreements if a.id == agreement.id]
+    if agreement.version in known or agreement.version < max(known, default=0):
+        raise InputError(
+            Message(
+                "version: {agreement} is recorded up to version {known}, got {version}",
+                {"agreement": agreement.id, "known": max(known), "version": agreement.version},
+            ),
+            hint=Message("nothing recorded is edited: give the change a higher version"),
+            field="version",
+        )
+    body: dict[str, Json] = {"document": agreement_to_json(agreement, suspensions)}
+    with node.store.transaction():
+        node.journal.record(
+            FactKind.AGREEMENT_RECORDED, body, by=node.by, authority="; ".join(agreement.sources) or "release officer"
+        )
+    return agreement
+
+
+def _latest(node: Node, id_: str) -> Agreement:
+    found = [a for a in node.knowledge().register.agreements if a.id == id_]
+    if not found:
+        known = sorted({a.id for a in node.knowledge().register.agreements})
+        raise InputError(
+            Message("this node knows no agreement {id}", {"id": id_}),
+            hint=Message("known agreements: {known}", {"known": ", ".join(known) or "none"}),
+            field="agreement",
+        )
+    return max(found, key=lambda a: a.version)
+
+
+def is_suspended(node: Node, id_: str, at: Instant) -> bool:
+    """Whether the agreement is (or may be) suspended at an instant."""
+    states = {term.state(at) for _, term in suspension_terms(node.knowledge().register.as_known(at), id_)}
+    return bool(states - {State.BEFORE, State.AFTER})
+
+
+def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Instant:
+    """Suspend an agreement from now on.
+
+    Raises
+    ------
+    InputError
+        If it is unknown here or suspended already.
+    """
+    _latest(node, id_)
+    now = node.now()
+    if is_suspended(node, id_, now):
+        raise InputError(
+            Message("{agreement} is suspended already", {"agreement": id_}),
+            hint=Message("see: kizuna agreement list"),
+            field="agreement",
+        )
+    body: dict[str, Json] = {"agreement": id_, "from": format_instant(now), "reason": reason}
+    with node.store.transaction():
+        return node.journal.record(FactKind.AGREEMENT_SUSPENDED, body, by=node.by, authority=authority).recorded_at
+
+
+def resume_agreement(node: Node, id_: str, authority: str) -> Instant:
+    """Resume a suspended agreement from now on.
+
+    Raises
+    ------
+    InputError
+        If it is unknown here or not suspended.
+    """
+    _latest(node, id_)
+    now = node.now()
+    if not is_suspended(node, id_, now):
+        raise InputError(
+            Message("{agreement} is not suspended", {"agreement": id_}),
+            hint=Message("see: kizuna agreement list"),
+            field="agreement",
+        )
+    body: dict[str, Json] = {"agreement": id_, "from": format_instant(now)}
+    with node.store.transaction():
+        return node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority).recorded_at

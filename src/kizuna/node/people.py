@@ -1,0 +1,266 @@
+"""People at this node: their access tokens, and what they may see of its products, releases, partners and agreements."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
+
+from kizuna.errors import Message
+from kizuna.model.instants import parse_instant
+from kizuna.model.product import AssetRole
+from kizuna.node.decisions import decide_item
+from kizuna.release.agreements import State
+from kizuna.release.decide import suspension_terms
+from kizuna.release.decision import Decision, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from kizuna.catalog.store import Item
+    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
+    from kizuna.model.parties import Party
+    from kizuna.model.product import Asset, ProductId
+    from kizuna.node.state import Node
+
+    type TileReader = Callable[[BinaryIO, int, int, int], bytes | None]
+
+__all__ = [
+    "AgreementLine",
+    "PartnerRelease",
+    "PartnerStatus",
+    "PeopleRoom",
+    "Person",
+    "Role",
+    "agreement_lines",
+    "issue_token",
+    "partner_statuses",
+]
+
+AgreementState = Literal["in force", "not yet", "ended", "suspended", "a person must decide", "unknown"]
+Role = Literal["analyst", "officer", "operator"]
+
+_PEOPLE = "people"
+_TOKEN_BYTES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody with access to this node's pages."""
+
+    name: str
+    role: Role
+
+
+class SignedIn(Protocol):
+    """What of a person the questions below need."""
+
+    @property
+    def name(self) -> str:
+        """Name."""
+        ...
+
+    @property
+    def role(self) -> Role:
+        """Role."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerRelease:
+    """Whether one partner sees one product, and why."""
+
+    partner: Party
+    partner_name: str
+    decision: Decision
+    delivery: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartnerStatus:
+    """Health of the exchange with one partner."""
+
+    partner: Party
+    partner_name: str
+    last_in: Instant | None
+    last_out: Instant | None
+    waiting: int
+    last_refusal: Instant | None
+    refusal_cause: Message | None
+
+
+@dataclass(frozen=True, slots=True)
+class AgreementLine:
+    """Latest version of an agreement, and how it stands now."""
+
+    id: str
+    title: str
+    version: int
+    parties: Sequence[Party]
+    begin: str
+    state: AgreementState
+    fictional: bool
+
+
+def _hash(token: str) -> str:
+    # A token is 160 random bits, so a plain hash keeps it: there is nothing to guess.
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def issue_token(node: Node, name: str, role: Role) -> str:
+    """Make an access token for a person, inside the store's open transaction. Only its hash is kept."""
+    token = "kz-" + base64.b32encode(node.keys.random(_TOKEN_BYTES)).decode().lower()
+    people = json.loads(node.store.setting(_PEOPLE) or "{}")
+    people[_hash(token)] = asdict(Person(name, role))
+    node.store.keep_setting(_PEOPLE, json.dumps(people))
+    return token
+
+
+def agreement_lines(node: Node) -> list[AgreementLine]:
+    """Agreements that this node knows, latest versions, and how they stand now."""
+    now = node.now()
+    register = node.knowledge().register.as_known(now)
+    lines = []
+    for agreement in register.agreements:
+        held = agreement.term.state(now)
+        suspended = {term.state(now) for _, term in suspension_terms(register, agreement.id)}
+        state: AgreementState
+        if held is State.UNKNOWN or State.UNKNOWN in suspended:
+            state = "unknown"
+        elif held is State.BEFORE:
+            state = "not yet"
+        elif held is State.AFTER:
+            state = "ended"
+        elif State.WITHIN in suspended:
+            state = "suspended"
+        elif State.PERHAPS in suspended | {held}:
+            state = "a person must decide"
+        else:
+            state = "in force"
+        begin = agreement.term.begin.text
+        lines.append(
+            AgreementLine(agreement.id, agreement.title, agreement.version, agreement.parties, begin, state, agreement.fictional)
+        )
+    return lines
+
+
+class PeopleRoom:
+    """What the pages ask on behalf of a person who signed in.
+
+    Parameters
+    ----------
+    node
+        This node.
+    read_tile
+        Cuts a map tile from a web-optimised GeoTIFF.
+    """
+
+    def __init__(self, node: Node, read_tile: TileReader) -> None:
+        self._node = node
+        self._read_tile = read_tile
+
+    @property
+    def organisation(self) -> Party:
+        """Whose node this is."""
+        return self._node.organisation
+
+    @property
+    def organisation_name(self) -> str:
+        """Its name to show."""
+        return self._node.organisation
+
+    def sign_in(self, token: str) -> Person | None:
+        """Person whose access token this is; None for one that is unknown."""
+        found = json.loads(self._node.store.setting(_PEOPLE) or "{}").get(_hash(token))
+        return None if found is None else Person(found["name"], found["role"])
+
+    def highest_marking(self, labels: Sequence[Label]) -> str:
+        """Line for the top of a page: the highest marking of each policy among `labels`; unknown markings count as highest."""
+        register = self._node.knowledge().register
+        highest: dict[str, tuple[float, str]] = {}
+        for label in labels:
+            rank = register.ladder_rank(label.policy, label.classification)
+            entry = (float("inf") if rank is None else float(rank), label.classification)
+            highest[label.policy] = max(highest.get(label.policy, entry), entry)
+        return " · ".join(f"{policy} {marking}" for policy, (_, marking) in sorted(highest.items()))
+
+    def products(self, person: SignedIn) -> Sequence[Item]:  # noqa: ARG002 - roles part in a later version
+        """Everything that the node holds, newest observation first."""
+        return list(self._node.store.items.all())
+
+    def product(self, person: SignedIn, product: ProductId) -> Item | None:  # noqa: ARG002
+        """One of `products`."""
+        return self._node.store.items.get(product)
+
+    def releases(self, person: SignedIn, product: ProductId) -> Sequence[PartnerRelease]:
+        """Who can see the product, by partner."""
+        item = self.product(person, product)
+        if item is None:
+            return []
+        return [
+            PartnerRelease(partner, partner, decision, self._delivery(partner, item, decision))
+            for partner in sorted(self._node.knowledge().partners)
+            for decision in [decide_item(self._node, item.product, partner)]
+            if partner != item.received_from
+        ]
+
+    def _delivery(self, partner: Party, item: Item, decision: Decision) -> Message | None:
+        book = self._node.store.book
+        for outgoing in book.outgoing(partner, 0, book.last_sequence(partner)):
+            if outgoing.product == item.product.id:
+                if outgoing.sequence <= book.acknowledged(partner):
+                    return Message("received as number {number}", {"number": outgoing.sequence})
+                return Message("sent as number {number}", {"number": outgoing.sequence})
+        if item.product.id in book.waiting(partner):
+            return Message("queued") if decision.outcome is Outcome.PERMIT else Message("withheld in the queue")
+        return None
+
+    def asset(self, person: SignedIn, product: ProductId, role: AssetRole) -> tuple[Asset, BinaryIO] | None:
+        """One file of the product, opened for reading and seeking; the caller closes it."""
+        item = self.product(person, product)
+        asset = None if item is None else item.product.asset(role)
+        return None if asset is None else (asset, self._node.blobs.open(asset.digest))
+
+    def tile(self, person: SignedIn, product: ProductId, z: int, x: int, y: int) -> bytes | None:
+        """Map tile of the product's image; None where it has none."""
+        found = self.asset(person, product, AssetRole.VISUAL)
+        if found is None:
+            return None
+        with found[1] as source:
+            return self._read_tile(source, z, x, y)
+
+    def status(self, person: SignedIn) -> Sequence[PartnerStatus]:  # noqa: ARG002
+        """Health of the exchange, by partner."""
+        return partner_statuses(self._node)
+
+    def agreements(self, person: SignedIn) -> Sequence[AgreementLine]:  # noqa: ARG002
+        """Agreements that this node knows, latest versions."""
+        return agreement_lines(self._node)
+
+
+def partner_statuses(node: Node) -> list[PartnerStatus]:
+    """Health of the exchange, by partner."""
+
+    def instant(text: str | None) -> Instant | None:
+        return parse_instant(text) if text else None
+
+    statuses = []
+    for partner in sorted(node.knowledge().partners):
+        notes = node.store.book.notes(partner)
+        cause = notes.get("refusal_cause")
+        statuses.append(
+            PartnerStatus(
+                partner,
+                partner,
+                instant(notes.get("last_in")),
+                instant(notes.get("last_out")),
+                len(node.store.book.waiting(partner)),
+                instant(notes.get("last_refusal")),
+                # The partner's own words: nothing in them is a field.
+                Message("{cause}", {"cause": cause}) if cause else None,
+            )
+        )
+    return statuses

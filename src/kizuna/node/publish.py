@@ -1,0 +1,213 @@
+"""Take a file into the node under its label, and queue it for whom the agreements allow."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING, BinaryIO
+
+from kizuna.catalog.store import Item
+from kizuna.errors import InputError, Message, StoreError
+from kizuna.exchange.manifest import make_manifest
+from kizuna.kinds.registry import HEAD_BYTES, sniff
+from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_to_json
+from kizuna.model.provenance import FactKind
+from kizuna.node.share import queue_for_partners
+from kizuna.release.markings import UNCLASSIFIED
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from kizuna.kinds.registry import Kind
+    from kizuna.model.instants import Interval
+    from kizuna.model.label import Label
+    from kizuna.model.parties import Party
+    from kizuna.model.product import ProductId
+    from kizuna.node.state import Node
+    from kizuna.release.decision import Decision
+
+__all__ = ["Described", "Published", "publish"]
+
+_ID_BYTES = 16
+_WEB_TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What a person says of a file, where the file does not say it itself.
+
+    Parameters
+    ----------
+    title, sensor, event
+        As in `kizuna.model.product.Product`.
+    notes
+        Sentences that must be read with the product.
+    derived_from
+        Products that it was made from.
+    """
+
+    title: str | None = None
+    sensor: str | None = None
+    event: Interval | None = None
+    notes: tuple[str, ...] = ()
+    derived_from: tuple[ProductId, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What came of it.
+
+    Parameters
+    ----------
+    product
+        The product.
+    known
+        True if the same bytes were here already; nothing was changed then.
+    decisions
+        For each partner.
+    """
+
+    product: Product
+    known: bool
+    decisions: tuple[tuple[Party, Decision], ...] = ()
+
+
+def require_understood(node: Node, label: Label) -> None:
+    """Refuse a label whose marking this node cannot place: it could never be released by rule.
+
+    Raises
+    ------
+    InputError
+        Naming the field, and the markings that are known.
+    """
+    register = node.knowledge().register
+    ladder = register.ladders.get(label.policy)
+    if ladder is None:
+        raise InputError(
+            Message("policy: unknown policy {policy!r}", {"policy": label.policy}),
+            hint=Message("known policies: {known}", {"known": ", ".join(sorted(register.ladders))}),
+            field="policy",
+        )
+    if register.ladder_rank(label.policy, label.classification) is None:
+        known = ", ".join([UNCLASSIFIED, *(rung.markings[0] for rung in ladder.rungs)])
+        raise InputError(
+            Message(
+                "classification: unknown classification {got!r} in the policy {policy}",
+                {"got": label.classification, "policy": label.policy},
+            ),
+            hint=Message("markings of {policy}, lowest first: {known}", {"policy": label.policy, "known": known}),
+            field="classification",
+        )
+
+
+def _summaries(kind: Kind, file: BinaryIO, name: str) -> list[tuple[AssetRole, str, str, bytes]]:
+    summary = kind.summarise(file, name)
+    stem = PurePath(name).stem
+    made = [
+        (AssetRole.VISUAL, f"{stem}.map.tif", _WEB_TIFF, summary.web_cog),
+        (AssetRole.QUICKLOOK, f"{stem}.quicklook.png", "image/png", summary.quicklook_png),
+    ]
+    if summary.detected_cog is not None:
+        made.insert(0, (AssetRole.DETECTED, f"{stem}.detected.tif", _WEB_TIFF, summary.detected_cog))
+    return made
+
+
+def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Described | None = None) -> Published:
+    """Take one file in.
+
+    Parameters
+    ----------
+    node
+        This node.
+    file
+        Open, seekable binary file. Its bytes are kept untouched.
+    name
+        Its name, without folders.
+    label
+        The originator's label.
+    described
+        What the file does not say itself.
+
+    Raises
+    ------
+    InputError
+        If the file is of no known kind, is damaged or has no position, or the label cannot be placed. Nothing is kept then.
+    StoreError
+        If the disk is full. Nothing is kept then.
+    """
+    described = described or Described()
+    require_understood(node, label)
+    for parent in described.derived_from:
+        if node.store.items.get(parent) is None:
+            raise InputError(
+                Message("derived_from: this node holds no product {id}", {"id": parent}),
+                hint=Message("take the products in that it was made from first"),
+                field="derived_from",
+            )
+    file.seek(0)
+    kind, media_type = sniff(file.read(HEAD_BYTES), PurePath(name))
+    extracted = kind.extract(file, name)
+    verdict = kind.validate(file)
+    if not verdict.valid:
+        raise InputError(
+            Message("{name}: {why}", {"name": name, "why": "; ".join(verdict.findings)}),
+            hint=Message("check that the whole file arrived"),
+            field="file",
+        )
+    made = _summaries(kind, file, name)
+    kept: list[Asset] = []
+    fresh: list[Asset] = []
+    try:
+        file.seek(0)
+        for role, asset_name, type_, source in [
+            (AssetRole.ORIGINAL, PurePath(name).name, media_type, file),
+            *((role, asset_name, type_, io.BytesIO(data)) for role, asset_name, type_, data in made),
+        ]:
+            new = not node.blobs.has(make_manifest(source).digest)
+            source.seek(0)
+            digest, size = node.blobs.put(source)
+            asset = Asset(role, asset_name, type_, digest, size)
+            kept.append(asset)
+            fresh += [asset] if new else []
+        known = node.store.items.by_content(kept[0].digest)
+        if known is not None:
+            _discard(node, fresh)
+            return Published(known.product, known=True)
+        product = Product(
+            id=make_product_id(node.keys.random(_ID_BYTES)),
+            kind=kind.NAME,
+            title=described.title or extracted.title,
+            media_type=media_type,
+            content=kept[0].digest,
+            originator=label.originator,
+            sensor=described.sensor or extracted.sensor or "unknown",
+            event=described.event or extracted.event,
+            produced=extracted.produced or node.now(),
+            validity=None,
+            footprint=extracted.footprint,
+            label=label,
+            lineage=described.derived_from,
+            assets=tuple(kept),
+            version=1,
+            supersedes=None,
+            verdict=verdict,
+            resolution_m=extracted.resolution_m,
+            complex_data=extracted.complex_data,
+            notes=(*extracted.notes, *described.notes),
+        )
+        with node.store.transaction():
+            node.journal.record(
+                FactKind.PRODUCT_PUBLISHED, {"product": product_to_json(product)}, by=node.by, authority=label.originator
+            )
+            node.store.items.put(Item(product))
+            decisions = queue_for_partners(node, [product])
+    except (InputError, StoreError):
+        _discard(node, fresh)
+        raise
+    return Published(product, known=False, decisions=tuple((partner, decision) for _product, partner, decision in decisions))
+
+
+def _discard(node: Node, assets: Sequence[Asset]) -> None:
+    for asset in assets:
+        node.blobs.discard(asset.digest)

@@ -1,0 +1,85 @@
+"""Serve one node: its partners' listener over mutual TLS, its people's on this machine."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.tls import server_context, trust
+from kizuna.adapters.translations import translator
+from kizuna.errors import KizunaError
+from kizuna.node.people import PeopleRoom
+from kizuna.node.share import Sharing
+from kizuna.web.exchange import partner_app
+from kizuna.web.pages import people_app
+from kizuna.web.serve import Listener, serve
+from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from kizuna.node.state import Node
+    from kizuna.wiring import Settings
+
+__all__ = ["serve_node"]
+
+_LOOK_S = 0.5
+
+
+def _trust_new_partners(node: Node, context: ssl.SSLContext, trusted: set[bytes], stop: threading.Event) -> None:
+    """Let partners in that were pinned while the node runs; who is removed is refused by the application."""
+    while not stop.wait(_LOOK_S):
+        try:
+            partners = node.knowledge().partners.values()
+        except KizunaError:
+            # A damaged or unreadable log is told by each request that needs it.
+            continue
+        for partner in partners:
+            if partner.certificate_der not in trusted:
+                trust(context, partner.certificate_der)
+                trusted.add(partner.certificate_der)
+
+
+def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], None]) -> None:
+    """Serve the node in `folder` until SIGTERM or SIGINT.
+
+    Parameters
+    ----------
+    folder
+        The node's folder.
+    settings
+        Where to listen.
+    started
+        Called once both listeners answer, with the addresses of the partners' and the people's.
+
+    Raises
+    ------
+    ClockBehind
+        If the clock stands behind the node's last fact.
+    InputError
+        If a port is in use.
+    """
+    with open_node(folder, by="exchange") as node:
+        node.now()
+        trusted = {partner.certificate_der for partner in node.knowledge().partners.values()}
+        context = server_context(FileKeys.load(folder / KEYS), trusted)
+        partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
+        people_host, people_port = address(settings.people_listen, field="people_listen")
+        partners = Listener(partner_app(Sharing(node)), partner_host, partner_port, context)
+        translators = {language: translator(language) for language in LANGUAGES}
+        people = Listener(people_app(PeopleRoom(node, read_tile), translators), people_host, people_port)
+        stop = threading.Event()
+        watcher = threading.Thread(target=_trust_new_partners, args=(node, context, trusted, stop), daemon=True)
+        watcher.start()
+        try:
+            serve(
+                partners,
+                people,
+                lambda p, q: started(f"https://{partner_host}:{p}", f"http://{people_host}:{q}"),
+            )
+        finally:
+            stop.set()
+            watcher.join()

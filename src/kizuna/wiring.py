@@ -1,0 +1,461 @@
+"""Joins the ports to their adapters, from one settings object. Nothing else knows which adapter stands behind a port."""
+
+from __future__ import annotations
+
+import getpass
+import os
+import tomllib
+from contextlib import contextmanager
+from dataclasses import dataclass, fields, replace
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kizuna.adapters.blobs import FileBlobs
+from kizuna.adapters.clock import SystemClock
+from kizuna.adapters.folder_stamp import folder_stamp
+from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.sqlite import SqliteStore
+from kizuna.adapters.translations import language_of, translator
+from kizuna.adapters.zones import offset_at_begin, offset_at_end
+from kizuna.errors import InputError, Message, StoreError
+from kizuna.formats.agreement import CivilOffsets, parse_toml, read_agreement, read_label_document, read_ladders
+from kizuna.kinds.registry import HEAD_BYTES, sniff
+from kizuna.model.instants import instant_of
+from kizuna.model.parties import parse_party
+from kizuna.node.founding import ORGANISATION_SETTING, found_node
+from kizuna.node.journal import Journal
+from kizuna.node.state import Node
+from kizuna.release.decide import Subject, decide
+from kizuna.release.register import Register
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from typing import BinaryIO
+
+    from kizuna.exchange.transport import Transport
+    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
+    from kizuna.model.parties import Party
+    from kizuna.node.state import Partner
+    from kizuna.release.agreements import Agreement, Suspension
+    from kizuna.release.decision import Decision
+
+__all__ = [
+    "CIVIL_OFFSETS",
+    "DATABASE",
+    "KEYS",
+    "LANGUAGES",
+    "SETTINGS_FILE",
+    "Settings",
+    "address",
+    "decide_file",
+    "label_path",
+    "language",
+    "load_register",
+    "load_settings",
+    "make_node",
+    "open_input",
+    "open_node",
+    "read_certificate_end",
+    "read_label_file",
+    "read_tile",
+    "sample_folder",
+    "system_now",
+    "translate",
+    "transport_to",
+    "write_settings",
+]
+
+SETTINGS_FILE = "kizuna.toml"
+DATABASE = "node.sqlite"
+_BLOBS = "blobs"
+KEYS = "keys"
+LANGUAGES = ("en", "fr")
+
+CIVIL_OFFSETS = CivilOffsets(offset_at_begin, offset_at_end)
+"""Civil days of nations, from the time zone database."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a node. Each can stand in ``kizuna.toml`` in the node's folder, in ``KIZUNA_<NAME>``, or be an option.
+
+    Parameters
+    ----------
+    partner_listen
+        ``host:port`` where partners' nodes reach this one, over mutual TLS.
+    people_listen
+        ``host:port`` where people reach it. Plain HTTP, so the host must be a loopback address; a proxy adds TLS.
+    partner_url
+        Where partners reach `partner_listen` from outside; empty: ``https://`` and `partner_listen`.
+    accept_fictional
+        Ids of agreements whose fictional supplement this node accepts.
+    accept_ladders
+        Policies whose unverified ladder of classification this node accepts.
+    """
+
+    partner_listen: str = "127.0.0.1:8443"
+    people_listen: str = "127.0.0.1:8080"
+    partner_url: str = ""
+    accept_fictional: tuple[str, ...] = ()
+    accept_ladders: tuple[str, ...] = ()
+
+
+def address(text: str, *, field: str) -> tuple[str, int]:
+    """Host and port of ``host:port``.
+
+    Raises
+    ------
+    InputError
+        If `text` is none.
+    """
+    host, colon, port = text.rpartition(":")
+    if not colon or not host or not port.isdigit() or int(port) > 65535:  # noqa: PLR2004
+        raise InputError(
+            Message("{field}: got {got!r}, expected host:port with a port from 0 to 65535", {"field": field, "got": text}),
+            hint=Message("write for example 127.0.0.1:8443; port 0 takes a free one"),
+            field=field,
+        )
+    return host.strip("[]"), int(port)
+
+
+def _checked(settings: Settings) -> Settings:
+    address(settings.partner_listen, field="partner_listen")
+    host, _ = address(settings.people_listen, field="people_listen")
+    try:
+        loopback = host == "localhost" or ip_address(host).is_loopback
+    except ValueError:
+        loopback = False
+    if not loopback:
+        raise InputError(
+            Message("people_listen: {host} is no loopback address, and people's listener speaks plain HTTP", {"host": host}),
+            hint=Message("listen on 127.0.0.1 and put a proxy with TLS in front"),
+            field="people_listen",
+        )
+    return settings
+
+
+def _value(name: str, value: object, source: str) -> object:
+    default = getattr(Settings(), name)
+    if isinstance(default, tuple):
+        if isinstance(value, str):
+            return tuple(part.strip() for part in value.split(",") if part.strip())
+        if isinstance(value, list) and all(isinstance(part, str) for part in value):
+            return tuple(value)
+    elif isinstance(value, str):
+        return value
+    raise InputError(
+        Message(
+            "{source}: {name} is {got!r}, expected {expected}",
+            {
+                "source": source,
+                "name": name,
+                "got": str(value),
+                "expected": "a list of texts" if isinstance(default, tuple) else "a text",
+            },
+        ),
+        hint=Message("see docs/settings.md"),
+        field=name,
+    )
+
+
+def load_settings(folder: Path, environment: Mapping[str, str], options: Mapping[str, str | None] | None = None) -> Settings:
+    """Settings of the node in `folder`: its ``kizuna.toml``, over it ``KIZUNA_*``, over those `options`.
+
+    Raises
+    ------
+    InputError
+        Naming the setting that is unknown or has another form, and where it stands.
+    """
+    names = [field.name for field in fields(Settings)]
+    found: dict[str, object] = {}
+    path = folder / SETTINGS_FILE
+    if path.exists():
+        try:
+            document = tomllib.loads(path.read_text(encoding="utf-8"))
+        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            raise InputError(
+                Message("{path}: cannot be read as settings: {why}", {"path": str(path), "why": str(error)}),
+                hint=Message("correct it, or remove it to run on the defaults"),
+            ) from error
+        unknown = sorted(set(document) - set(names))
+        if unknown:
+            raise InputError(
+                Message("{path}: unknown setting {name}", {"path": str(path), "name": unknown[0]}),
+                hint=Message("known settings: {names}", {"names": ", ".join(names)}),
+                field=unknown[0],
+            )
+        found |= {name: _value(name, value, str(path)) for name, value in document.items()}
+    for name in names:
+        variable = f"KIZUNA_{name.upper()}"
+        if variable in environment:
+            found[name] = _value(name, environment[variable], variable)
+    for name, value in (options or {}).items():
+        if value is not None:
+            found[name] = _value(name, value, f"--{name.replace('_', '-')}")
+    return _checked(replace(Settings(), **found))  # type: ignore[arg-type] # each value was checked against its default
+
+
+def write_settings(folder: Path, settings: Settings) -> None:
+    """Write ``kizuna.toml`` into the node's folder."""
+    lines = ["# Settings of this node; docs/settings.md explains each. KIZUNA_<NAME> in the environment stands above them."]
+    for field in fields(Settings):
+        value = getattr(settings, field.name)
+        text = "[" + ", ".join(f'"{part}"' for part in value) + "]" if isinstance(value, tuple) else f'"{value}"'
+        lines.append(f"{field.name} = {text}")
+    (folder / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def language() -> str:
+    """Language of the person at the terminal."""
+    return language_of()
+
+
+def translate() -> Callable[[str], str]:
+    """Translator for the person at the terminal."""
+    return translator(language_of())
+
+
+def sample_folder(name: str) -> Path:
+    """Folder of samples that ships with the package."""
+    return Path(__file__).parent / "samples" / name
+
+
+def _person() -> str:
+    try:
+        return os.environ.get("KIZUNA_PERSON") or getpass.getuser()
+    except (KeyError, OSError):
+        return "operator"
+
+
+def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
+    """Make a new node in `folder`, which must be empty or absent; give the access token of its first officer.
+
+    Raises
+    ------
+    InputError
+        If something lies there already.
+    StoreError
+        If the folder cannot be written.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise InputError(
+            Message("{folder} is not empty", {"folder": str(folder)}),
+            hint=Message("name another folder; a node never overwrites one"),
+            field="node",
+        )
+    clock = SystemClock()
+    try:
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keys = FileKeys.make(folder / KEYS, organisation, clock.now())
+        write_settings(folder, settings)
+    except OSError as error:
+        raise StoreError(
+            Message("{folder} cannot be written: {why}", {"folder": str(folder), "why": error.strerror or str(error)}),
+            hint=Message("make room or choose another folder"),
+        ) from error
+    store = SqliteStore(folder / DATABASE)
+    try:
+        node = Node(
+            Journal(organisation, store, keys, clock),
+            FileBlobs(folder / _BLOBS),
+            lambda: folder_stamp(folder / DATABASE),
+            _person(),
+        )
+        return found_node(node, _sample_markings(), settings.accept_ladders)
+    finally:
+        store.close()
+
+
+def _sample_markings() -> dict[str, object]:
+    return tomllib.loads((sample_folder("coalition") / "markings.toml").read_text(encoding="utf-8"))
+
+
+@contextmanager
+def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
+    """Open the node in `folder`.
+
+    Parameters
+    ----------
+    folder
+        Its folder.
+    by
+        Who acts; the person at the terminal by default.
+
+    Raises
+    ------
+    InputError
+        If no node lies there.
+    StoreError, LogDamaged
+        If it cannot be read.
+    """
+    if not (folder / DATABASE).exists():
+        raise InputError(
+            Message("no node lies in {folder}", {"folder": str(folder)}),
+            hint=Message(
+                "make one: kizuna node init --nation JPN --node {folder}; or name its folder with --node", {"folder": str(folder)}
+            ),
+            field="node",
+        )
+    store = SqliteStore(folder / DATABASE)
+    try:
+        name = store.setting(ORGANISATION_SETTING)
+        if name is None:
+            raise StoreError(
+                Message("{folder} holds a node that was never finished", {"folder": str(folder)}),
+                hint=Message("remove the folder and make the node again"),
+            )
+        keys = FileKeys.load(folder / KEYS)
+        journal = Journal(parse_party(name), store, keys, SystemClock())
+        yield Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person())
+    finally:
+        store.close()
+
+
+@contextmanager
+def transport_to(folder: Path, partner: Partner) -> Iterator[Transport]:
+    """Way from the node in `folder` to a partner's node: HTTP over mutual TLS.
+
+    Raises
+    ------
+    InputError
+        If the partner was pinned without an address.
+    """
+    from kizuna.adapters.http_transport import HttpTransport
+
+    with HttpTransport(partner.url, FileKeys.load(folder / KEYS), partner.certificate_der) as transport:
+        yield transport
+
+
+def read_tile(source: BinaryIO, z: int, x: int, y: int) -> bytes | None:
+    """Map tile of a web-optimised GeoTIFF. GDAL is loaded with the first tile, not when the node starts."""
+    from kizuna.formats.geotiff import render_tile
+
+    return render_tile(source, z, x, y)
+
+
+def system_now() -> Instant:
+    """Present instant, for questions that are asked without a node."""
+    return SystemClock().now()
+
+
+def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_ladders: Sequence[str]) -> Register:
+    """Register of a folder of agreement files, the sample's by default.
+
+    Fictional supplements lie in the folder ``fictional`` inside it; only those accepted by name are taken.
+
+    Raises
+    ------
+    InputError
+        Naming the faulty file and field, or a supplement that was accepted and is not there.
+    """
+    root = folder or sample_folder("coalition")
+    agreements: list[Agreement] = []
+    suspensions: list[Suspension] = []
+    ladders = read_ladders(parse_toml((sample_folder("coalition") / "markings.toml").read_bytes(), name="markings.toml"))
+    for path in sorted([*root.glob("*.toml"), *root.glob("fictional/*.toml")]):
+        document = parse_toml(path.read_bytes(), name=str(path))
+        if path.name == "markings.toml":
+            ladders |= read_ladders(document)
+            continue
+        try:
+            agreement, suspended = read_agreement(document, CIVIL_OFFSETS)
+        except InputError as error:
+            raise InputError(
+                Message("{path}: {why}", {"path": str(path), "why": str(error)}), hint=error.hint, field=error.field
+            ) from error
+        if not agreement.fictional or agreement.id in accept_fictional:
+            agreements.append(agreement)
+            suspensions += suspended
+    missing = sorted(set(accept_fictional) - {a.id for a in agreements if a.fictional})
+    if missing:
+        raise InputError(
+            Message("no fictional supplement of {id} lies in {path}", {"id": missing[0], "path": str(root / "fictional")}),
+            hint=Message("correct the name of the agreement"),
+            field="accept-fictional",
+        )
+    return Register(
+        agreements=tuple(agreements), suspensions=tuple(suspensions), ladders=ladders, accepted_ladders=frozenset(accept_ladders)
+    )
+
+
+def decide_file(
+    path: Path,
+    partner: Party,
+    valid_at: Instant,
+    known_at: Instant,
+    agreements: Path | None,
+    accept_fictional: Sequence[str],
+    accept_ladders: Sequence[str],
+) -> Decision:
+    """Decide on a file that lies outside a node, by its label (``FILE.label.toml``) and a folder of agreements.
+
+    Raises
+    ------
+    InputError
+        If the file, its label or an agreement cannot be used.
+    """
+    register = load_register(agreements, accept_fictional, accept_ladders)
+    label = read_label_file(label_path(path))
+    with open_input(path) as file:
+        kind, _media_type = sniff(file.read(HEAD_BYTES), path)
+        complex_data = kind.extract(file, path.name).complex_data
+    subject = Subject(path.name, kind.NAME, label.originator, label.originator, label, complex_data=complex_data)
+    return decide(register, subject, partner, valid_at, known_at)
+
+
+def label_path(path: Path) -> Path:
+    """Where the label of a file lies: beside it, as ``FILE.label.toml``."""
+    return path.with_name(path.name + ".label.toml")
+
+
+def read_label_file(path: Path) -> Label:
+    """Label of a ``FILE.label.toml``.
+
+    Raises
+    ------
+    InputError
+        If it is missing or cannot be used.
+    """
+    with open_input(
+        path, hint=Message("every product needs a label: write one beside it (docs/labels.md), or name it with --label")
+    ) as file:
+        data = file.read()
+    try:
+        return read_label_document(parse_toml(data, name=str(path)))
+    except InputError as error:
+        if error.field is None:
+            raise
+        raise InputError(
+            Message("{path}: {why}", {"path": str(path), "why": str(error)}), hint=error.hint, field=error.field
+        ) from error
+
+
+@contextmanager
+def open_input(path: Path, *, hint: Message | None = None) -> Iterator[BinaryIO]:
+    """Open a file that a person named.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise InputError(
+            Message("{path} cannot be read: {why}", {"path": str(path), "why": error.strerror or str(error)}),
+            hint=hint or Message("check the name of the file"),
+            field="file",
+        ) from error
+    with file:
+        yield file
+
+
+def read_certificate_end(folder: Path) -> Instant:
+    """Instant at which the certificate of the node in `folder` ends."""
+    from cryptography.x509 import load_der_x509_certificate
+
+    certificate = load_der_x509_certificate(FileKeys.load(folder / KEYS).certificate_der)
+    return instant_of(certificate.not_valid_after_utc)
