@@ -30,6 +30,7 @@ _BACKLOG = 128
 _GRACE_S = 3
 _KEEP_ALIVE_S = 20
 _TICK_S = 0.02
+_LAST_PORT = 65_535
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,12 +85,17 @@ def bind(listener: Listener) -> socket.socket:
             hint=Message("listen on 127.0.0.1, and let a proxy on this machine offer TLS"),
             field="host",
         )
+    # getaddrinfo takes a port modulo 65536.
+    if not 0 <= port <= _LAST_PORT:
+        raise InputError(
+            Message("port {port} does not exist", {"port": port}), hint=Message("choose a port from 0 to 65535"), field="port"
+        )
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
-    except (OSError, OverflowError) as error:
+    except (OSError, UnicodeError) as error:
         raise InputError(
             Message("cannot listen on {host} port {port}: {why}", {"host": host, "port": port, "why": str(error)}),
-            hint=Message("name an address of this machine and a port from 0 to 65535"),
+            hint=Message("name an address of this machine"),
             field="host",
         ) from error
     listening = socket.socket(family, kind, protocol)

@@ -1,0 +1,102 @@
+"""Key files: made whole or not at all, for their owner only; the certificate says what partners and OpenSSL expect."""
+
+from __future__ import annotations
+
+import shutil
+import ssl
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import ExtendedKeyUsageOID
+
+from kizuna.adapters.keys import FileKeys
+from kizuna.errors import StoreError
+from kizuna.model.parties import Party, parse_party
+from simulators.products import NOON, UKR
+
+ORG = parse_party("JPN/IQPS")
+
+
+@pytest.fixture
+def keys(tmp_path: Path) -> FileKeys:
+    """Keys of an organisation."""
+    return FileKeys.make(tmp_path / "node" / "keys", ORG, NOON)
+
+
+def test_what_was_made_is_loaded(keys: FileKeys) -> None:
+    again = FileKeys.load(keys.folder)
+    assert (again.key_id, again.public_key, again.certificate_der) == (keys.key_id, keys.public_key, keys.certificate_der)
+
+
+def test_files_are_their_owners_only(keys: FileKeys) -> None:
+    assert keys.folder.stat().st_mode & 0o777 == 0o700
+    assert {path.name: path.stat().st_mode & 0o777 for path in keys.folder.iterdir()} == dict.fromkeys(
+        ("signing.pem", "tls.key.pem", "tls.cert.pem"), 0o600
+    )
+    assert [path.name for path in keys.folder.parent.iterdir()] == ["keys"]
+
+
+@pytest.mark.parametrize("name", ["signing.pem", "tls.key.pem", "tls.cert.pem"])
+def test_refuses_files_that_are_open_to_others_missing_or_damaged(keys: FileKeys, name: str) -> None:
+    path = keys.folder / name
+    path.chmod(0o640)
+    with pytest.raises(StoreError, match="others than its owner"):
+        FileKeys.load(keys.folder)
+    path.chmod(0o600)
+    path.write_text("no key at all")
+    with pytest.raises(StoreError, match="cannot be used"):
+        FileKeys.load(keys.folder).present(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+    path.unlink()
+    with pytest.raises(StoreError, match=r"cannot be used.*No such file") as caught:
+        FileKeys.load(keys.folder)
+    assert caught.value.hint is not None
+
+
+def test_key_of_another_kind_is_refused(keys: FileKeys) -> None:
+    shutil.copy(keys.folder / "tls.key.pem", keys.folder / "signing.pem")
+    with pytest.raises(StoreError, match="no Ed25519 key"):
+        FileKeys.load(keys.folder)
+
+
+def test_key_and_certificate_must_belong_together(keys: FileKeys, tmp_path: Path) -> None:
+    other = FileKeys.make(tmp_path / "other", ORG, NOON)
+    shutil.copy(other.folder / "tls.key.pem", keys.folder / "tls.key.pem")
+    with pytest.raises(StoreError, match="cannot be used"):
+        keys.present(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+
+
+def test_keys_are_never_overwritten(keys: FileKeys) -> None:
+    with pytest.raises(StoreError, match="there already"):
+        FileKeys.make(keys.folder, UKR, NOON)
+    assert FileKeys.load(keys.folder).key_id == keys.key_id
+
+
+def test_failure_leaves_no_keys(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(StoreError, match="No space left"):
+        FileKeys.make(tmp_path / "keys", ORG, NOON)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("party", "uri"), [(ORG, "spiffe://jpn/iqps"), (UKR, "spiffe://ukr")])
+def test_certificate(tmp_path: Path, party: Party, uri: str) -> None:
+    made = FileKeys.make(tmp_path / "keys", party, NOON)
+    certificate = x509.load_der_x509_certificate(made.certificate_der)
+    certificate.verify_directly_issued_by(certificate)
+    assert isinstance(certificate.public_key(), ec.EllipticCurvePublicKey)
+    assert certificate.subject.rfc4514_string() == f"CN=kizuna {party}"
+    names = certificate.extensions.get_extension_for_class(x509.SubjectAlternativeName).value
+    assert names.get_values_for_type(x509.UniformResourceIdentifier) == [uri]
+    assert names.get_values_for_type(x509.DNSName) == ["localhost"]
+    assert [str(address) for address in names.get_values_for_type(x509.IPAddress)] == ["127.0.0.1"]
+    usages = certificate.extensions.get_extension_for_class(x509.ExtendedKeyUsage).value
+    assert set(usages) == {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
+    assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(days=397)
+    assert certificate.not_valid_before_utc <= NOON < certificate.not_valid_after_utc

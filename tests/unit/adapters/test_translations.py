@@ -1,0 +1,56 @@
+"""Sentences in the user's language."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import pytest
+
+from kizuna.adapters.translations import language_of, translator
+from kizuna.errors import Message
+
+
+@pytest.mark.parametrize(
+    ("argument", "environment", "language"),
+    [
+        ("ja", {"KIZUNA_LANG": "uk", "LANG": "de"}, "ja"),
+        (None, {"KIZUNA_LANG": "uk", "LC_ALL": "de"}, "uk"),
+        (None, {"LC_ALL": "de_DE.UTF-8", "LC_MESSAGES": "fr", "LANG": "it"}, "de"),
+        (None, {"LC_ALL": "", "LC_MESSAGES": "fr", "LANG": "it"}, "fr"),
+        (None, {"LANG": "ja_JP.UTF-8"}, "ja"),
+        (None, {"LANG": "C.UTF-8"}, "en"),
+        (None, {"LANG": "POSIX"}, "en"),
+        (None, {}, "en"),
+        ("../../etc", {}, "en"),
+        ("JA-jp", {}, "ja"),
+    ],
+)
+def test_language(argument: str | None, environment: dict[str, str], language: str) -> None:
+    assert language_of(argument, environment) == language
+
+
+def _catalogue(path: Path, pairs: dict[str, str]) -> None:
+    """GNU .mo file of `pairs`."""
+    entries = [(b"", b"Content-Type: text/plain; charset=UTF-8\n"), *sorted((k.encode(), v.encode()) for k, v in pairs.items())]
+    tables, strings = [], b""
+    start = 28 + 16 * len(entries)
+    for column in (0, 1):
+        for entry in entries:
+            tables.append((len(entry[column]), start + len(strings)))
+            strings += entry[column] + b"\0"
+    path.parent.mkdir(parents=True)
+    path.write_bytes(
+        struct.pack("<7I", 0x950412DE, 0, len(entries), 28, 28 + 8 * len(entries), 0, 0)
+        + b"".join(struct.pack("<2I", *row) for row in tables)
+        + strings
+    )
+
+
+def test_sentences_come_from_the_catalogue_and_stay_english_without_one(tmp_path: Path) -> None:
+    _catalogue(tmp_path / "ja" / "LC_MESSAGES" / "kizuna.mo", {"{path} is missing": "{path} がありません"})
+    message = Message("{path} is missing", {"path": "a"})
+    assert message.render(translator("ja", {}, locale=tmp_path)) == "a がありません"
+    assert message.render(translator("uk", {}, locale=tmp_path)) == "a is missing"
+    assert message.render(translator(None, {"KIZUNA_LANG": "ja"}, locale=tmp_path)) == "a がありません"
+    assert translator("ja", {}, locale=tmp_path)("untranslated") == "untranslated"
