@@ -65,7 +65,7 @@ def test_a_raised_point_lays_over_where_the_radar_puts_it(gotcha, tree):
     at = gotcha.grid.to_scene(*sarkit.sicd.xrowycol_to_rowcol(tree, image_m))
     antenna = gotcha.history.centre_position_m
     assert np.linalg.norm(antenna - at) == pytest.approx(np.linalg.norm(antenna - raised), abs=0.02)
-    assert np.dot(at - raised, antenna[:2].tolist() + [0.0]) > 0.0  # towards the radar
+    assert np.dot(at - raised, [*antenna[:2], 0.0]) > 0.0  # towards the radar
 
 
 @pytest.mark.parametrize(("axis", "name"), [(0, "Row"), (1, "Col")])

@@ -39,7 +39,7 @@ def broken(history, fault):
     if fault == "track mirrored":
         return replace(history, positions_m=history.positions_m * [1.0, -1.0, 1.0])
     if fault == "height forgotten":
-        return replace(history, positions_m=history.positions_m + [0.0, 0.0, 20.0])
+        return replace(history, positions_m=history.positions_m + np.array([0.0, 0.0, 20.0]))
     if fault == "a third of the pulses lost":
         samples = history.samples.copy()
         samples[: history.pulses // 3] = 0

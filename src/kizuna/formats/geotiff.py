@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import rasterio
 import rasterio.shutil
+import rasterio.transform
 from affine import Affine
 from PIL import Image
 from rasterio.crs import CRS
@@ -146,7 +147,7 @@ def _to_lonlat(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Longitudes and latitudes in degrees of pixel-corner coordinates."""
     if transform is not None:
-        xs, ys = zip(*(transform * (col, row) for row, col in zip(rows, cols, strict=True)), strict=True)
+        xs, ys = rasterio.transform.xy(transform, rows, cols, offset="ul")
     else:
         with GCPTransformer(list(points), tps=True) as transformer:
             xs, ys = transformer.xy(rows, cols, offset="ul")

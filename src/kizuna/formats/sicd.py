@@ -512,7 +512,7 @@ def _summarised(tree: lxml.etree._ElementTree) -> SicdSummary:
         polarisation=text("./{*}ImageFormation/{*}TxRcvPolarizationProc").replace(":", ""),
         version=lxml.etree.QName(tree.getroot()).namespace.removeprefix("urn:SICD:"),
         resolution_m=_ground_resolution_m(helper),
-        shape=(helper.load("./{*}ImageData/{*}NumRows"), helper.load("./{*}ImageData/{*}NumCols")),
+        shape=(int(helper.load("./{*}ImageData/{*}NumRows")), int(helper.load("./{*}ImageData/{*}NumCols"))),
         nominal_position=any(parameter.get("name") == "NominalPosition" for parameter in parameters),
         notes=tuple(f"{parameter.get('name')}: {(parameter.text or '').strip()}" for parameter in parameters),
     )

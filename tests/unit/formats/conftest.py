@@ -1,0 +1,78 @@
+"""Small files of each format, made here; others' real ones beside the repository where they are at hand."""
+
+import io
+from importlib import resources
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+from affine import Affine
+
+from kizuna.earth.scene import LocalScene
+from kizuna.formats.gotcha import NOMINAL_POSITION, describe, read_history
+from kizuna.formats.sicd import write_sicd
+from kizuna.model.instants import parse_instant
+from kizuna.sar.image import form_image
+
+REAL_SICD = Path(__file__).parents[3].parent / "shared" / "data" / "sar" / "sicd"
+
+
+@pytest.fixture(scope="session")
+def degree():
+    """First degree of the Gotcha sample, as bytes."""
+    return (resources.files("kizuna.samples") / "gotcha" / "data_3dsar_pass1_az001_HH.mat").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def sentinel():
+    """The Sentinel-1 sample, as bytes."""
+    return (resources.files("kizuna.samples") / "sentinel1" / "cog_gcps.tif").read_bytes()
+
+
+@pytest.fixture(scope="session")
+def small_image():
+    folder = resources.files("kizuna.samples") / "gotcha"
+    files = [io.BytesIO((folder / f"data_3dsar_pass1_az00{degree}_HH.mat").read_bytes()) for degree in (1, 2, 3)]
+    history = read_history(files, polarisation="HH")
+    return form_image(history, LocalScene(NOMINAL_POSITION), extent_m=20.0, spacing_m=0.25, nominal=True)
+
+
+@pytest.fixture(scope="session")
+def small_sicd(small_image):
+    file = io.BytesIO()
+    write_sicd(file, small_image, describe(produced=parse_instant("2026-01-01")))
+    return file.getvalue()
+
+
+@pytest.fixture
+def real_sicd():
+    def path(name):
+        if not (REAL_SICD / name).exists():
+            pytest.skip(f"{name} of six-library is not at hand: it is not shipped with kizuna (LGPL)")
+        return REAL_SICD / name
+
+    return path
+
+
+@pytest.fixture
+def tiff():
+    """Make a GeoTIFF of a band: `crs` and `transform` place it, or nothing does."""
+
+    def make(band, **profile):
+        with rasterio.MemoryFile() as memory:
+            with memory.open(
+                driver="GTiff", height=band.shape[0], width=band.shape[1], count=1, dtype=band.dtype.name, **profile
+            ) as dataset:
+                dataset.write(band, 1)
+            return memory.read()
+
+    return make
+
+
+@pytest.fixture
+def ramp(tiff):
+    """100 x 80 pixels of 10 m in UTM 43N, brightness rising eastwards, with a hole of no data."""
+    band = np.tile(np.geomspace(1.0, 1000.0, 80, dtype=np.float32), (100, 1))
+    band[40:60, 30:50] = np.nan
+    return tiff(band, crs="EPSG:32643", transform=Affine(10.0, 0.0, 650_000.0, 0.0, -10.0, 1_100_000.0), nodata=np.nan)
