@@ -179,6 +179,9 @@ def main(arguments):
             "maximum-zoom": MAX_ZOOM,
             "drop-rate": 1,
             "simplification": 2,
+            # The last zoom is what all nearer views are drawn from: keep what the source has.
+            "simplification-at-maximum-zoom": 1,
+            "full-detail": 14,
             "name": "kizuna base map",
             "attribution": "Natural Earth",
             # tippecanoe writes its command line into the file: relative names only.

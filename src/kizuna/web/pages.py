@@ -21,7 +21,7 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainT
 from starlette.routing import Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from kizuna.errors import InputError
+from kizuna.errors import InputError, KizunaError
 from kizuna.model.instants import format_instant
 from kizuna.model.product import AssetRole, parse_product_id
 from kizuna.web import signin, views
@@ -62,7 +62,8 @@ _HEADERS = {
 
 # One transparent pixel: what a map gets where an image has no tile.
 _EMPTY_TILE = bytes.fromhex(
-    "89504e470d0a1a0a0000000d4948445200000001000000010804000000b51c0c020000000b4944415478da6364f80f00010501012718e3660000000049454e44ae426082"
+    "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
+    "0000000b49444154789c6360000200000500017a5eab3f0000000049454e44ae426082"
 )
 
 
@@ -163,31 +164,38 @@ class _Pages:
 
     # -- answering -------------------------------------------------------------------------------------------------
 
-    def _page(self, request: Request, template: str, status: int = 200, **values: object) -> Response:
+    def _page(self, request: Request, template: str, code: int = 200, **values: object) -> Response:
         language = _wanted_language(request, self._environments)
         others = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
+        languages = [
+            (known, _LANGUAGE_NAMES.get(known, known), "?" + urlencode([*others, ("lang", known)])) for known in self._environments
+        ]
         text = self._environments[language].get_template(template).render(
             organisation=self._desk.organisation,
             organisation_name=self._desk.organisation_name,
-            languages=[(code, _LANGUAGE_NAMES.get(code, code), "?" + urlencode([*others, ("lang", code)])) for code in self._environments],
+            languages=languages,
             path=request.url.path,
             **{"person": None, "marking": None, **values},
         )
-        response = HTMLResponse(text, status, {"vary": "Accept-Language, Cookie, HX-Request"})
+        response = HTMLResponse(text, code, {"vary": "Accept-Language, Cookie, HX-Request"})
         if request.query_params.get("lang") == language:
             response.set_cookie(_LANGUAGE_COOKIE, language, max_age=31536000, samesite="strict", httponly=True)
         return response
 
-    def _failure(self, request: Request, status: int) -> Response:
-        if "hx-request" in request.headers:
-            return self._page(request, "fragments/failure.html", status, status=status)
-        if signin.wants_page(request):
-            return self._page(request, "failure.html", status, status=status, person=self._person(request))
-        return PlainTextResponse({404: "not found\n", 403: "forbidden\n"}.get(status, "failed\n"), status)
+    def _failure(self, request: Request, status: int, error: KizunaError | None = None) -> Response:
+        if "hx-request" in request.headers or signin.wants_page(request):
+            page = "fragments/failure.html" if "hx-request" in request.headers else "failure.html"
+            return self._page(request, page, status, status=status, error=error)
+        return PlainTextResponse({403: "forbidden\n", 404: "not found\n"}.get(status, "failed\n"), status)
 
     def failed(self, request: Request, error: Exception) -> Response:
         """Answer to an error that carries a status; for every 404 the same."""
         return self._failure(request, error.status_code if isinstance(error, HTTPException) else 500)
+
+    def unable(self, request: Request, error: Exception) -> Response:
+        """Answer where the node itself cannot go on (disk full, damaged log); what ails it is told to its own people only."""
+        inside = self._sessions.token(request.cookies.get(self._cookie, "")) is not None
+        return self._failure(request, 503, error if inside and isinstance(error, KizunaError) else None)
 
     def _person(self, request: Request) -> Person | None:
         token = signin.presented_token(request, self._sessions, self._cookie)
@@ -361,4 +369,5 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate]) -> ASGIAp
         Route("/static/basemap.pmtiles", _base_map),
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
-    return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers={HTTPException: pages.failed})
+    handlers = {HTTPException: pages.failed, KizunaError: pages.unable}
+    return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kizuna.errors import Message
 from kizuna.release.decision import Obligation, ObligationKind, Outcome
-from kizuna.release.rules import RULES
+from kizuna.release.rules import RULES, RuleId
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,6 +33,8 @@ __all__ = [
     "size_text",
     "time_span",
 ]
+
+_GRANT = Message("An article of an agreement in force grants it.")
 
 Sight = Literal["sees", "reduced", "person", "not"]
 """How a partner sees a product: whole, in reduced form, if a person decides so, not at all."""
@@ -115,8 +117,8 @@ def size_text(size: int) -> str:
 
 
 def rule_sentence(rule: str) -> str | None:
-    """English sentence of a rule of the rule table, which is its gettext id; None for the grant, which is no rule."""
-    return next((entry.sentence for entry in RULES if entry.id == rule), None)
+    """English sentence of a rule, which is its gettext id; None for a rule that is not in the table."""
+    return _GRANT.template if rule == RuleId.GRANT else next((entry.sentence for entry in RULES if entry.id == rule), None)
 
 
 def obligation_message(obligation: Obligation) -> Message:

@@ -7,7 +7,7 @@ import * as maplibre from "./vendor/maplibre-gl-6.17.0/maplibre-gl.mjs";
 /** @type {Record<"light" | "dark", Palette>} */
 const PALETTES = {
   light: {
-    sea: "#dbe4e9", land: "#f5f3ed", lake: "#dbe4e9", coast: "#b3c1c9", border: "#a9a49a", text: "#4a5560", halo: "#f9f8f4",
+    sea: "#dbe4e9", land: "#f5f3ed", lake: "#dbe4e9", coast: "#b3c1c9", border: "#a9a49a", text: "#3a4550", halo: "#f9f8f4",
     water: "#6d8594", line: "#1f4e8c", chosen: "#c2361b",
   },
   dark: {
@@ -21,8 +21,8 @@ const IMAGE_MAX_ZOOM = 20;
 const NARROW = matchMedia("(max-width: 54rem)");
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
-// At and below this zoom a scene is smaller than a finger: a dot stands for it.
-const DOT_ZOOM = 9;
+// Where a footprint is smaller than this on the screen, a dot stands for it.
+const DOT_PX = 22;
 
 /**
  * @param {Palette} p
@@ -53,13 +53,18 @@ function style(p, { base, credit, language }) {
         paint: { "text-color": p.water, "text-halo-color": p.sea, "text-halo-width": 1 },
       },
       {
+        id: "place-dots", type: "circle", source: "base", "source-layer": "place", minzoom: 5,
+        paint: { "circle-radius": ["case", ["==", ["get", "capital"], 1], 2.75, 2], "circle-color": p.text, "circle-stroke-color": p.halo, "circle-stroke-width": 1 },
+      },
+      {
         id: "places", type: "symbol", source: "base", "source-layer": "place",
         layout: {
           ...label,
-          "text-size": ["interpolate", ["linear"], ["zoom"], 3, ["case", ["==", ["get", "capital"], 1], 11.5, 10.5], 8, ["case", ["==", ["get", "capital"], 1], 14, 12]],
+          "text-size": ["interpolate", ["linear"], ["zoom"], 3, ["case", ["==", ["get", "capital"], 1], 12, 11], 9, ["case", ["==", ["get", "capital"], 1], 15, 13.5]],
           "text-max-width": 8, "symbol-sort-key": ["get", "rank"], "text-padding": 6,
+          "text-variable-anchor": ["bottom-left", "bottom-right", "top-left", "top-right", "bottom", "top"], "text-radial-offset": 0.35, "text-justify": "auto",
         },
-        paint: { "text-color": p.text, "text-halo-color": p.halo, "text-halo-width": 1.3 },
+        paint: { "text-color": p.text, "text-halo-color": p.halo, "text-halo-width": 1.5 },
       },
     ],
   };
@@ -71,7 +76,9 @@ function centres(footprints) {
     const ring = feature.geometry.coordinates[0];
     const [lons, lats] = [0, 1].map((axis) => ring.map((/** @type {number[]} */ point) => point[axis]));
     const middle = (/** @type {number[]} */ values) => (Math.min(...values) + Math.max(...values)) / 2;
-    return { ...feature, geometry: { type: "Point", coordinates: [middle(lons), middle(lats)] } };
+    // The world is 512 pixels wide at zoom 0.
+    const until = Math.log2((DOT_PX * 360) / 512 / Math.max(1e-7, Math.max(...lons) - Math.min(...lons)));
+    return { ...feature, properties: { ...feature.properties, until }, geometry: { type: "Point", coordinates: [middle(lons), middle(lats)] } };
   });
   return { type: "FeatureCollection", features };
 }
@@ -186,11 +193,11 @@ export class KzMap extends HTMLElement {
     }, "seas");
     map.addLayer({ id: "chosen-line", type: "line", source: "footprints", filter: false, paint: { "line-color": p.chosen, "line-width": 2.25 } });
     map.addLayer({
-      id: "dot", type: "circle", source: "centres", maxzoom: DOT_ZOOM,
+      id: "dot", type: "circle", source: "centres",
       paint: { "circle-radius": 5, "circle-color": p.line, "circle-stroke-width": 2, "circle-stroke-color": p.halo },
     });
     map.addLayer({
-      id: "chosen-dot", type: "circle", source: "centres", maxzoom: DOT_ZOOM, filter: false,
+      id: "chosen-dot", type: "circle", source: "centres", filter: false,
       paint: { "circle-radius": 6.5, "circle-color": p.chosen, "circle-stroke-width": 2, "circle-stroke-color": p.halo },
     });
     this.#ready = true;
@@ -201,8 +208,10 @@ export class KzMap extends HTMLElement {
   /** Outline and dot of the chosen product. */
   #paint() {
     const chosen = ["==", ["get", "product"], this.#selected ?? ""];
-    for (const layer of ["chosen-fill", "chosen-line", "chosen-dot"]) this.#map.setFilter(layer, chosen);
-    this.#map.setFilter("dot", ["!", chosen]);
+    const small = ["<", ["zoom"], ["get", "until"]];
+    for (const layer of ["chosen-fill", "chosen-line"]) this.#map.setFilter(layer, chosen);
+    this.#map.setFilter("chosen-dot", ["all", small, chosen]);
+    this.#map.setFilter("dot", ["all", small, ["!", chosen]]);
   }
 
   /** Image tiles of the chosen product. */
