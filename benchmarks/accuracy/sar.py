@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from importlib import resources
 
@@ -33,10 +34,8 @@ def report(metric: str, value: float, unit: str, goal: float) -> None:
 def main() -> None:
     """Form the image, measure the trihedral."""
     folder = resources.files("kizuna.samples") / "gotcha"
-    files = [(folder / f"data_3dsar_pass1_az00{degree}_HH.mat").open("rb") for degree in (1, 2, 3)]
+    files = [io.BytesIO((folder / f"data_3dsar_pass1_az00{degree}_HH.mat").read_bytes()) for degree in (1, 2, 3)]
     image = form_gotcha(files)
-    for file in files:
-        file.close()
     found = measure_point(image.pixels, image.grid, TRIHEDRAL_M)
     range_m, cross_m = ground_resolution(image.history)
     report("trihedral_offset_m", float(np.linalg.norm(found.position_m - TRIHEDRAL_M)), "m", 0.1)
