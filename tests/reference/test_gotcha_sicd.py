@@ -68,6 +68,17 @@ def test_a_raised_point_lays_over_where_the_radar_puts_it(gotcha, tree):
     assert np.dot(at - raised, [*antenna[:2], 0.0]) > 0.0  # towards the radar
 
 
+def test_the_antenna_s_path_is_the_measured_one_within_two_millimetres(gotcha, tree):
+    load = sarkit.sicd.XmlHelper(tree).load
+    positions = gotcha.history.positions_m
+    times = np.concatenate([[0.0], np.cumsum(np.linalg.norm(np.diff(positions, axis=0), axis=1))]) / 100.0  # nominal speed
+    path = np.polynomial.polynomial.polyval(times, load("./{*}Position/{*}ARPPoly")).T
+    assert np.linalg.norm(gotcha.scene.from_ecef(path) - positions, axis=1).max() < 0.002
+    assert load("./{*}SCPCOA/{*}SlantRange") == pytest.approx(gotcha.history.reference_range_m.mean(), abs=0.2)
+    assert load("./{*}SCPCOA/{*}GrazeAng") == pytest.approx(45.747, abs=0.01)  # the set's own phi, halfway
+    assert load("./{*}Timeline/{*}CollectDuration") == pytest.approx(times[-1])
+
+
 @pytest.mark.parametrize(("axis", "name"), [(0, "Row"), (1, "Col")])
 def test_the_spectrum_lies_where_the_metadata_says(gotcha, tree, axis, name):
     load = sarkit.sicd.XmlHelper(tree).load
