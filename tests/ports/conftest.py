@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from simulators.desk import Link, SimulatedDesk
+from simulators.products import JPN, NOON, UKR
+from simulators.serving import served
 
 from kizuna.adapters.blobs import FileBlobs
+from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
 from kizuna.adapters.sqlite import SqliteStore
-from kizuna.adapters.clock import SystemClock
-from kizuna.node.ports import BlobStore, Keys
 from kizuna.web.exchange import partner_app
-from simulators.desk import Link, SimulatedDesk
-from simulators.products import JPN, NOON, UKR
-from simulators.serving import served
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from kizuna.node.ports import BlobStore, Keys
 
 
 @pytest.fixture(params=["sqlite", "memory"])
@@ -68,11 +72,13 @@ def link(request: pytest.FixtureRequest, node_keys: dict[str, FileKeys]) -> Iter
 
         yield Link(memory, desk, break_off)
         return
-    with served(partner_app(desk), jpn, [ukr.certificate_der]) as found:
-        with HttpTransport(found.url, ukr, jpn.certificate_der, timeout_s=5) as http:
+    with (
+        served(partner_app(desk), jpn, [ukr.certificate_der]) as found,
+        HttpTransport(found.url, ukr, jpn.certificate_der, timeout_s=5) as http,
+    ):
 
-            def forget() -> None:
-                # Nobody listens there any more.
-                http._url = "https://127.0.0.1:9"  # noqa: SLF001
+        def forget() -> None:
+            # Nobody listens there any more.
+            http._url = "https://127.0.0.1:9"
 
-            yield Link(http, desk, forget)
+        yield Link(http, desk, forget)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import io
 import os
 import resource
+import stat
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +17,11 @@ from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.memory import MemoryBlobs
 from kizuna.errors import PartnerMisbehaved, StoreError
 from kizuna.model.digests import digest_of
-from kizuna.node.ports import BlobStore
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kizuna.node.ports import BlobStore
 
 DATA = bytes(range(256)) * 10_000
 
@@ -103,7 +108,8 @@ from kizuna.model.digests import digest_of
 blobs = FileBlobs(Path(sys.argv[1]))
 data = bytes(3_000_000)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
-for put in (lambda: blobs.put(io.BytesIO(data)), lambda: blobs.put(data), lambda: blobs.put_chunks(digest_of(data), len(data), [data])):
+chunks = lambda: blobs.put_chunks(digest_of(data), len(data), [data])
+for put in (lambda: blobs.put(io.BytesIO(data)), lambda: blobs.put(data), chunks):
     try:
         put()
     except StoreError as error:
@@ -141,7 +147,9 @@ def test_what_a_killed_writer_left_is_removed_but_not_what_another_is_writing(tm
     def chunks() -> Iterator[bytes]:
         yield DATA[:1000]
         # Another process opens the store in the middle.
-        done = _in_process("import sys, pathlib, kizuna.adapters.blobs as b; b.FileBlobs(pathlib.Path(sys.argv[1]))", str(tmp_path))
+        done = _in_process(
+            "import sys, pathlib, kizuna.adapters.blobs as b; b.FileBlobs(pathlib.Path(sys.argv[1]))", str(tmp_path)
+        )
         assert done.returncode == 0, done.stderr
         yield DATA[1000:]
 
@@ -162,7 +170,7 @@ def test_everything_is_synced_before_it_has_its_name(tmp_path: Path, monkeypatch
     fsync, rename = os.fsync, Path.rename
 
     def noting_fsync(descriptor: int) -> None:
-        steps.append("fsync folder" if os.path.isdir(f"/proc/self/fd/{descriptor}") else "fsync file")
+        steps.append("fsync folder" if stat.S_ISDIR(os.fstat(descriptor).st_mode) else "fsync file")
         fsync(descriptor)
 
     def noting_rename(self: Path, target: Path) -> Path:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
 
 import pytest
+from simulators.products import NOON
 
 from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.memory import FixedClock
-from kizuna.node.ports import Clock
-from simulators.products import NOON
+
+if TYPE_CHECKING:
+    from kizuna.node.ports import Clock
 
 
 @pytest.mark.parametrize("clock", [SystemClock(), FixedClock(NOON)], ids=["system", "fixed"])

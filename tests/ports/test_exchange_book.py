@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from simulators.products import JPN, UKR, product_id
 
 from kizuna.errors import StoreError
 from kizuna.model.digests import digest_of
-from kizuna.model.parties import Party
 from kizuna.node.ports import Outgoing, Store
-from simulators.products import JPN, UKR, product_id
+
+if TYPE_CHECKING:
+    from kizuna.model.parties import Party
 
 ONE, TWO = digest_of(b"1"), digest_of(b"2")
 

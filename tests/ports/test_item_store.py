@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from simulators.products import NOON, UKR, a_product, product_id
 
 from kizuna.catalog.store import Item
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
-from kizuna.node.ports import Store
-from simulators.products import NOON, UKR, a_product, product_id
+
+if TYPE_CHECKING:
+    from kizuna.node.ports import Store
 
 
 def _at(**time: float) -> Instant:

@@ -9,16 +9,19 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from simulators.desk import SimulatedDesk
+from simulators.serving import nothing
 
-from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, server_context
 from kizuna.errors import InputError
 from kizuna.web.exchange import partner_app
 from kizuna.web.serve import Listener, bind, serve
-from simulators.desk import SimulatedDesk
-from simulators.serving import nothing
+
+if TYPE_CHECKING:
+    from kizuna.adapters.keys import FileKeys
 
 SERVER = """
 import asyncio, sys
@@ -59,7 +62,9 @@ def test_stops_within_five_seconds_although_requests_hang(node_keys: dict[str, F
         assert process.stdout is not None
         partners, people = (int(port) for port in process.stdout.readline().split())
         assert partners != people
-        secure = http.client.HTTPSConnection("127.0.0.1", partners, context=client_context(keys, keys.certificate_der), timeout=10)
+        secure = http.client.HTTPSConnection(
+            "127.0.0.1", partners, context=client_context(keys, keys.certificate_der), timeout=10
+        )
         plain = http.client.HTTPConnection("127.0.0.1", people, timeout=10)
         for connection in (secure, plain):
             connection.request("GET", "/")
@@ -100,14 +105,23 @@ def test_port_in_use_is_told_before_anything_starts(node_keys: dict[str, FileKey
             assert "choose another port" in caught.value.hint.render()
 
 
-@pytest.mark.parametrize(("host", "port", "field"), [("127.0.0.1", 70_000, "port"), ("127.0.0.1", -1, "port"), ("a" * 70, 0, "host"), ("192.0.2.1", 0, "host"), ("no such host", 0, "host")])
+@pytest.mark.parametrize(
+    ("host", "port", "field"),
+    [
+        ("127.0.0.1", 70_000, "port"),
+        ("127.0.0.1", -1, "port"),
+        ("a" * 70, 0, "host"),
+        ("192.0.2.1", 0, "host"),
+        ("no such host", 0, "host"),
+    ],
+)
 def test_impossible_addresses_are_told(node_keys: dict[str, FileKeys], host: str, port: int, field: str) -> None:
     with pytest.raises(InputError) as caught:
         bind(Listener(nothing, host, port, server_context(node_keys["jpn"], [])))
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])  # noqa: S104 (that it is refused)
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.1", "example.invalid"])
 def test_people_are_not_served_without_tls_where_others_reach(host: str) -> None:
     with pytest.raises(InputError, match="no TLS"):
         bind(Listener(nothing, host, 0))
@@ -127,5 +141,9 @@ def test_free_port_of_loopback_is_taken(host: str) -> None:
 def test_no_path_of_this_machine_is_in_the_sources() -> None:
     """What is committed works anywhere."""
     root = Path(__file__).resolve().parents[2]
-    own = [*(root / "src/kizuna/exchange").glob("*.py"), *(root / "src/kizuna/adapters").glob("*.py"), *(root / "tests/ports").glob("*.py")]
+    own = [
+        *(root / "src/kizuna/exchange").glob("*.py"),
+        *(root / "src/kizuna/adapters").glob("*.py"),
+        *(root / "tests/ports").glob("*.py"),
+    ]
     assert [path.name for path in own if str(root) in path.read_text()] == []

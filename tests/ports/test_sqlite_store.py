@@ -8,17 +8,20 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+from simulators.products import UKR, a_product, product_id
 
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.catalog.store import Item
 from kizuna.errors import StoreError
 from kizuna.node.ports import LogEntry
-from simulators.products import UKR, a_product, product_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
 
 PRELUDE = """
 import os, signal, sys
@@ -31,7 +34,11 @@ store = SqliteStore(Path(sys.argv[1]))
 
 def _process(script: str, path: Path) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-c", PRELUDE + script, str(path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        [sys.executable, "-c", PRELUDE + script, str(path)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
     )
 
 
@@ -106,7 +113,8 @@ def small_disk(tmp_path: Path) -> Iterator[Path | None]:
         os.geteuid() == 0
         and mount is not None
         and umount is not None
-        and subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False).returncode == 0
+        and subprocess.run([mount, "-t", "tmpfs", "-o", "size=4m", "tmpfs", folder], capture_output=True, check=False).returncode
+        == 0
     )
     yield folder if mounted else None
     if mounted and umount is not None:
@@ -118,10 +126,15 @@ def test_full_disk_keeps_nothing_of_what_was_being_written(tmp_path: Path, small
     with closing(SqliteStore(path)) as store:
         store.keep_setting("before", "kept")
         if small_disk is None:
-            store._database.connection().execute("PRAGMA max_page_count = 200")  # noqa: SLF001 (a full disk without a disk)
-        with pytest.raises(StoreError, match="disk is full") as caught, store.transaction():
-            store.book.advance(UKR, 1)
-            store.log.append([LogEntry(0, b"s" * 32, b"x" * 6_000_000)], "checkpoint", [b"f" * 32])
+            store._database.connection().execute("PRAGMA max_page_count = 200")
+
+        def write() -> None:
+            with store.transaction():
+                store.book.advance(UKR, 1)
+                store.log.append([LogEntry(0, b"s" * 32, b"x" * 6_000_000)], "checkpoint", [b"f" * 32])
+
+        with pytest.raises(StoreError, match="disk is full") as caught:
+            write()
         assert caught.value.hint is not None
         assert "free some space" in caught.value.hint.render()
         assert (store.setting("before"), store.log.size(), store.book.cursor(UKR)) == ("kept", 0, 0)
@@ -184,7 +197,7 @@ def test_is_private_durable_and_told_apart(tmp_path: Path) -> None:
         store.keep_setting("a", "b")
         for path in tmp_path.iterdir():
             assert path.stat().st_mode & 0o077 == 0, path
-        connection = store._database.connection()  # noqa: SLF001 (there is no other way to see it)
+        connection = store._database.connection()
         assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
         assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
 
@@ -195,7 +208,7 @@ def test_connections_of_finished_threads_are_closed(tmp_path: Path) -> None:
             thread = threading.Thread(target=lambda: store.setting("a"))
             thread.start()
             thread.join()
-        assert len(store._database._connections) <= 2  # noqa: SLF001 (what is counted)
+        assert len(store._database._connections) <= 2
 
 
 def test_missing_folder_is_made_and_an_impossible_one_told(tmp_path: Path) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
+from simulators.products import UKR
 
 from kizuna.errors import NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.model.digests import digest_of
 from kizuna.web.exchange import PIECE_BYTES, FeedAnswer
-from simulators.desk import Link
-from simulators.products import UKR
+
+if TYPE_CHECKING:
+    from simulators.desk import Link
 
 DATA = bytes(range(256)) * (PIECE_BYTES // 256) * 3 + b"rest"
 
@@ -25,7 +29,8 @@ def test_brings_a_refusal_as_it_was_signed(link: Link) -> None:
 
 
 @pytest.mark.parametrize(
-    ("offset", "length"), [(0, len(DATA)), (0, 0), (1, 1), (PIECE_BYTES - 1, PIECE_BYTES + 2), (len(DATA) - 1, 1), (0, PIECE_BYTES)]
+    ("offset", "length"),
+    [(0, len(DATA)), (0, 0), (1, 1), (PIECE_BYTES - 1, PIECE_BYTES + 2), (len(DATA) - 1, 1), (0, PIECE_BYTES)],
 )
 def test_fetches_any_part_of_a_blob(link: Link, offset: int, length: int) -> None:
     digest = link.desk.hold(DATA)
@@ -71,7 +76,11 @@ def test_partner_that_has_forgotten_us_does_not_answer(link: Link) -> None:
 def test_partner_that_is_away_does_not_answer(link: Link) -> None:
     link.break_off()
     digest = link.desk.hold(b"12345")
-    for ask in (lambda: link.transport.feed(0, 1), lambda: link.transport.blob(digest, 0, 1), lambda: link.transport.receipt(b"")):
+    for ask in (
+        lambda: link.transport.feed(0, 1),
+        lambda: link.transport.blob(digest, 0, 1),
+        lambda: link.transport.receipt(b""),
+    ):
         with pytest.raises(PartnerUnreachable) as caught:
             ask()
         assert caught.value.hint is not None

@@ -40,15 +40,20 @@ class SimulatedDesk:
         Called before each decision about bytes; False stops the transfer.
     asked
         Every call, for tests that count.
+    pieces
+        Offset and length of every question about a blob.
     """
 
     peers: dict[str, Party] = dataclasses.field(default_factory=dict)
-    answer: FeedAnswer = dataclasses.field(default_factory=lambda: FeedAnswer(page_to_bytes(FeedPage(0, (), more=False)), refused=False))
+    answer: FeedAnswer = dataclasses.field(
+        default_factory=lambda: FeedAnswer(page_to_bytes(FeedPage(0, (), more=False)), refused=False)
+    )
     blobs: dict[Digest, bytes] = dataclasses.field(default_factory=dict)
     receipts: list[tuple[Party, bytes]] = dataclasses.field(default_factory=list)
     takes_receipts: bool = True
     before_blob: Callable[[int, int], bool] = lambda _offset, _length: True
     asked: list[tuple[object, ...]] = dataclasses.field(default_factory=list)
+    pieces: list[tuple[int, int]] = dataclasses.field(default_factory=list)
 
     def know(self, certificate_der: bytes, party: Party) -> None:
         """Take a certificate for a partner's."""
@@ -72,6 +77,7 @@ class SimulatedDesk:
     def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
         """Bytes, unless the test stops them."""
         self.asked.append(("blob", peer, digest, offset, length))
+        self.pieces.append((offset, length))
         data = self.blobs.get(digest)
         if data is None or not self.before_blob(offset, length):
             return None

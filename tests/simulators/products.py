@@ -7,11 +7,11 @@ from datetime import UTC, datetime
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, Interval
 from kizuna.model.label import Label
-from kizuna.model.parties import Nation, Party
+from kizuna.model.parties import Party
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, ProductId, Verdict, make_product_id
 
-JPN = Party(Nation("JPN"))
-UKR = Party(Nation("UKR"))
+JPN = Party("JPN")
+UKR = Party("UKR")
 NOON = Instant(datetime(2025, 6, 22, 12, tzinfo=UTC))
 
 

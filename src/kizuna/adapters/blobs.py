@@ -36,6 +36,16 @@ def _store_error(error: OSError, path: Path) -> StoreError:
     )
 
 
+def _other_bytes(found: tuple[Digest, int], expected: tuple[Digest, int]) -> PartnerMisbehaved:
+    return PartnerMisbehaved(
+        Message(
+            "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
+            {"size": found[1], "digest": found[0], "wanted_size": expected[1], "wanted": expected[0]},
+        ),
+        hint=Message("receive again; nothing was kept of the file"),
+    )
+
+
 @contextlib.contextmanager
 def _storing(path: Path) -> Iterator[None]:
     """Convert errors of the operating system that arise in our own folder."""
@@ -119,13 +129,7 @@ class FileBlobs:
                     file.write(piece)
             found = Digest("sha256:" + hashed.hexdigest()), size
             if expected is not None and found != expected:
-                raise PartnerMisbehaved(
-                    Message(
-                        "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
-                        {"size": size, "digest": found[0], "wanted_size": expected[1], "wanted": expected[0]},
-                    ),
-                    hint=Message("receive again; nothing was kept of the file"),
-                )
+                raise _other_bytes(found, expected)  # noqa: TRY301 (what was written is removed below)
             path = self._path(found[0])
             with _storing(path):
                 file.flush()
@@ -134,7 +138,6 @@ class FileBlobs:
                 temporary.rename(path)
                 _sync_folder(path.parent)
                 _sync_folder(self._folder)
-            return found
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
@@ -143,6 +146,7 @@ class FileBlobs:
             # What is still buffered after a failure has no place to go.
             with contextlib.suppress(OSError):
                 file.close()
+        return found
 
     def put(self, source: BinaryIO | bytes) -> tuple[Digest, int]:
         """Store all bytes of `source`; give their digest and count.

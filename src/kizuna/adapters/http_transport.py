@@ -100,7 +100,9 @@ class HttpTransport:
     def _unreachable(self, why: str, cause: Exception | None = None) -> NoReturn:
         raise PartnerUnreachable(
             Message("the partner's node at {url} does not answer: {why}", {"url": self._url, "why": why[:300]}),
-            hint=Message("check the address, that the partner's node runs, and that each side has pinned the other's certificate"),
+            hint=Message(
+                "check the address, that the partner's node runs, and that each side has pinned the other's certificate"
+            ),
         ) from cause
 
     def _unexpected(self, status: int) -> NoReturn:

@@ -109,7 +109,9 @@ class FileKeys:
                 os.close(parent)
         except OSError as error:
             raise StoreError(
-                Message("the keys cannot be written to {path}: {why}", {"path": str(folder), "why": error.strerror or str(error)}),
+                Message(
+                    "the keys cannot be written to {path}: {why}", {"path": str(folder), "why": error.strerror or str(error)}
+                ),
                 hint=Message("check that the disk has room and that the folder may be written"),
             ) from error
         return cls.load(folder)

@@ -303,9 +303,7 @@ class _Book:
                 raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
             if state.queue.get((outgoing.partner, outgoing.product), ...) is not None:
                 raise StoreError(
-                    Message(
-                        "{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}
-                    ),
+                    Message("{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}),
                     hint=Message("queue it first"),
                 )
             state.queue[outgoing.partner, outgoing.product] = outgoing
@@ -470,5 +468,6 @@ class MemoryTransport:
         """Hand over a signed receipt."""
         if not self._desk.receipt(self._peer(), envelope):
             raise PartnerMisbehaved(
-                Message("the partner does not take the receipt"), hint=Message("tell the partner's operator; it is sent again next time")
+                Message("the partner does not take the receipt"),
+                hint=Message("tell the partner's operator; it is sent again next time"),
             )

@@ -54,7 +54,8 @@ class _Items:
         product = item.product
         with self._database.writing():
             self._database.write(
-                "INSERT OR REPLACE INTO item (product, moment_us, content, received_from, record, terms) VALUES (?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO item (product, moment_us, content, received_from, record, terms)"
+                " VALUES (?, ?, ?, ?, ?, ?)",
                 (
                     product.id,
                     _moment_us(product),
@@ -187,9 +188,7 @@ class _Book:
             )
             if changed != 1:
                 raise StoreError(
-                    Message(
-                        "{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}
-                    ),
+                    Message("{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}),
                     hint=Message("queue it first"),
                 )
             for place, blob in enumerate(dict.fromkeys(outgoing.blobs)):
@@ -201,12 +200,14 @@ class _Book:
     def last_sequence(self, partner: Party) -> int:
         return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ?", (partner,))
 
-    def _outgoing(self, partner: Party, condition: str, values: tuple[Value, ...]) -> Sequence[Outgoing]:
+    def _outgoing(self, partner: Party, after: int, limit: int, blob: Digest | None = None) -> Sequence[Outgoing]:
+        # A negative limit is none.
         rows = self._database.rows(
             "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"
-            " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place))"
-            f" FROM outgoing AS o WHERE partner = ? AND {condition}",
-            (partner, *values),
+            " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place)) FROM outgoing AS o"
+            " WHERE partner = ?1 AND sequence > ?2 AND (?4 IS NULL OR sequence IN"
+            " (SELECT sequence FROM outgoing_blob WHERE partner = ?1 AND blob = ?4)) ORDER BY sequence LIMIT ?3",
+            (partner, after, limit, blob),
         )
         found = []
         for row in rows:
@@ -219,14 +220,10 @@ class _Book:
         return found
 
     def outgoing(self, partner: Party, after: int, limit: int) -> Sequence[Outgoing]:
-        return self._outgoing(partner, "sequence > ? ORDER BY sequence LIMIT ?", (after, max(0, limit)))
+        return self._outgoing(partner, after, max(0, limit))
 
     def holding(self, partner: Party, blob: Digest) -> Sequence[Outgoing]:
-        return self._outgoing(
-            partner,
-            "sequence IN (SELECT sequence FROM outgoing_blob WHERE partner = ? AND blob = ?) ORDER BY sequence",
-            (partner, blob),
-        )
+        return self._outgoing(partner, 0, -1, blob)
 
     def acknowledge(self, partner: Party, sequence: int, receipt: bytes) -> None:
         with self._database.writing():

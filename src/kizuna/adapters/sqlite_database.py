@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Database", "Value"]
 
-type Value = None | int | str | bytes
+type Value = int | str | bytes | None
 
 # "kzna", so that `file` and sqlite3 tell whose database it is.
 _APPLICATION_ID = 0x6B7A6E61
@@ -62,7 +62,12 @@ CREATE TABLE outgoing_blob (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX outgoing_blob_sequence ON outgoing_blob (partner, sequence, place);
 CREATE TABLE cursor (partner TEXT PRIMARY KEY, sequence INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE note (partner TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, PRIMARY KEY (partner, name)) STRICT, WITHOUT ROWID;
+CREATE TABLE note (
+    partner TEXT NOT NULL,
+    name TEXT NOT NULL,
+    value TEXT NOT NULL,
+    PRIMARY KEY (partner, name)
+) STRICT, WITHOUT ROWID;
 
 CREATE TABLE setting (name TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT, WITHOUT ROWID;
 """
@@ -187,7 +192,7 @@ class Database:
         """All or nothing; see `kizuna.node.ports.Store.transaction`."""
         with self.errors():
             connection = self.connection()
-            if connection.in_transaction:
+            if _is_open(connection):
                 msg = "a transaction within a transaction"
                 raise RuntimeError(msg)
             # Taking the lock for writing at once: a transaction that begins by reading could not always go on to write.
@@ -198,7 +203,7 @@ class Database:
                 connection.execute("COMMIT")
         finally:
             # Still open: the block or the commit failed (on a full disk SQLite may have rolled back by itself).
-            if connection.in_transaction:
+            if _is_open(connection):
                 with self.errors():
                     connection.execute("ROLLBACK")
 
@@ -206,7 +211,7 @@ class Database:
     def writing(self) -> Iterator[None]:
         """Write within the calling thread's transaction, or one of its own."""
         with self.errors():
-            inside = self.connection().in_transaction
+            inside = _is_open(self.connection())
         if inside:
             yield
             return
@@ -242,6 +247,10 @@ class Database:
         self._local = threading.local()
         for _, connection in connections:
             connection.close()
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    return connection.in_transaction
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -6,7 +6,6 @@ showed reaches the application as the ASGI TLS extension, made from the connecti
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import ssl
 from typing import TYPE_CHECKING, Any, cast
@@ -17,6 +16,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from kizuna.errors import InputError, Message
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable, Iterable
 
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope

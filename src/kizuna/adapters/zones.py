@@ -12,13 +12,13 @@ from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from kizuna.errors import InputError, Message
-from kizuna.model.parties import Nation
+from kizuna.model.parties import Nation, Party
 
 __all__ = ["NATION_ZONES", "offset_at_begin", "offset_at_end"]
 
 # Zones at both ends of each nation (IANA time zone database); more than two where summer time moves the end.
 NATION_ZONES: dict[Nation, tuple[str, ...]] = {
-    Nation(nation): tuple(zones.split())
+    Nation(Party(nation)): tuple(zones.split())
     for nation, zones in {
         "AUS": "Australia/Perth Australia/Sydney Australia/Brisbane Australia/Lord_Howe",
         "AUT": "Europe/Vienna",
@@ -86,7 +86,7 @@ def offset_at_begin(nation: Nation, day: date) -> timedelta:
 
     Examples
     --------
-    >>> offset_at_begin(Nation("UKR"), date(2025, 6, 21))
+    >>> offset_at_begin(Nation(Party("UKR")), date(2025, 6, 21))
     datetime.timedelta(seconds=10800)
     """
     return min(_offsets(nation, day))

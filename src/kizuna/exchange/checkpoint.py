@@ -76,9 +76,7 @@ def verifier_key(key_name: str, public_key: bytes) -> str:
     return f"{key_name}+{_key_id(key_name, public_key).hex()}+{base64.b64encode(_ED25519 + public_key).decode()}"
 
 
-def make_checkpoint(
-    origin: str, size: int, root: bytes, sign: Callable[[bytes], bytes], key_name: str, public_key: bytes
-) -> str:
+def make_checkpoint(origin: str, size: int, root: bytes, sign: Callable[[bytes], bytes], key_name: str, public_key: bytes) -> str:
     """Signed note over a tree.
 
     Parameters

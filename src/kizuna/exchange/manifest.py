@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import Message, PartnerMisbehaved
 from kizuna.model.digests import Digest, parse_digest
-from kizuna.model.reading import Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from kizuna.model.canonical import Json
+    from kizuna.model.reading import Table
 
 __all__ = ["CHUNK_BYTES", "Manifest", "check_chunk", "fetch_verified", "make_manifest", "manifest_to_json", "read_manifest"]
 

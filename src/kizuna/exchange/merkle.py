@@ -205,9 +205,7 @@ def is_subtree(begin: int, end: int) -> bool:
     return 0 <= begin < end and begin % (1 << (end - begin - 1).bit_length()) == 0
 
 
-def verify_subtree_consistency(
-    begin: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]
-) -> bool:
+def verify_subtree_consistency(begin: int, end: int, size: int, subtree: bytes, root: bytes, proof: Sequence[bytes]) -> bool:
     """Whether `proof` shows that the subtree over the leaves [begin, end) is part of the tree of `size` leaves.
 
     Notes
@@ -223,13 +221,9 @@ def verify_subtree_consistency(
     fn, sn, tn = begin, end - 1, size - 1
     while fn != sn and (sn == tn or sn & 1):
         fn, sn, tn = fn >> 1, sn >> 1, tn >> 1
-    rest = list(proof)
-    if fn == sn:
-        fr = sr = subtree
-    elif rest:
-        fr = sr = rest.pop(0)
-    else:
-        return False
+    # Where the subtree is itself a node of the tree its root begins the chain; otherwise the proof's first hash does.
+    first, *rest = [subtree, *proof] if fn == sn else [*proof] or [b""]
+    fr = sr = first
     for p in rest:
         if tn == 0:
             return False

@@ -76,7 +76,7 @@ def _miss() -> Response:
     return _error(404, "not found")
 
 
-class _Malformed(Exception):  # noqa: N818 (never leaves this module)
+class _Malformed(Exception):
     """The request cannot be understood."""
 
 

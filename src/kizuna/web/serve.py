@@ -156,9 +156,7 @@ def _server(listener: Listener) -> _Server:
     return _Server(config)
 
 
-async def serve_until(
-    stop: asyncio.Event, partners: Listener, people: Listener, on_ready: Callable[[int, int], None]
-) -> None:
+async def serve_until(stop: asyncio.Event, partners: Listener, people: Listener, on_ready: Callable[[int, int], None]) -> None:
     """Serve both listeners until `stop` is set; see `serve`."""
     with contextlib.ExitStack() as bound:
         sockets = [bound.enter_context(contextlib.closing(bind(listener))) for listener in (partners, people)]
@@ -169,7 +167,8 @@ async def serve_until(
         ]
         stopping = asyncio.create_task(stop.wait())
         try:
-            while not all(server.started for server in servers) and not any(task.done() for task in running):
+            # uvicorn offers no event for this.
+            while not all(server.started for server in servers) and not any(task.done() for task in running):  # noqa: ASYNC110
                 await asyncio.sleep(_TICK_S)
             if all(server.started for server in servers):
                 on_ready(ports[0], ports[1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -12,6 +12,9 @@ from kizuna.adapters import folder_stamp as module
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import StoreError
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 def test_stays_while_the_node_works_and_changes_with_a_copy(tmp_path: Path) -> None:

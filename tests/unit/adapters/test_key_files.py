@@ -5,17 +5,20 @@ from __future__ import annotations
 import shutil
 import ssl
 from datetime import timedelta
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID
+from simulators.products import NOON, UKR
 
 from kizuna.adapters.keys import FileKeys
 from kizuna.errors import StoreError
 from kizuna.model.parties import Party, parse_party
-from simulators.products import NOON, UKR
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 ORG = parse_party("JPN/IQPS")
 

@@ -10,7 +10,7 @@ import pytest
 from kizuna.adapters.zones import NATION_ZONES, offset_at_begin, offset_at_end
 from kizuna.errors import InputError
 from kizuna.model.instants import begin_of_day, end_of_day, format_instant
-from kizuna.model.parties import NATIONS, Nation
+from kizuna.model.parties import NATIONS, parse_nation
 
 REQUIRED = "JPN UKR FRA DEU ITA FIN GBR POL EST KOR USA CAN AUS NZL NOR SWE".split()
 
@@ -37,13 +37,13 @@ REQUIRED = "JPN UKR FRA DEU ITA FIN GBR POL EST KOR USA CAN AUS NZL NOR SWE".spl
     ],
 )
 def test_offsets(nation: str, day: date, begin_h: float, end_h: float) -> None:
-    assert offset_at_begin(Nation(nation), day) == timedelta(hours=begin_h)
-    assert offset_at_end(Nation(nation), day) == timedelta(hours=end_h)
+    assert offset_at_begin(parse_nation(nation), day) == timedelta(hours=begin_h)
+    assert offset_at_end(parse_nation(nation), day) == timedelta(hours=end_h)
 
 
 def test_japan_and_ukraine_begin_when_both_have_begun() -> None:
     day = date(2025, 6, 21)
-    both = [Nation("JPN"), Nation("UKR")]
+    both = [parse_nation("JPN"), parse_nation("UKR")]
     assert format_instant(begin_of_day(day, [offset_at_begin(n, day) for n in both])) == "2025-06-20T21:00:00Z"
     assert format_instant(end_of_day(day, [offset_at_end(n, day) for n in both])) == "2025-06-21T15:00:00Z"
 
@@ -57,6 +57,6 @@ def test_table_has_the_required_nations_and_real_zones() -> None:
 
 def test_unknown_nation_is_asked_for_an_instant() -> None:
     with pytest.raises(InputError) as caught:
-        offset_at_begin(Nation("BRA"), date(2025, 1, 1))
+        offset_at_begin(parse_nation("BRA"), date(2025, 1, 1))
     assert caught.value.hint is not None
     assert "state an instant" in caught.value.hint.render()

@@ -9,12 +9,12 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from hypothesis import given
 from hypothesis import strategies as st
+from simulators.products import JPN, NOON
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import InputError, PartnerMisbehaved
 from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, key_id_of, payload_type_of, seal, unseal
 from kizuna.model.canonical import Json, canonical
-from simulators.products import JPN, NOON
 
 KEYS = MemoryKeys(JPN, NOON, seed=b"a")
 TYPE = "application/vnd.kizuna.test+json"
@@ -73,7 +73,8 @@ def _rightly_signed(payload: bytes, payload_type: str = TYPE) -> bytes:
 
 
 @pytest.mark.parametrize(
-    "payload", [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":2}', b"1.0", b"NaN", b"", b"[" * 5000 + b"]" * 5000, '"a"'.encode("utf-16")]
+    "payload",
+    [b'{"b":1,"a":2}', b'{"a": 1}', b'{"a":1,"a":2}', b"1.0", b"NaN", b"", b"[" * 5000 + b"]" * 5000, '"a"'.encode("utf-16")],
 )
 def test_refuses_rightly_signed_payloads_that_can_be_read_in_two_ways(payload: bytes) -> None:
     with pytest.raises(PartnerMisbehaved, match="payload"):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
+from simulators.products import JPN, NOON, UKR, a_product
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import PartnerMisbehaved
@@ -34,7 +35,9 @@ from kizuna.exchange.feed import (
 from kizuna.exchange.manifest import make_manifest
 from kizuna.model.canonical import Json, canonical
 from kizuna.model.digests import digest_of
-from simulators.products import JPN, NOON, UKR, a_product
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 KEYS = MemoryKeys(JPN, NOON, seed=b"a")
 FILES = (b"one", b"two")

@@ -5,8 +5,8 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -26,6 +26,9 @@ from kizuna.exchange.merkle import (
     verify_inclusion,
     verify_subtree_consistency,
 )
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 VECTORS = Path(__file__).resolve().parents[3].parent / "shared/data/audit/testdata"
 FILES = sorted(VECTORS.rglob("*.json"))
