@@ -6,7 +6,8 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from kizuna.errors import Message
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import parse_instant
 from kizuna.release.decision import Obligation, ObligationKind, Outcome
 from kizuna.release.rules import RULES, RuleId
 
@@ -36,6 +37,9 @@ __all__ = [
 
 _GRANT = Message("An article of an agreement in force grants it.")
 
+_MINUTE_S = 60
+_KILO, _TWO_DIGITS = 1000, 10
+
 Sight = Literal["sees", "reduced", "person", "not"]
 """How a partner sees a product: whole, in reduced form, if a person decides so, not at all."""
 
@@ -64,7 +68,7 @@ class Term:
     agreement: str | None
     version: str | None
     article: str | None
-    begin: str | None
+    begin: Instant | None
     fictional: bool
 
 
@@ -95,7 +99,7 @@ def short_time(instant: Instant) -> str:
 def time_span(interval: Interval) -> str:
     """Interval for people; a span within one minute is told by its begin alone."""
     begin, end = interval.begin, interval.end
-    if end is None or (end - begin).total_seconds() < 60:
+    if end is None or (end - begin).total_seconds() < _MINUTE_S:
         return short_time(begin)
     return f"{short_time(begin)} – {end:%H:%M:%S}Z" if begin.date() == end.date() else f"{short_time(begin)} – {short_time(end)}"
 
@@ -110,10 +114,10 @@ def size_text(size: int) -> str:
     """
     value, unit = float(size), "B"
     for larger in ("kB", "MB", "GB", "TB"):
-        if value < 1000:
+        if value < _KILO:
             break
-        value, unit = value / 1000, larger
-    return f"{value:.0f} {unit}" if value >= 10 or unit == "B" else f"{value:.1f} {unit}"
+        value, unit = value / _KILO, larger
+    return f"{value:.0f} {unit}" if value >= _TWO_DIGITS or unit == "B" else f"{value:.1f} {unit}"
 
 
 def rule_sentence(rule: str) -> str | None:
@@ -121,28 +125,31 @@ def rule_sentence(rule: str) -> str | None:
     return _GRANT.template if rule == RuleId.GRANT else next((entry.sentence for entry in RULES if entry.id == rule), None)
 
 
+_OBLIGATIONS = {
+    ObligationKind.DETECTED_ONLY: Message("detected image only: complex and raw data are taken out"),
+    ObligationKind.CAVEAT: Message("carries the caveat “{value}”"),
+    ObligationKind.REMARK: Message("marked {value} for the receiver"),
+    ObligationKind.NO_ONWARD: Message("the receiver may not pass it on"),
+    ObligationKind.RESOLUTION: Message("no finer than {value} m"),
+    ObligationKind.DELAY: Message("not before {value} h after the observation"),
+    ObligationKind.AREA: Message("only what lies inside the area of the article"),
+}
+
+
 def obligation_message(obligation: Obligation) -> Message:
     """Sentence that says what an obligation asks."""
-    values = {"value": obligation.value}
-    match obligation.kind:
-        case ObligationKind.DETECTED_ONLY:
-            return Message("detected image only: complex and raw data are taken out")
-        case ObligationKind.CAVEAT:
-            return Message("carries the caveat “{value}”", values)
-        case ObligationKind.REMARK:
-            return Message("marked {value} for the receiver", values)
-        case ObligationKind.NO_ONWARD:
-            return Message("the receiver may not pass it on")
-        case ObligationKind.RESOLUTION:
-            return Message("no finer than {value} m", values)
-        case ObligationKind.DELAY:
-            return Message("not before {value} h after the observation", values)
-        case ObligationKind.AREA:
-            return Message("only what lies inside the area of the article")
+    return Message(_OBLIGATIONS[obligation.kind].template, {"value": obligation.value})
 
 
 def _text(value: object) -> str | None:
     return str(value) if isinstance(value, str | int) and not isinstance(value, bool) else None
+
+
+def _instant(value: object) -> Instant | None:
+    try:
+        return parse_instant(value) if isinstance(value, str) else None
+    except InputError:
+        return None
 
 
 def _members(document: object, name: str) -> Sequence[dict[str, object]]:
@@ -156,7 +163,7 @@ def _term(member: dict[str, object]) -> Term:
         agreement=_text(member.get("agreement")),
         version=_text(member.get("version")),
         article=_text(member.get("article")),
-        begin=_text(member.get("from")),
+        begin=_instant(member.get("from")),
         fictional=member.get("fictional") is True,
     )
 

@@ -20,6 +20,8 @@ const FONT = ["Noto Sans", "Noto Sans CJK JP", "sans-serif"];
 const IMAGE_MAX_ZOOM = 20;
 const NARROW = matchMedia("(max-width: 54rem)");
 const DARK = matchMedia("(prefers-color-scheme: dark)");
+// A position that was assigned, not measured, is drawn with a broken outline.
+const NOMINAL = ["case", ["get", "nominal"], ["literal", [4, 2]], ["literal", [1, 0]]];
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 // Where a footprint is smaller than this on the screen, a dot stands for it.
 const DOT_PX = 22;
@@ -189,9 +191,9 @@ export class KzMap extends HTMLElement {
     map.addLayer({ id: "chosen-fill", type: "fill", source: "footprints", filter: false, paint: { "fill-color": p.chosen, "fill-opacity": 0.12 } }, "seas");
     map.addLayer({
       id: "outline", type: "line", source: "footprints",
-      paint: { "line-color": p.line, "line-width": 1.5, "line-opacity": ["interpolate", ["linear"], ["zoom"], 5, 0.55, 9, 1] },
+      paint: { "line-color": p.line, "line-width": 1.5, "line-dasharray": NOMINAL, "line-opacity": ["interpolate", ["linear"], ["zoom"], 5, 0.55, 9, 1] },
     }, "seas");
-    map.addLayer({ id: "chosen-line", type: "line", source: "footprints", filter: false, paint: { "line-color": p.chosen, "line-width": 2.25 } });
+    map.addLayer({ id: "chosen-line", type: "line", source: "footprints", filter: false, paint: { "line-color": p.chosen, "line-width": 2.25, "line-dasharray": NOMINAL } });
     map.addLayer({
       id: "dot", type: "circle", source: "centres",
       paint: { "circle-radius": 5, "circle-color": p.line, "circle-stroke-width": 2, "circle-stroke-color": p.halo },
