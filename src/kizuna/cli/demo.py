@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import sys
 import tempfile
 from pathlib import Path
@@ -43,6 +44,9 @@ def demo(check: bool, folder: Path | None, json_: bool) -> None:
         )
     root = folder or Path(tempfile.mkdtemp(prefix="kizuna-demo-"))
     story = Story(root, loud=not json_)
+    # Both signals end the story in its `finally`, also where a shell started us with SIGINT ignored: no node is left running.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
     try:
         figures = story.tell()
         if json_:

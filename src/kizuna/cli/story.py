@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -436,7 +435,6 @@ class Story:
 
     def wait(self) -> None:
         """Wait until a person stops the demo, or a node dies."""
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
         try:
             while all(running.process.poll() is None for running in self._nodes.values()):
                 time.sleep(0.2)
