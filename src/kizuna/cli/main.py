@@ -8,8 +8,8 @@ import sys
 import click
 
 from kizuna import __version__
-from kizuna.cli.terminal import _, examples, refuse
-from kizuna.errors import KizunaError, Message, StoreError
+from kizuna.cli.terminal import _, examples, refuse, wants_json
+from kizuna.errors import InputError, KizunaError, Message, StoreError
 
 __all__ = ["kizuna", "main"]
 
@@ -59,14 +59,35 @@ def kizuna() -> None:
     """Group of all commands."""
 
 
+def _usage_fault(error: click.ClickException) -> InputError:
+    """Fault in how a command was called, as an error of ours."""
+    field = None
+    match error:
+        case click.NoSuchOption(option_name=name):
+            field = name
+        case click.BadParameter(param=click.Parameter(opts=names)):
+            field = max(names, key=len)
+        case _:
+            pass
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    return InputError(
+        # Click's own sentence: nothing in it is a field.
+        Message("{what}", {"what": error.format_message()}),
+        hint=Message("see: {command} --help", {"command": "kizuna" if context is None else context.command_path}),
+        field=None if field is None else field.lstrip("-"),
+    )
+
+
 def main() -> None:
     """Run the command line; exit 0 ok, 1 error, 2 usage or bad input, 3 not releasable, 4 partner unreachable."""
     try:
-        kizuna(standalone_mode=False)
-    except click.exceptions.Exit as stop:
-        sys.exit(stop.exit_code)
+        # Without its standalone mode click hands a command's `context.exit(status)` back as a value.
+        status = kizuna(standalone_mode=False)
     except click.ClickException as error:
-        error.show()
+        if wants_json():
+            refuse(_usage_fault(error))
+        else:
+            error.show()
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         click.echo(_("Stopped."), err=True)
@@ -86,3 +107,4 @@ def main() -> None:
             )
         )
         sys.exit(1)
+    sys.exit(status if isinstance(status, int) else 0)

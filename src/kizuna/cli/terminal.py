@@ -20,7 +20,19 @@ if TYPE_CHECKING:
 
     from kizuna.model.canonical import Json
 
-__all__ = ["Progress", "_", "as_json", "examples", "node_option", "print_json", "print_table", "read_file", "refuse", "say"]
+__all__ = [
+    "Progress",
+    "_",
+    "as_json",
+    "examples",
+    "node_option",
+    "print_json",
+    "print_table",
+    "read_file",
+    "refuse",
+    "say",
+    "wants_json",
+]
 
 _ = translate()
 """Sentence in the person's language."""
@@ -118,9 +130,14 @@ def read_file(path: Path) -> bytes:
         ) from error
 
 
+def wants_json() -> bool:
+    """Whether the command was asked for JSON; known even where its options could not be read."""
+    return "--json" in sys.argv
+
+
 def refuse(error: KizunaError) -> None:
     """Print an error on stderr, as JSON where the command was asked for JSON."""
-    if "--json" in sys.argv:
+    if wants_json():
         form = {
             "error": {
                 "kind": type(error).__name__,
