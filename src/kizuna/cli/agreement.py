@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
-from kizuna.errors import Message
-from kizuna.formats.agreement import parse_toml
+from kizuna.errors import InputError, Message
+from kizuna.formats.agreement import parse_toml, read_agreement
 from kizuna.model.instants import format_instant
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
 from kizuna.node.people import agreement_lines
 from kizuna.wiring import CIVIL_OFFSETS, load_settings, open_node
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kizuna.model.canonical import Json
 
 __all__ = ["agreement"]
 
@@ -21,6 +28,17 @@ __all__ = ["agreement"]
 @click.group(help=_("Record, list, suspend and resume agreements."))
 def agreement() -> None:
     """Group."""
+
+
+@contextmanager
+def _naming(file: Path) -> Iterator[None]:
+    """Name the file in which a fault lies."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(
+            Message("{path}: {why}", {"path": str(file), "why": error.message.render(_)}), hint=error.hint, field=error.field
+        ) from error
 
 
 @agreement.command(
@@ -31,24 +49,38 @@ def agreement() -> None:
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path, dir_okay=False))
 @node_option
-def add(files: tuple[Path, ...], folder: Path) -> None:
+@as_json
+def add(files: tuple[Path, ...], folder: Path, json_: bool) -> None:
     """Record."""
     settings = load_settings(folder, os.environ)
+    documents = [(file, parse_toml(read_file(file), name=str(file))) for file in files]
+    for file, document in documents:
+        # A fault in one file leaves none of them recorded.
+        with _naming(file):
+            read_agreement(document, CIVIL_OFFSETS)
+    done: list[Json] = []
     with open_node(folder) as here:
-        for file in files:
-            recorded = record_agreement(
-                here, parse_toml(read_file(file), name=str(file)), CIVIL_OFFSETS, settings.accept_fictional
-            )
+        for file, document in documents:
+            with _naming(file):
+                recorded = record_agreement(here, document, CIVIL_OFFSETS, settings.accept_fictional)
             if recorded is None:
                 say(
                     Message("{file}: fictional and not accepted by name in the settings; left out.", {"file": str(file)}),
                     err=True,
                 )
-            else:
+                continue
+            done.append({"id": recorded.id, "version": recorded.version})
+            if not json_:
                 say(Message("Recorded {id} version {version}.", {"id": recorded.id, "version": recorded.version}))
+    if json_:
+        print_json(done)
 
 
-@agreement.command("list", help=_("List the agreements that this node knows, and how each stands now."))
+@agreement.command(
+    "list",
+    help=_("List the agreements that this node knows, and how each stands now."),
+    epilog=examples("kizuna agreement list --node jpn"),
+)
 @node_option
 @as_json
 def list_(folder: Path, json_: bool) -> None:
@@ -111,7 +143,10 @@ def suspend(id_: str, reason: str, authority: str, folder: Path, json_: bool) ->
         say(Message("{agreement} is suspended since {since}.", {"agreement": id_, "since": format_instant(since)}))
 
 
-@agreement.command(help=_("Resume a suspended agreement from now on: what was frozen is decided anew."))
+@agreement.command(
+    help=_("Resume a suspended agreement from now on: what was frozen is decided anew."),
+    epilog=examples("kizuna agreement resume IQPS-HUR-2025"),
+)
 @click.argument("id_", metavar="AGREEMENT")
 @_authority
 @node_option

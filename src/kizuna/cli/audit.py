@@ -21,7 +21,10 @@ def audit() -> None:
     """Group."""
 
 
-@audit.command(help=_("Verify each entry's signature, their order, and the tree against its signed checkpoint."))
+@audit.command(
+    help=_("Verify each entry's signature, their order, and the tree against its signed checkpoint."),
+    epilog=examples("kizuna audit verify --node jpn"),
+)
 @node_option
 @as_json
 def verify(folder: Path, json_: bool) -> None:
@@ -51,8 +54,12 @@ def verify(folder: Path, json_: bool) -> None:
 )
 @click.option("--tail", required=True, metavar="SIZE:ROOT", help=_("Tail as it must be."))
 @node_option
-def confirm(tail: str, folder: Path) -> None:
+@as_json
+def confirm(tail: str, folder: Path, json_: bool) -> None:
     """Confirm."""
     with open_node(folder) as here:
         here.confirm_tail(tail)
+    if json_:
+        print_json({"confirmed": tail})
+        return
     say(Message("Confirmed: the node serves again."))

@@ -103,7 +103,10 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
     serve_node(folder, settings, started)
 
 
-@node.command(help=_("Show a node: its log, its partners and how the exchange with each stands."))
+@node.command(
+    help=_("Show a node: its log, its partners and how the exchange with each stands."),
+    epilog=examples("kizuna node status --node jpn"),
+)
 @node_option
 @as_json
 def status(folder: Path, json_: bool) -> None:

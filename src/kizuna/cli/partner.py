@@ -11,7 +11,7 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import Message
 from kizuna.model.canonical import parse_json
 from kizuna.node.founding import node_card, pin_partner
-from kizuna.wiring import load_settings, open_node
+from kizuna.wiring import address, load_settings, open_node
 
 __all__ = ["partner"]
 
@@ -21,13 +21,20 @@ def partner() -> None:
     """Group."""
 
 
-@partner.command(help=_("Print this node's card, for a partner to pin. It is public."))
+@partner.command(
+    help=_("Print this node's card, for a partner to pin. It is public."),
+    epilog=examples("kizuna partner card --node ukr > ukr.json"),
+)
 @node_option
-def card(folder: Path) -> None:
+@as_json
+def card(folder: Path, json_: bool) -> None:  # noqa: ARG001 - a card is JSON in any case
     """Print the card."""
     settings = load_settings(folder, os.environ)
+    _host, port = address(settings.partner_listen, field="partner_listen")
+    # A port that is free when the node starts is no address to hand over: such a node only pulls, until it has a `partner_url`.
+    url = settings.partner_url or (f"https://{settings.partner_listen}" if port else "")
     with open_node(folder) as here:
-        print_json(node_card(here, settings.partner_url or f"https://{settings.partner_listen}"))
+        print_json(node_card(here, url))
 
 
 @partner.command(
@@ -39,14 +46,18 @@ def card(folder: Path) -> None:
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @node_option
-def add(file: Path, folder: Path) -> None:
+@as_json
+def add(file: Path, folder: Path, json_: bool) -> None:
     """Pin."""
     with open_node(folder) as here:
         party = pin_partner(here, parse_json(read_file(file), field=str(file)))
+    if json_:
+        print_json({"pinned": party})
+        return
     say(Message("Pinned {party}.", {"party": party}))
 
 
-@partner.command("list", help=_("List the pinned partners."))
+@partner.command("list", help=_("List the pinned partners."), epilog=examples("kizuna partner list --node jpn --json"))
 @node_option
 @as_json
 def list_(folder: Path, json_: bool) -> None:

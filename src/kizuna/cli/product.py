@@ -116,7 +116,9 @@ def _when(item: Item) -> str:
     return "-" if event is None else format_instant(event.begin)[:16] + "Z"
 
 
-@product.command("list", help=_("List the products, newest observation first."))
+@product.command(
+    "list", help=_("List the products, newest observation first."), epilog=examples("kizuna product list --node jpn --json")
+)
 @node_option
 @as_json
 def list_(folder: Path, json_: bool) -> None:
