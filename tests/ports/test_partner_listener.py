@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import datetime as dt
 import hashlib
@@ -11,7 +12,7 @@ import ssl
 import subprocess
 import threading
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from simulators.desk import SimulatedDesk
@@ -31,7 +32,7 @@ from kizuna.model.instants import Instant
 from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
 
 type Keys = dict[str, FileKeys]
@@ -475,6 +476,45 @@ def test_slow_reader_gets_little_beyond_what_was_decided(node: Served, desk: Sim
         except (ssl.SSLError, OSError):
             pass
     assert received <= decided + 1000
+
+
+def test_desk_is_asked_only_when_the_piece_before_has_left(desk: SimulatedDesk, node_keys: Keys) -> None:
+    """A server that, like uvicorn, holds a message back while bytes of an earlier one wait to be sent."""
+    left = []
+
+    async def ask() -> None:
+        drained = asyncio.Event()
+        drained.set()
+
+        def note(_offset: int, _length: int) -> bool:
+            left.append(drained.is_set())
+            return True
+
+        async def send(message: MutableMapping[str, Any]) -> None:
+            await drained.wait()
+            if message.get("body"):
+                drained.clear()
+                asyncio.get_running_loop().call_later(0.02, drained.set)
+
+        async def receive() -> dict[str, object]:
+            await asyncio.sleep(60)
+            return {"type": "http.disconnect"}
+
+        desk.before_blob = note
+        certificate = ssl.DER_cert_to_PEM_cert(node_keys["ukr"].certificate_der)
+        scope = {
+            "type": "http",
+            "method": "GET",
+            "path": BLOB,
+            "query_string": b"",
+            "headers": [],
+            "extensions": {"tls": {"client_cert_chain": [certificate]}},
+        }
+        await partner_app(desk)(scope, receive, send)
+
+    desk.hold(DATA)
+    asyncio.run(ask())
+    assert left == [True] * 6
 
 
 def test_reader_who_leaves_ends_the_reading(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:

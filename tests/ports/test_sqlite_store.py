@@ -17,7 +17,7 @@ from simulators.products import UKR, a_product, product_id
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.catalog.store import Item
 from kizuna.errors import StoreError
-from kizuna.node.ports import LogEntry
+from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -27,7 +27,7 @@ PRELUDE = """
 import os, signal, sys
 from pathlib import Path
 from kizuna.adapters.sqlite import SqliteStore
-from kizuna.node.ports import LogEntry
+from kizuna.node.ports import LogEntry, Outgoing
 store = SqliteStore(Path(sys.argv[1]))
 """
 
@@ -80,6 +80,36 @@ for _ in range(50):
         entries = list(store.log.entries())
     assert [entry.index for entry in entries] == list(range(150))
     assert {int(entry.envelope) for entry in entries} == {process.pid for process in processes}
+
+
+def test_many_may_make_the_database_at_the_same_moment(tmp_path: Path) -> None:
+    for attempt in range(20):
+        path = tmp_path / f"{attempt}.db"
+        barrier, failures = threading.Barrier(6), []
+
+        def make(path: Path, barrier: threading.Barrier, failures: list[StoreError]) -> None:
+            barrier.wait(10)
+            try:
+                SqliteStore(path).close()
+            except StoreError as error:
+                failures.append(error)
+
+        threads = [threading.Thread(target=make, args=(path, barrier, failures)) for _ in range(6)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(20)
+        assert failures == []
+
+
+def test_first_receipt_is_the_one_that_is_kept(tmp_path: Path) -> None:
+    with closing(SqliteStore(tmp_path / "node.db")) as store:
+        store.book.enqueue(UKR, product_id(1))
+        store.book.sequence(Outgoing(UKR, 1, product_id(1), b"envelope", ()))
+        store.book.acknowledge(UKR, 1, b"first")
+        store.book.acknowledge(UKR, 1, b"second")
+        with closing(sqlite3.connect(tmp_path / "node.db", autocommit=True)) as other:
+            assert other.execute("SELECT receipt FROM outgoing").fetchall() == [(b"first",)]
 
 
 def test_says_when_another_process_keeps_it_busy(tmp_path: Path) -> None:

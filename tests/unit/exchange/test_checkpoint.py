@@ -71,6 +71,12 @@ def test_ignores_signatures_of_witnesses() -> None:
         _open(f"{head}\n\n{witness}")
 
 
+def test_signature_under_another_name_is_nobodys() -> None:
+    """A key is its name and its id together; the log's signature under a witness's name is not the log's."""
+    with pytest.raises(LogDamaged, match="has not signed it"):
+        _open(_note().replace(f"\N{EM DASH} {ORIGIN} ", "\N{EM DASH} witness.example/w1 "))
+
+
 def test_extension_lines_are_allowed_and_signed() -> None:
     root = base64.b64encode(ROOT).decode()
     assert _open(_signed(f"{ORIGIN}\n7\n{root}\nextension\n")).size == 7
