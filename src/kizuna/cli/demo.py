@@ -52,7 +52,7 @@ def demo(check: bool, folder: Path | None, json_: bool) -> None:
         if json_:
             print_json(figures)
         if not check:
-            say(Message("The nodes stay up until you press Ctrl-C."))
+            say(Message("The nodes stay up until you press Ctrl-C."), err=json_)
             sys.stdout.flush()
             story.wait()
     finally:

@@ -98,6 +98,7 @@ class Story:
         self._root = root
         self._loud = loud
         self._nodes: dict[Party, _Running] = {}
+        self._processes: list[subprocess.Popen[str]] = []
         self._decisions = 0
 
     def _say(self, message: Message) -> None:
@@ -277,6 +278,7 @@ class Story:
             start_new_session=True,
             env={name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")},
         )
+        self._processes.append(process)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         line = process.stdout.readline()
         if not line:
@@ -444,17 +446,17 @@ class Story:
 
     def stop(self) -> None:
         """Stop every node that this story started."""
-        for running in self._nodes.values():
-            if running.process.poll() is None:
-                running.process.terminate()
-        for running in self._nodes.values():
+        for process in self._processes:
+            if process.poll() is None:
+                process.terminate()
+        for process in self._processes:
             try:
-                running.process.wait(timeout=_STOP_S)
+                process.wait(timeout=_STOP_S)
             except subprocess.TimeoutExpired:
-                running.process.kill()
-                running.process.wait()
-            if running.process.stdout is not None:
-                running.process.stdout.close()
+                process.kill()
+                process.wait()
+            if process.stdout is not None:
+                process.stdout.close()
 
 
 def _core_name(name: str) -> str:
