@@ -9,6 +9,7 @@ locked, hashed requirements of the level asked for, and leaves a stamp so that t
 import glob
 import hashlib
 import os
+import pwd
 import shutil
 import subprocess
 import sys
@@ -48,8 +49,8 @@ def candidates():
         if path:
             yield path
     yield sys.executable
-    pyenv = os.environ.get("PYENV_ROOT") or os.path.join(os.path.expanduser("~"), ".pyenv")
-    for root in (pyenv, "/root/.pyenv", "/opt/pyenv", "/usr/local/pyenv"):
+    homes = [os.path.expanduser("~"), pwd.getpwuid(os.getuid()).pw_dir]
+    for root in [os.environ.get("PYENV_ROOT", "")] + [os.path.join(home, ".pyenv") for home in homes]:
         for minor in ("3.13", "3.12", "3.14"):
             for path in sorted(glob.glob(os.path.join(root, "versions", minor + "*", "bin", "python3")), reverse=True):
                 yield path

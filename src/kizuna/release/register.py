@@ -9,7 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from kizuna.model.instants import Instant
-    from kizuna.model.parties import Party
     from kizuna.release.agreements import Agreement, Consent, Suspension
     from kizuna.release.markings import Ladder
 
@@ -70,7 +69,3 @@ class Register:
         if ladder is None:
             return None
         return ladder.rank(marking, accept_unverified=policy in self.accepted_ladders)
-
-    def parties(self) -> frozenset[Party]:
-        """All parties that an agreement names."""
-        return frozenset(party for agreement in self.agreements for party in agreement.parties)

@@ -59,11 +59,14 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
     ------
     ClockBehind
         If the clock stands behind the node's last fact.
+    TailUnconfirmed
+        If the folder was copied, restored or moved and nobody confirmed the tail of its log: nothing is served then.
     InputError
         If a port is in use.
     """
     with open_node(folder, by="exchange") as node:
         node.now()
+        node.require_confirmed()
         trusted = {partner.certificate_der for partner in node.knowledge().partners.values()}
         context = server_context(FileKeys.load(folder / KEYS), trusted)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
