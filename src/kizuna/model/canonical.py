@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import NewType
+from typing import NewType, assert_never
 
 from kizuna.errors import InputError, Message
 
@@ -29,7 +29,8 @@ def _number(value: float) -> str:
     """ECMAScript's Number::toString of a finite double (ECMA-262, section 6.1.6.1.20)."""
     if value == 0:
         return "0"
-    mantissa, _, exponent = f"{value!r}".partition("e")
+    # A subclass of float (NumPy has one) may write itself in another way.
+    mantissa, _, exponent = float.__repr__(value).partition("e")
     sign = "-" if mantissa.startswith("-") else ""
     whole, _, fraction = mantissa.lstrip("-").partition(".")
     digits = (whole + fraction).lstrip("0")
@@ -50,7 +51,7 @@ def _number(value: float) -> str:
     return sign + text
 
 
-def _write(value: Json, parts: list[str]) -> None:  # noqa: C901 - one case a type of JSON
+def _write(value: Json, parts: list[str]) -> None:  # noqa: C901, PLR0912 - one case a type of JSON
     match value:
         case None | True | False:
             parts.append({None: "null", True: "true", False: "false"}[value])
@@ -85,6 +86,8 @@ def _write(value: Json, parts: list[str]) -> None:  # noqa: C901 - one case a ty
                 parts.append(json.dumps(name, ensure_ascii=False) + ":")
                 _write(value[name], parts)
             parts.append("}")
+        case _:
+            assert_never(value)
 
 
 def canonical(value: Json) -> CanonicalBytes:
@@ -121,8 +124,17 @@ def _no_constant(name: str) -> Json:
     raise ValueError(f"{name} is no JSON")
 
 
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text[:32]} is beyond every number that JSON's readers agree on")
+    return value
+
+
 def parse_json(data: bytes, *, field: str = "document") -> Json:
-    """Value of JSON `data`, refusing what two readers could read differently (members that stand twice, NaN).
+    """Value of JSON `data`, refusing what two readers could read differently.
+
+    That is: members that stand twice, NaN, numbers that overflow, another encoding than UTF-8.
 
     Raises
     ------
@@ -130,7 +142,9 @@ def parse_json(data: bytes, *, field: str = "document") -> Json:
         If `data` is not such JSON.
     """
     try:
-        value: Json = json.loads(data, object_pairs_hook=_unique_members, parse_constant=_no_constant)
+        value: Json = json.loads(
+            data.decode(), object_pairs_hook=_unique_members, parse_constant=_no_constant, parse_float=_finite
+        )
     except (ValueError, RecursionError) as error:
         raise InputError(
             Message("{field}: not JSON that can be read in one way only ({why})", {"field": field, "why": str(error)}),

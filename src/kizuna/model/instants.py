@@ -36,7 +36,13 @@ def instant_of(moment: datetime, *, field: str = "instant") -> Instant:
             hint=Message("append Z for UTC, for example 2025-06-22T00:00:00Z"),
             field=field,
         )
-    return Instant(moment.astimezone(UTC))
+    try:
+        return Instant(moment.astimezone(UTC))
+    except OverflowError as error:
+        raise InputError(
+            Message("{field}: {got} lies outside the years 1 to 9999 in UTC", {"field": field, "got": moment.isoformat()}),
+            field=field,
+        ) from error
 
 
 def parse_instant(text: str, *, field: str = "instant") -> Instant:

@@ -291,7 +291,11 @@ def _read_footprint(table: Table) -> Footprint | None:
     for point in rings[0]:
         match point:
             case (int() | float() as lon, int() | float() as lat) if (
-                abs(lon) <= _MOST_LONGITUDE_DEG and abs(lat) <= _MOST_LATITUDE_DEG
+                # True is an int to Python, and no longitude.
+                not isinstance(lon, bool)
+                and not isinstance(lat, bool)
+                and abs(lon) <= _MOST_LONGITUDE_DEG
+                and abs(lat) <= _MOST_LATITUDE_DEG
             ):
                 points.append((float(lon), float(lat)))
             case _:

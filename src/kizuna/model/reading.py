@@ -6,6 +6,8 @@ never ignored in silence.
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NoReturn
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["Table", "open_table"]
 
 _LONGEST_TEXT = 10_000
+# What others wrote is printed on terminals: no control characters but tabulators and line ends.
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
 
 
 class Table:
@@ -73,11 +77,13 @@ class Table:
         return self._members.get(name) is not None
 
     def text(self, name: str) -> str:
-        """Non-empty text."""
+        """Non-empty text, without control characters."""
         self._left.discard(name)
         value = self._members.get(name)
         if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
             self.fault(name, "a text")
+        if _CONTROL.search(value):
+            self.fault(name, "a text without control characters")
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
@@ -96,12 +102,18 @@ class Table:
         return value
 
     def number(self, name: str) -> float:
-        """Number."""
+        """Finite number."""
         self._left.discard(name)
         value = self._members.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
             self.fault(name, "a number")
-        return float(value)
+        try:
+            number = float(value)
+        except OverflowError:
+            number = math.inf
+        if not math.isfinite(number):
+            self.fault(name, "a finite number")
+        return number
 
     def boolean(self, name: str, *, default: bool | None = None) -> bool:
         """True or false; `default` where the member is absent (without one, absence is a fault)."""
@@ -117,6 +129,8 @@ class Table:
         value = self._members.get(name, ())
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
             self.fault(name, "a list of texts")
+        if any(_CONTROL.search(item) for item in value):
+            self.fault(name, "texts without control characters")
         return tuple(value)
 
     def party(self, name: str) -> Party:
