@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import tomllib
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
@@ -18,13 +18,13 @@ from kizuna.model.parties import nation_of
 from kizuna.model.reading import open_table
 from kizuna.release.agreements import Agreement, AgreementKind, Article, Bound, Equivalence, Suspension, Term
 from kizuna.release.decision import Obligation, ObligationKind
-from kizuna.release.markings import Ladder, Rung
+from kizuna.release.markings import UNCLASSIFIED, Ladder, Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from datetime import timedelta
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Nation, Party
     from kizuna.model.reading import Table
@@ -104,19 +104,46 @@ def read_label_document(document: Mapping[str, object]) -> Label:
     return read_label(open_table(document, schema=LABEL_SCHEMA, what="label"))
 
 
-def _read_bound(table: Table, name: str, nations: Iterable[Nation], offsets: CivilOffsets, *, end: bool) -> Bound:
+def _instant_of_day(day: date, nations: Sequence[Nation], offsets: CivilOffsets, *, end: bool, widest: bool) -> Instant:
+    """Instant of a civil day at which a term begins or ends.
+
+    An agreement is in force while it is day for all its parties; a suspension (`widest`) lasts while it is day for any.
+    """
+    if end and widest:
+        following = day + timedelta(days=1)
+        return begin_of_day(following, [offsets.begin(nation, following) for nation in nations])
+    if end:
+        return end_of_day(day, [offsets.end(nation, day) for nation in nations])
+    if widest:
+        before = day - timedelta(days=1)
+        return end_of_day(before, [offsets.end(nation, before) for nation in nations])
+    return begin_of_day(day, [offsets.begin(nation, day) for nation in nations])
+
+
+def _civil_day(value: object) -> date | None:
+    """Civil day of a bare date, between quotation marks or without them."""
+    if isinstance(value, str) and len(value) == len("2025-06-21"):
+        try:
+            return date.fromisoformat(value)
+        except ValueError:
+            return None
+    return value if isinstance(value, date) and not isinstance(value, datetime) else None
+
+
+def _read_bound(table: Table, name: str, nations: Sequence[Nation], offsets: CivilOffsets, *, end: bool, widest: bool) -> Bound:
     value = table.raw(name)
     if value == _UNKNOWN:
         return Bound(None, None, _UNKNOWN)
     if isinstance(value, datetime):
         moment = instant_of(value, field=table.field(name))
         return Bound(moment, moment, format_instant(moment))
-    if isinstance(value, date):
-        if end:
-            moment = end_of_day(value, [offsets.end(nation, value) for nation in nations])
-        else:
-            moment = begin_of_day(value, [offsets.begin(nation, value) for nation in nations])
-        return Bound(moment, moment, value.isoformat())
+    day = _civil_day(value)
+    if day is not None:
+        try:
+            moment = _instant_of_day(day, nations, offsets, end=end, widest=widest)
+        except OverflowError:
+            table.fault(name, "a day of the years 2 to 9998; leave the end out where there is none")
+        return Bound(moment, moment, day.isoformat())
     if isinstance(value, str):
         moment = parse_instant(value, field=table.field(name))
         return Bound(moment, moment, value)
@@ -130,10 +157,10 @@ def _read_bound(table: Table, name: str, nations: Iterable[Nation], offsets: Civ
     return bound
 
 
-def _read_term(table: Table, parties: Iterable[Party], offsets: CivilOffsets) -> Term:
+def _read_term(table: Table, parties: Iterable[Party], offsets: CivilOffsets, *, widest: bool = False) -> Term:
     nations = sorted({nation_of(party) for party in parties})
-    begin = _read_bound(table, "from", nations, offsets, end=False)
-    end = _read_bound(table, "until", nations, offsets, end=True) if table.has("until") else None
+    begin = _read_bound(table, "from", nations, offsets, end=False, widest=widest)
+    end = _read_bound(table, "until", nations, offsets, end=True, widest=widest) if table.has("until") else None
     if end is not None and begin.earliest is not None and end.latest is not None and end.latest <= begin.earliest:
         raise InputError(
             Message(
@@ -184,6 +211,8 @@ def _read_equivalence(table: Table) -> Equivalence:
         verified=table.boolean("verified"),
     )
     table.done()
+    if equivalence.to_marking == UNCLASSIFIED and equivalence.marking != UNCLASSIFIED:
+        table.fault("to_marking", f"a marking above {UNCLASSIFIED}, which protects nothing")
     return equivalence
 
 
@@ -209,7 +238,7 @@ def read_agreement(document: Mapping[str, object], offsets: CivilOffsets) -> tup
     in_force = table.table("in_force")
     suspensions = []
     for member in table.tables("suspensions"):
-        term = _read_term(member, parties, offsets)
+        term = _read_term(member, parties, offsets, widest=True)
         suspensions.append(Suspension(id_, term, member.instant("recorded"), member.text("reason"), fictional))
         member.done()
     agreement = Agreement(
@@ -315,12 +344,20 @@ def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
         Naming the faulty field.
     """
     table = open_table(document, schema=_MARKINGS_SCHEMA, what="markings")
-    ladders = {}
+    ladders: dict[str, Ladder] = {}
     for member in table.tables("ladders"):
         policy = member.text("policy")
+        if policy in ladders:
+            member.fault("policy", "one ladder a policy")
         rungs = []
+        placed = {UNCLASSIFIED}
         for rung in member.tables("rungs"):
-            rungs.append(Rung(rung.texts("markings"), rung.boolean("verified")))
+            markings = rung.texts("markings")
+            # A marking that stood on two rungs would be read as the lower one.
+            if not markings or placed & set(markings):
+                rung.fault("markings", f"at least one marking, none of them on another rung or {UNCLASSIFIED}")
+            placed |= set(markings)
+            rungs.append(Rung(markings, rung.boolean("verified")))
             rung.done()
         ladders[policy] = Ladder(policy, tuple(rungs), member.text("basis"))
         member.done()

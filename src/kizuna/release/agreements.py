@@ -61,6 +61,9 @@ class Term:
     def state(self, at: Instant) -> State:
         """Where `at` stands. Whatever cannot be excluded is not asserted."""
         begin, end = self.begin, self.end
+        if end is not None and end.latest is not None and at >= end.latest:
+            # Over is over, whenever it began.
+            return State.AFTER
         if begin.earliest is None or begin.latest is None:
             return State.UNKNOWN
         if at < begin.earliest:
@@ -68,8 +71,6 @@ class Term:
         if end is not None:
             if end.earliest is None or end.latest is None:
                 return State.UNKNOWN
-            if at >= end.latest:
-                return State.AFTER
             if at >= end.earliest:
                 return State.PERHAPS
         return State.WITHIN if at >= begin.latest else State.PERHAPS

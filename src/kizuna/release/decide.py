@@ -100,24 +100,29 @@ def _about_product(register: Register, subject: Subject, partner: Party, at: Ins
         message = Message("The nation of {partner} is unknown.", {"partner": partner})
         yield _Failure(Reason(RuleId.PARTNER_KNOWN, message), unknown=True)
     yield from _about_label(register, subject.originator, label, partner)
-    if subject.holder != subject.originator and not _consented(register, subject, partner, at):
-        values: dict[str, str | int | float] = {"originator": subject.originator, "partner": partner}
-        yield _Failure(
-            Reason(RuleId.ORIGINATOR_CONSENT, Message("{originator} has not agreed that it goes on to {partner}.", values)),
-            Message("consent of {originator} as originator", values),
-        )
+    # Whose product it is and who labelled it are one party as a rule; where they are two, each has a say.
+    for originator in dict.fromkeys((subject.originator, label.originator)):
+        if originator != subject.holder and not _consented(register, originator, subject.product, partner, at):
+            values: dict[str, str | int | float] = {"originator": originator, "partner": partner}
+            yield _Failure(
+                Reason(RuleId.ORIGINATOR_CONSENT, Message("{originator} has not agreed that it goes on to {partner}.", values)),
+                Message("consent of {originator} as originator", values),
+            )
     for ancestor in subject.ancestors:
         values = {"product": ancestor.product, "partner": partner}
         if ancestor.label is None or ancestor.originator is None:
             message = Message("It is derived from {product}, whose label is not known here.", values)
             yield _Failure(Reason(RuleId.LINEAGE, message), Message("the label of {product}", values), unknown=True)
-        elif ancestor.originator not in {subject.originator, subject.holder} or any(
+        elif not {ancestor.originator, ancestor.label.originator} <= {subject.originator, subject.holder} or any(
             _about_label(register, ancestor.originator, ancestor.label, partner)
         ):
-            message = Message("It is derived from {product}, which may not go to {partner}.", values)
-            yield _Failure(
-                Reason(RuleId.LINEAGE, message), Message("a release of {product} to {partner} by its originator", values)
-            )
+            yield _withheld_ancestor(ancestor, partner)
+
+
+def _withheld_ancestor(ancestor: Ancestor, partner: Party) -> _Failure:
+    values: dict[str, str | int | float] = {"product": ancestor.product, "partner": partner}
+    message = Message("It is derived from {product}, which may not go to {partner}.", values)
+    return _Failure(Reason(RuleId.LINEAGE, message), Message("a release of {product} to {partner} by its originator", values))
 
 
 def _about_label(register: Register, originator: Party, label: Label, partner: Party) -> Iterator[_Failure]:
@@ -141,10 +146,10 @@ def _about_label(register: Register, originator: Party, label: Label, partner: P
             yield _Failure(Reason(RuleId.CATEGORIES, message), unknown=True)
 
 
-def _consented(register: Register, subject: Subject, partner: Party, at: Instant) -> bool:
+def _consented(register: Register, originator: Party, product: str, partner: Party, at: Instant) -> bool:
     return any(
-        consent.originator == subject.originator
-        and consent.product == subject.product
+        consent.originator == originator
+        and consent.product == product
         and consent.receiver == partner
         and consent.term.state(at) is State.WITHIN
         for consent in register.consents
@@ -196,15 +201,27 @@ def suspension_terms(register: Register, agreement: str) -> Iterator[tuple[Suspe
 
 
 def _term_of(suspension: Suspension, register: Register) -> Term:
-    """Term of a suspension, ended by the first resumption recorded after it began."""
-    if suspension.term.end is not None or suspension.term.begin.latest is None:
-        return suspension.term
-    begin = suspension.term.begin.latest
-    ends = [r.at for r in register.resumptions if r.agreement == suspension.agreement and r.at >= begin]
+    """Term of a suspension, ended by the first resumption that was recorded after it and while it still ran (or may have).
+
+    A resumption that was known before the suspension was recorded is about an earlier one. Of two facts of one instant nobody
+    can say which came later: the suspension stands.
+    """
+    begin, end = suspension.term.begin, suspension.term.end
+    # A suspension of which nobody knows when it began had begun when it was recorded.
+    begun = begin.latest or suspension.recorded_at
+    over = None if end is None else end.latest
+    ends = [
+        r.at
+        for r in register.resumptions
+        if r.agreement == suspension.agreement
+        and r.recorded_at > suspension.recorded_at
+        and r.at > begun
+        and (over is None or r.at < over)
+    ]
     if not ends:
         return suspension.term
-    end = min(ends)
-    return Term(suspension.term.begin, Bound(end, end, format_instant(end)))
+    resumed = min(ends)
+    return Term(begin, Bound(resumed, resumed, format_instant(resumed)))
 
 
 def _not_suspended(register: Register, agreement: Agreement, at: Instant) -> Iterator[_Failure]:
@@ -251,21 +268,22 @@ def _ceiling(register: Register, agreement: Agreement, article: Article, label: 
 
 
 def _protected(
-    register: Register, subject: Subject, partner: Party, at: Instant
+    register: Register, holder: Party, label: Label, partner: Party, at: Instant
 ) -> tuple[list[_Failure], tuple[Obligation, ...], tuple[Reason, ...]]:
     """Information-security agreement for a classified product: what is wrong, the marking it asks for, and why."""
-    label = subject.label
     if register.ladder_rank(label.policy, label.classification) in {0, None}:
         return [], (), ()
-    nations = {nation_of(subject.holder), nation_of(partner)}
+    nations = {nation_of(holder), nation_of(partner)}
     values = {
-        "holder": nation_of(subject.holder),
+        "holder": nation_of(holder),
         "partner": nation_of(partner),
         "marking": f"{label.policy} {label.classification}",
     }
     failures: list[_Failure] = []
     for agreement in register.agreements:
-        if agreement.kind is not AgreementKind.INFORMATION_SECURITY or not nations <= set(agreement.parties):
+        # What one nation agreed with another says nothing about two of its own organisations.
+        between = len(nations) > 1 and nations <= set(agreement.parties)
+        if agreement.kind is not AgreementKind.INFORMATION_SECURITY or not between:
             continue
         found = [*_in_force(agreement, at), *_not_suspended(register, agreement, at)]
         equal = next(
@@ -310,13 +328,24 @@ def _articles(register: Register, giver: Party, kind: str | None, partner: Party
 
 
 def _candidates(register: Register, subject: Subject, partner: Party, at: Instant) -> Iterator[_Candidate]:
-    insecure, marks, protections = _protected(register, subject, partner, at)
+    insecure, marks, protections = _protected(register, subject.holder, subject.label, partner, at)
+    # A label that is placed nowhere was refused before; of the others, none may carry what its parent may not.
+    parents = [
+        (ancestor, ancestor.label, bool(_protected(register, subject.holder, ancestor.label, partner, at)[0]))
+        for ancestor in subject.ancestors
+        if ancestor.label is not None and register.ladder_rank(ancestor.label.policy, ancestor.label.classification) is not None
+    ]
     for agreement, article in _articles(register, subject.holder, subject.kind, partner):
         failures = [
             *_in_force(agreement, at),
             *_not_suspended(register, agreement, at),
             *_ceiling(register, agreement, article, subject.label),
             *insecure,
+            *(
+                _withheld_ancestor(ancestor, partner)
+                for ancestor, label, exposed in parents
+                if exposed or any(_ceiling(register, agreement, article, label))
+            ),
         ]
         # Nothing is stripped of what has nothing to strip.
         idle = set() if subject.complex_data else {ObligationKind.DETECTED_ONLY}
@@ -377,7 +406,14 @@ def decide(register: Register, subject: Subject, partner: Party, valid_at: Insta
     about_product = tuple(_about_product(known, subject, partner, valid_at))
     candidates = sorted(
         _candidates(known, subject, partner, valid_at),
-        key=lambda c: (len(c.failures), len(c.obligations), c.agreement.id, c.article.number),
+        # What permits comes first, then what a person could decide, then what fails least.
+        key=lambda c: (
+            not all(f.refer for f in c.failures),
+            len(c.failures),
+            len(c.obligations),
+            c.agreement.id,
+            c.article.number,
+        ),
     )
     if not candidates:
         values = {"giver": subject.holder, "kind": subject.kind, "partner": partner}

@@ -1,6 +1,6 @@
 """The rule table: what must hold for a product to go to a partner. Data; `decide` evaluates it.
 
-Deny by default. Rules about the product (the first five) hold whatever agreement is looked at, so each of them forbids; the
+Deny by default. Rules about the product (the first six) hold whatever agreement is looked at, so each of them forbids; the
 others ask one article of one agreement. A rule that cannot be evaluated, because something is unknown, denies.
 """
 
