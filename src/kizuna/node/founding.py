@@ -11,6 +11,7 @@ from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
+from kizuna.node.journal import ORGANISATION_SETTING
 from kizuna.node.people import issue_token
 from kizuna.release.agreements import State
 from kizuna.release.decide import suspension_terms
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.node.state import Node
-    from kizuna.release.agreements import Agreement
+    from kizuna.release.agreements import Agreement, Term
 
 __all__ = [
     "CARD_SCHEMA",
@@ -37,7 +38,6 @@ __all__ = [
     "suspend_agreement",
 ]
 
-ORGANISATION_SETTING = "organisation"
 CARD_SCHEMA = "kizuna/card/1"
 _KEY_BYTES = 32
 
@@ -94,6 +94,12 @@ def pin_partner(node: Node, card: object) -> Party:
         table.fault("url", "an https:// address")
     if party == node.organisation:
         table.fault("party", "another node than this one")
+    # A partner is known by its certificate and its key alone: no two may share one, nor have ours.
+    others = [p for other, p in node.knowledge().partners.items() if other != party]
+    if raw["certificate"] in {node.keys.certificate_der, *(p.certificate_der for p in others)}:
+        table.fault("certificate", "a certificate that no other node has")
+    if raw["signing_key"] in {node.keys.public_key, *(p.signing_key for p in others)}:
+        table.fault("signing_key", "a key that no other node has")
     body: dict[str, Json] = {
         "party": party,
         "url": url.rstrip("/"),
@@ -155,8 +161,12 @@ def _latest(node: Node, id_: str) -> Agreement:
 
 def is_suspended(node: Node, id_: str, at: Instant) -> bool:
     """Whether the agreement is (or may be) suspended at an instant."""
-    states = {term.state(at) for _, term in suspension_terms(node.knowledge().register.as_known(at), id_)}
+    states = {term.state(at) for term in _suspensions(node, id_, at)}
     return bool(states - {State.BEFORE, State.AFTER})
+
+
+def _suspensions(node: Node, id_: str, at: Instant) -> list[Term]:
+    return [term for _, term in suspension_terms(node.knowledge().register.as_known(at), id_)]
 
 
 def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Instant:
@@ -165,11 +175,12 @@ def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Inst
     Raises
     ------
     InputError
-        If it is unknown here or suspended already.
+        If it is unknown here or suspended already, for certain and without end.
     """
     _latest(node, id_)
     now = node.now()
-    if is_suspended(node, id_, now):
+    # A suspension that will end by itself, or that perhaps has, is none that an officer can rely on.
+    if any(term.end is None and term.state(now) is State.WITHIN for term in _suspensions(node, id_, now)):
         raise InputError(
             Message("{agreement} is suspended already", {"agreement": id_}),
             hint=Message("see: kizuna agreement list"),

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from kizuna.model.provenance import FactKind
     from kizuna.node.ports import Clock, Keys, Store
 
-__all__ = ["FACT_TYPE", "Journal", "LogState"]
+__all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "Journal", "LogState"]
 
+ORGANISATION_SETTING = "organisation"
+"""Setting under which a store keeps whose node it is; kept together with the first facts."""
 FACT_TYPE = "application/vnd.kizuna.fact.1+json"
 _SALT_BYTES = 32
 
@@ -103,7 +105,7 @@ class Journal:
         if size == 0:
             return None
         entry = next(self.store.log.entries(size - 1))
-        return self._open(entry)
+        return self.open_entry(entry)
 
     def record(self, kind: FactKind, body: dict[str, Json], *, by: str, authority: str) -> Fact:
         """Record one fact, inside the store's open transaction.
@@ -142,7 +144,14 @@ class Journal:
         log.append(entries, checkpoint, frontier)
         return made
 
-    def _open(self, entry: LogEntry) -> Fact:
+    def open_entry(self, entry: LogEntry) -> Fact:
+        """Fact of an entry, its signature verified.
+
+        Raises
+        ------
+        LogDamaged
+            If it does not verify.
+        """
         try:
             return fact_from_json(unseal(entry.envelope, self.keys.public_key, FACT_TYPE))
         except (InputError, PartnerMisbehaved) as error:
@@ -160,7 +169,7 @@ class Journal:
             At the first entry that does not verify.
         """
         for entry in self.store.log.entries(start):
-            yield entry.index, self._open(entry)
+            yield entry.index, self.open_entry(entry)
 
     def verify(self, progress: Callable[[int, int], None] | None = None) -> LogState:
         """Verify each entry, their order, and the tree against the signed checkpoint.
@@ -177,28 +186,39 @@ class Journal:
         for entry in log.entries():
             if entry.index != size:
                 raise _damaged(Message("entry {index} of the log is missing", {"index": size}))
-            fact = self._open(entry)
+            fact = self.open_entry(entry)
             if last is not None and fact.recorded_at < last:
                 raise _damaged(
                     Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size})
                 )
             last = fact.recorded_at
+            if len(entry.salt) != _SALT_BYTES:
+                raise _damaged(Message("the salt of entry {index} of the log has another length", {"index": size}))
             frontier = extend(frontier, size, [leaf_hash(leaf_data(entry.salt, entry.envelope))])
             size += 1
             if progress is not None:
                 progress(size, total)
         state = LogState(size, root_of(frontier), last)
+        self._verify_head(state, note)
+        if log.frontier() != frontier:
+            # The next entry would be appended to another tree than the one that was signed.
+            raise _damaged(Message("the frontier that is kept beside the log is not that of its entries"))
+        return state
+
+    def _verify_head(self, state: LogState, note: str | None) -> None:
+        """Compare what was read with what was signed."""
         if note is None:
-            if size:
-                raise _damaged(Message("the log of {size} entries has no checkpoint", {"size": size}))
-            return state
+            if state.size:
+                raise _damaged(Message("the log of {size} entries has no checkpoint", {"size": state.size}))
+            if self.store.setting(ORGANISATION_SETTING) is not None:
+                raise _damaged(Message("the log is empty, and the node was founded"))
+            return
         checkpoint = open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
-        if checkpoint.size != size:
-            values: dict[str, str | int | float] = {"signed": checkpoint.size, "size": size}
+        if checkpoint.size != state.size:
+            values: dict[str, str | int | float] = {"signed": checkpoint.size, "size": state.size}
             raise _damaged(Message("the checkpoint was signed over {signed} entries, the log holds {size}", values))
         if checkpoint.root != state.root:
             raise _damaged(Message("the log's entries do not make up the root that the checkpoint was signed over"))
-        return state
 
 
 def _damaged(message: Message) -> LogDamaged:

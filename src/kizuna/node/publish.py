@@ -11,7 +11,7 @@ from kizuna.catalog.store import Item
 from kizuna.errors import InputError, Message, StoreError
 from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import HEAD_BYTES, sniff
-from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_to_json
+from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.share import queue_for_partners
 from kizuna.release.markings import UNCLASSIFIED
@@ -196,10 +196,11 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             complex_data=extracted.complex_data,
             notes=(*extracted.notes, *described.notes),
         )
+        record = product_to_json(product)
+        # A record that another node would refuse is refused at home: there it would stop the whole feed.
+        product_from_json(record)
         with node.store.transaction():
-            node.journal.record(
-                FactKind.PRODUCT_PUBLISHED, {"product": product_to_json(product)}, by=node.by, authority=label.originator
-            )
+            node.journal.record(FactKind.PRODUCT_PUBLISHED, {"product": record}, by=node.by, authority=label.originator)
             node.store.items.put(Item(product))
             decisions = queue_for_partners(node, [product])
     except (InputError, StoreError):

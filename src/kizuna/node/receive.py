@@ -67,6 +67,11 @@ def _check(node: Node, partner: Partner, entry: FeedEntry, expected: int) -> Non
     if entry.product.originator != partner.party:
         # Passing on what a third party made comes with that party's own signature; this version does not take it.
         raise _misbehaved(partner, entry, f"it passes on a product of {entry.product.originator}")
+    if entry.product.label.originator != partner.party:
+        raise _misbehaved(partner, entry, f"its label is that of {entry.product.label.originator}")
+    if entry.product.content not in {asset.digest for asset in entry.product.assets}:
+        # Else a partner could take the digest of a file that it never had, and keep us from publishing that file.
+        raise _misbehaved(partner, entry, "its content is none of its files")
     held = node.store.items.get(entry.product.id)
     if held is not None and held.received_from != partner.party:
         raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
@@ -115,7 +120,7 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
         for envelope in answer.entries:
             entry = unseal_entry(envelope, partner.signing_key)
             _check(node, partner, entry, book.cursor(partner.party) + 1)
-            report.payload_bytes += _fetch(node, entry, transport, progress)
+            report.payload_bytes += _fetch(node, partner, entry, transport, progress)
             _store(node, partner, entry, envelope)
             report.received.append(entry.product)
             _send_owed_receipt(node, partner, transport)
@@ -135,22 +140,35 @@ def _send_owed_receipt(node: Node, partner: Partner, transport: Transport) -> No
         node.store.book.note(partner.party, _OWED, "")
 
 
-def _fetch(node: Node, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
+def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
     total = sum(manifest.size for manifest in entry.manifests)
     came = fetched = 0
     for manifest in entry.manifests:
+
+        def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes:
+            data = transport.blob(digest, offset, length)
+            if progress is not None:
+                progress(entry.product.title, before + offset + len(data), total)
+            return data
+
         if not node.blobs.has(manifest.digest):
-
-            def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes:
-                data = transport.blob(digest, offset, length)
-                if progress is not None:
-                    progress(entry.product.title, before + offset + len(data), total)
-                return data
-
             node.blobs.put_chunks(manifest.digest, manifest.size, fetch_verified(manifest, told))
+            fetched += manifest.size
+        elif _belongs_to_another(node, partner, manifest.digest):
+            # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
+            for _chunk in fetch_verified(manifest, told):
+                pass
             fetched += manifest.size
         came += manifest.size
     return fetched
+
+
+def _belongs_to_another(node: Node, partner: Partner, blob: Digest) -> bool:
+    """Whether a file that is here belongs to a product that did not come from this partner."""
+    return any(
+        item.received_from != partner.party and any(asset.digest == blob for asset in item.product.assets)
+        for item in node.store.items.all()
+    )
 
 
 def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> None:

@@ -10,9 +10,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from kizuna.errors import KizunaError
+from kizuna.errors import KizunaError, Message, PartnerMisbehaved, StoreError
 from kizuna.exchange.envelope import payload_type_of
-from kizuna.exchange.feed import FeedEntry, Refusal, page_to_bytes, page_within_limits, seal_entry, seal_refusal, unseal_receipt
+from kizuna.exchange.feed import (
+    FeedEntry,
+    Refusal,
+    page_to_bytes,
+    page_within_limits,
+    seal_entry,
+    seal_refusal,
+    unseal_entry,
+    unseal_receipt,
+)
 from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import kind_named
 from kizuna.model.digests import digest_of
@@ -21,11 +30,11 @@ from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item, decision_record, partner_terms
 from kizuna.node.ports import Outgoing
-from kizuna.release.decide import suspended_grants
+from kizuna.release.decide import suspended_grants, suspension_terms
 from kizuna.release.decision import ObligationKind, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
@@ -33,6 +42,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
+    from kizuna.release.agreements import Term
     from kizuna.release.decision import Decision, Reason
 
 __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reduce_product"]
@@ -64,20 +74,23 @@ class BlobPart:
     size: int
 
 
-def reduce_product(product: Product, decision: Decision) -> Product:
+def reduce_product(product: Product, decision: Decision) -> Product | None:
     """Product in the form in which it may go: every obligation of the permit applied, its record cut to match.
 
-    The lineage stays at home: an id of a product that the partner may not see is nothing it may learn.
+    The lineage stays at home: an id of a product that the partner may not see is nothing it may learn. None where the
+    obligations leave no file of it.
     """
     kind = kind_named(product.kind)
     kinds = {obligation.kind for obligation in decision.obligations}
     assets = kind.redact(product.assets, kinds)
+    if not assets:
+        return None
     caveats = [o.value for o in decision.obligations if o.kind is ObligationKind.CAVEAT]
     marks = [f"To be protected as {o.value}" for o in decision.obligations if o.kind is ObligationKind.REMARK]
     label = replace(product.label, caveats=(*product.label.caveats, *marks, *caveats))
     reductions = (*product.reductions, *(o.kind.value for o in decision.obligations))
     stripped = product.asset(AssetRole.ORIGINAL) is not None and all(a.role is not AssetRole.ORIGINAL for a in assets)
-    # Not even the digest of what was taken away goes along.
+    # Not even a digest of what was taken away goes along, of this version or of the one before.
     content = assets[0] if stripped else None
     return replace(
         product,
@@ -86,6 +99,7 @@ def reduce_product(product: Product, decision: Decision) -> Product:
         label=label,
         assets=tuple(assets),
         lineage=(),
+        supersedes=None if stripped else product.supersedes,
         reductions=reductions,
         complex_data=product.complex_data and not stripped,
     )
@@ -112,6 +126,21 @@ def queue_for_partners(
         if decision.outcome is Outcome.PERMIT:
             node.store.book.enqueue(partner, product.id)
     return made
+
+
+def _ends_of(term: Term) -> Iterator[Instant]:
+    """Instants at which a term has certainly begun and is certainly over."""
+    for bound in (term.begin, term.end):
+        if bound is not None and bound.latest is not None:
+            yield bound.latest
+
+
+def _obligations(terms: dict[str, Json]) -> set[tuple[str, str]]:
+    """Kind and value of each obligation in the terms of a permit."""
+    found = terms.get("obligations")
+    if not isinstance(found, list):
+        return set()
+    return {(str(o["kind"]), str(o["value"])) for o in found if isinstance(o, dict)}
 
 
 class Sharing:
@@ -176,7 +205,8 @@ class Sharing:
         node = self._node
         noted = node.store.book.notes(peer).get(_RECONSIDERED)
         since = None if noted is None else parse_instant(noted)
-        if since is not None and not any(since < moment <= now for moment in self._turning_points()):
+        # What was recorded at the very instant of the last look may have come after it.
+        if since is not None and not any(since <= moment <= now for moment in self._turning_points()):
             return
         with node.store.transaction():
             waiting = set(node.store.book.waiting(peer))
@@ -190,11 +220,12 @@ class Sharing:
         """Instants at which a decision can turn without anything being published."""
         register = self._node.knowledge().register
         for agreement in register.agreements:
-            bounds = [agreement.term.begin, *([] if agreement.term.end is None else [agreement.term.end])]
-            yield from (b.latest for b in bounds if b.latest is not None)
+            yield from _ends_of(agreement.term)
             yield agreement.recorded_at
-        for suspension in register.suspensions:
-            yield suspension.recorded_at
+            # A suspension can end on a day that was known from the start.
+            for suspension, term in suspension_terms(register, agreement.id):
+                yield from _ends_of(term)
+                yield suspension.recorded_at
         for resumption in register.resumptions:
             yield resumption.at
             yield resumption.recorded_at
@@ -203,20 +234,38 @@ class Sharing:
         """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap."""
         ready: list[Outgoing] = []
         for outgoing in entries:
-            if not self._blobs_now(peer, outgoing) >= set(outgoing.blobs):
+            if self._may_go_now(peer, outgoing) is None:
                 break
             ready.append(outgoing)
         return ready
 
-    def _blobs_now(self, peer: Party, outgoing: Outgoing) -> set[Digest]:
-        """Files of an entry that the partner may have now; empty if it may have nothing of it."""
+    def _may_go_now(self, peer: Party, outgoing: Outgoing) -> Product | None:
+        """Product of an entry as the partner may have it now; None unless that takes away no more than the entry does."""
         item = self._node.store.items.get(outgoing.product)
         if item is None:
-            return set()
+            return None
         decision = decide_item(self._node, item.product, peer)
         if decision.outcome is not Outcome.PERMIT:
-            return set()
-        return {asset.digest for asset in reduce_product(item.product, decision).assets}
+            return None
+        reduced = reduce_product(item.product, decision)
+        if reduced is None or not {asset.digest for asset in reduced.assets} >= set(outgoing.blobs):
+            return None
+        # INVARIANT: what was signed under fewer obligations than hold now does not go: its caveats would be the old ones.
+        terms = partner_terms(decision)
+        return reduced if _obligations(terms) <= _obligations(self._signed_terms(outgoing)) else None
+
+    def _signed_terms(self, outgoing: Outgoing) -> dict[str, Json]:
+        """Terms that stand in an entry as this node signed it."""
+        try:
+            return unseal_entry(outgoing.envelope, self._node.keys.public_key).decision
+        except PartnerMisbehaved as error:
+            raise StoreError(
+                Message(
+                    "entry {sequence} of the feed for {partner} does not verify: {why}",
+                    {"sequence": outgoing.sequence, "partner": outgoing.partner, "why": str(error)},
+                ),
+                hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
+            ) from error
 
     def _sequence_waiting(self, peer: Party, most: int) -> list[Outgoing]:
         """Give waiting products that may go now their place in the feed, and record it before anything is served."""
@@ -232,14 +281,17 @@ class Sharing:
                 decision = None if item is None else decide_item(node, item.product, peer)
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                     continue
-                outgoing = self._make_entry(peer, item.product, decision, book.last_sequence(peer) + 1, now)
+                reduced = reduce_product(item.product, decision)
+                if reduced is None:
+                    continue
+                outgoing = self._make_entry(peer, item.product, reduced, decision, now)
                 book.sequence(outgoing)
                 made.append(outgoing)
         return made
 
-    def _make_entry(self, peer: Party, product: Product, decision: Decision, sequence: int, now: Instant) -> Outgoing:
+    def _make_entry(self, peer: Party, product: Product, reduced: Product, decision: Decision, now: Instant) -> Outgoing:
         node = self._node
-        reduced = reduce_product(product, decision)
+        sequence = node.store.book.last_sequence(peer) + 1
         manifests = []
         for digest in dict.fromkeys(asset.digest for asset in reduced.assets):
             with node.blobs.open(digest) as source:
@@ -270,7 +322,7 @@ class Sharing:
         """Bytes of a file that an entry of the partner's feed hands out, if it still may go; None for all else."""
         node = self._node
         node.require_confirmed()
-        if not any(digest in self._blobs_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
+        if not any(self._may_go_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
             return None
         with node.blobs.open(digest) as source:
             size = source.seek(0, 2)
@@ -280,6 +332,7 @@ class Sharing:
     def receipt(self, peer: Party, envelope: bytes) -> bool:
         """Take the partner's signed receipt for an entry of its feed; False for what is none."""
         node = self._node
+        node.require_confirmed()
         partner = node.knowledge().partners.get(peer)
         if partner is None or payload_type_of(envelope) is None:
             return False

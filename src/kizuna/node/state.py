@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.provenance import Fact
     from kizuna.node.journal import Journal
-    from kizuna.node.ports import BlobStore
+    from kizuna.node.ports import BlobStore, LogEntry
 
 __all__ = ["Knowledge", "Node", "Partner"]
 
@@ -131,6 +131,7 @@ class Node:
         self.by = by
         self._place = place
         self._known = Knowledge()
+        self._last_known: LogEntry | None = None
         self._lock = threading.Lock()
 
     @property
@@ -145,16 +146,18 @@ class Node:
     def knowledge(self) -> Knowledge:
         """All that the log says now; facts recorded by other processes included."""
         with self._lock:
-            size = self.store.log.size()
-            if size < self._known.size:
-                # The database was exchanged under a running node.
-                self._known = Knowledge()
-            if size > self._known.size:
-                known = self._known
-                for index, fact in self.journal.facts(known.size):
-                    known = replace(known.learn(fact), size=index + 1)
+            log = self.store.log
+            size, known = log.size(), self._known
+            # INVARIANT: what is known is what the log says now. The entry that was read last may be gone: its transaction was
+            # undone, or the database was exchanged. Then everything is read anew, whatever the log's size is.
+            if known.size and (size < known.size or next(log.entries(known.size - 1), None) != self._last_known):
+                known = Knowledge()
+            for index, fact in self.journal.facts(known.size) if size > known.size else ():
+                known = replace(known.learn(fact), size=index + 1)
+            if known is not self._known:
+                self._last_known = next(log.entries(known.size - 1)) if known.size else None
                 self._known = known
-            return self._known
+            return known
 
     def partner(self, party: Party) -> Partner:
         """Pinned partner.
