@@ -14,11 +14,20 @@ import subprocess
 import sys
 import tempfile
 import venv
+from itertools import pairwise
+from typing import Any
+
+type Feature = dict[str, Any]
+type Kept = tuple[dict[str, str | int], int] | None
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 TARGET = ROOT / "src/kizuna/web/static/basemap.pmtiles"
 TOOLS = ["cubao-tippecanoe==0.0.4", "py7zr==1.0.0"]
 MAX_ZOOM = 6
+# What Natural Earth shows only nearer than this is left out.
+MAX_PLACE_ZOOM = 7
+MAX_SEA_RANK = 6
+EARLY_ZOOM, LATE_ZOOM = 0, 3
 
 # Natural Earth's classes of boundary lines, and how the map draws them.
 BOUNDARY_CLASSES = {
@@ -47,7 +56,7 @@ OCEANS_FR = {
 CRIMEA = (32.5, 45.0, 35.6, 46.4)
 
 
-def points(geometry):
+def points(geometry: Feature) -> list[list[float]]:
     """Flat list of the geometry's points."""
     flat, todo = [], [geometry["coordinates"]]
     while todo:
@@ -59,40 +68,40 @@ def points(geometry):
     return flat
 
 
-def within(geometry, box):
+def within(geometry: Feature, box: tuple[float, float, float, float]) -> bool:
     """Whether all points lie in `box`."""
     west, south, east, north = box
     return all(west <= p[0] <= east and south <= p[1] <= north for p in points(geometry))
 
 
-def boundary(feature):
+def boundary(feature: Feature) -> Kept:
     """Boundary line with its class alone; None for what is not drawn."""
     kind = BOUNDARY_CLASSES.get(feature["properties"]["featurecla"])
     if kind is None or within(feature["geometry"], CRIMEA):
         return None
-    return {"class": kind}, 0 if feature["properties"]["min_zoom"] < 2 else 3
+    return {"class": kind}, EARLY_ZOOM if feature["properties"]["min_zoom"] <= 1 else LATE_ZOOM
 
 
-def lake(feature):
+def lake(feature: Feature) -> Kept:
     """Lake, from the zoom at which Natural Earth shows it."""
     return {}, max(0, int(feature["properties"]["min_zoom"]) - 1)
 
 
-def sea(feature):
+def sea(feature: Feature) -> Kept:
     """Name of a sea, which stands at a point well inside."""
     own = feature["properties"]
-    if not own["name"] or own["scalerank"] > 6:
+    if not own["name"] or own["scalerank"] > MAX_SEA_RANK:
         return None
     name = own["name"].title() if own["name"].isupper() else own["name"]
     rank = int(own["scalerank"])
     return {"name": name, "name_fr": OCEANS_FR.get(own["name"]) or own["name_fr"] or name, "rank": rank}, rank
 
 
-def place(feature):
+def place(feature: Feature) -> Kept:
     """Populated place with its rank; the name of its state is left out on purpose."""
     own = feature["properties"]
     zoom = own["min_zoom"]
-    if zoom > 7 or "station" in own["FEATURECLA"].lower():
+    if zoom > MAX_PLACE_ZOOM or "station" in own["FEATURECLA"].lower():
         return None
     english, french = NAMES.get((own["NAME"], own["ADM0NAME"])) or (own["NAME_EN"] or own["NAME"], own["NAME_FR"] or own["NAME"])
     return {
@@ -103,7 +112,7 @@ def place(feature):
     }, min(MAX_ZOOM, int(zoom))
 
 
-def bare(_feature):
+def bare(_feature: Feature) -> Kept:
     """Geometry without properties."""
     return {}, 0
 
@@ -118,16 +127,16 @@ LAYERS = [
 ]
 
 
-def inside_point(geometry):
+def inside_point(geometry: Feature) -> Feature:
     """Point well inside the largest ring: of a grid over its box, the point farthest from the outline."""
     rings = [geometry["coordinates"]] if geometry["type"] == "Polygon" else geometry["coordinates"]
     ring = max((polygon[0] for polygon in rings), key=len)
     xs, ys = [p[0] for p in ring], [p[1] for p in ring]
     outline = ring[:: max(1, len(ring) // 200)]
 
-    def clearance(x, y):
+    def clearance(x: float, y: float) -> float:
         odd = False
-        for (ax, ay, *_), (bx, by, *_) in zip(ring, ring[1:], strict=False):
+        for (ax, ay, *_), (bx, by, *_) in pairwise(ring):
             if (ay > y) != (by > y) and x < (bx - ax) * (y - ay) / (by - ay) + ax:
                 odd = not odd
         return min((x - p[0]) ** 2 + (y - p[1]) ** 2 for p in outline) if odd else -1.0
@@ -137,7 +146,7 @@ def inside_point(geometry):
     return {"type": "Point", "coordinates": max(grid, key=lambda p: clearance(*p))}
 
 
-def read(source, name, python):
+def read(source: pathlib.Path, name: str, python: str) -> list[Feature]:
     """Features of one Natural Earth file, packed or not."""
     plain = source / f"{name}.json"
     if plain.exists():
@@ -147,7 +156,7 @@ def read(source, name, python):
         return json.loads((pathlib.Path(folder) / f"{name}.json").read_text())["features"]
 
 
-def convert(source, folder, python):
+def convert(source: pathlib.Path, folder: pathlib.Path, python: str) -> None:
     """Write one line-delimited GeoJSON file a layer, with the zoom from which each feature is kept."""
     for layer, name, rule in LAYERS:
         with (folder / f"{layer}.ndjson").open("a") as out:
@@ -161,7 +170,7 @@ def convert(source, folder, python):
                 out.write(json.dumps(line, separators=(",", ":")) + "\n")
 
 
-def main(arguments):
+def main(arguments: list[str]) -> int:
     """Build the file from the folder given."""
     if len(arguments) != 1:
         print("usage: scripts/basemap.py FOLDER-OF-NATURAL-EARTH", file=sys.stderr)

@@ -93,7 +93,11 @@ def faults(path: Path, template: Catalog) -> list[str]:
     name = path.relative_to(ROOT)
     found = [f"{name}: no translation: {m.id}" for m in catalog if m.id and not m.string]
     found += [f"{name}: fuzzy: {m.id}" for m in catalog if m.id and m.fuzzy]
-    found += [f"{name}: other fields than the English: {m.id}" for m in catalog if m.id and m.string and fields(m.id) != fields(m.string)]
+    found += [
+        f"{name}: other fields than the English: {m.id}"
+        for m in catalog
+        if m.id and m.string and fields(m.id) != fields(m.string)
+    ]
     if not path.exists() or po_bytes(catalog) != path.read_bytes():
         found.append(f"{name}: lags behind the code: run scripts/translations.py update")
     compiled = path.with_suffix(".mo")

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tarfile
 import tempfile
+from collections.abc import Iterator
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 STATIC = ROOT / "src/kizuna/web/static/vendor"
@@ -34,10 +35,10 @@ PACKAGES = [
 ]
 
 
-def fetch(package, version, licence, target, files):
+def fetch(package: str, version: str, licence: str, target: pathlib.Path, files: list[str]) -> Iterator[dict[str, str]]:
     """Unpack `files` of one package into `target` and give their entries for the list."""
     with tempfile.TemporaryDirectory() as folder:
-        subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)
+        subprocess.run(["npm", "pack", "--silent", f"{package}@{version}"], cwd=folder, check=True, stdout=subprocess.DEVNULL)  # noqa: S607 - npm is where it is
         (archive,) = pathlib.Path(folder).glob("*.tgz")
         # The version is part of the path: such a file never changes, so browsers may keep it for good.
         room = target / f"{package.rpartition('/')[2]}-{version}"
@@ -56,9 +57,9 @@ def fetch(package, version, licence, target, files):
                 }
 
 
-def main():
+def main() -> int:
     """Fetch all and write the two lists."""
-    lists = {STATIC: [], TESTS: []}
+    lists: dict[pathlib.Path, list[dict[str, str]]] = {STATIC: [], TESTS: []}
     for package, version, licence, target, files in PACKAGES:
         lists[target] += fetch(package, version, licence, target, files)
     for target, entries in lists.items():

@@ -40,6 +40,12 @@ _ARGUMENTS = [
 ]
 
 
+_MAP_STATE = """() => {
+    const map = document.querySelector("kz-map");
+    return [map.hasAttribute("data-kz-idle"), map.dataset.kzFailed ?? null];
+}"""
+
+
 @dataclass
 class Watched:
     """A page with what went wrong on it.
@@ -150,7 +156,7 @@ def wait_for_map(page: Page, timeout_s: float = 40) -> Locator:
     quiet = 0
     # Not `wait_for_function`: it evaluates a string, which the content policy forbids.
     while quiet < 3:
-        state = page.evaluate("() => { const m = document.querySelector('kz-map'); return [m.hasAttribute('data-kz-idle'), m.dataset.kzFailed ?? null] }")
+        state = page.evaluate(_MAP_STATE)
         assert state[1] is None, state[1]
         quiet = quiet + 1 if state[0] else 0
         assert time.monotonic() < deadline, "the map is not painted"

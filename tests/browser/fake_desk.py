@@ -127,7 +127,7 @@ def tile_of(image: Image.Image, corners: tuple[tuple[float, float], ...], z: int
     return as_bytes(Image.merge("LA", (Image.fromarray(grey), Image.fromarray(np.uint8(255 * inside)))).convert("RGBA"), "WEBP")
 
 
-def _product(
+def _product(  # noqa: PLR0917 - a table of products reads best by position
     number: int,
     title: str,
     sensor: str,
@@ -143,10 +143,20 @@ def _product(
 ) -> Product:
     start = parse_instant(begin)
     quicklook = as_bytes(picture(number), "PNG")
-    stem = f"{sensor.split()[0]}_{start:%Y%m%dT%H%M%S}"
+    stem = f"{sensor.partition(' ')[0]}_{start:%Y%m%dT%H%M%S}"
     assets = (
-        *([Asset(AssetRole.ORIGINAL, f"{stem}_SICD.nitf", "application/vnd.nitf", digest_of(b"o"), 412_000_000)] if original else []),
-        Asset(AssetRole.DETECTED, f"{stem}_GEO.tif", "image/tiff; application=geotiff; profile=cloud-optimized", digest_of(b"d"), 8_600_000),
+        *(
+            [Asset(AssetRole.ORIGINAL, f"{stem}_SICD.nitf", "application/vnd.nitf", digest_of(b"o"), 412_000_000)]
+            if original
+            else []
+        ),
+        Asset(
+            AssetRole.DETECTED,
+            f"{stem}_GEO.tif",
+            "image/tiff; application=geotiff; profile=cloud-optimized",
+            digest_of(b"d"),
+            8_600_000,
+        ),
         Asset(AssetRole.QUICKLOOK, f"{stem}.png", "image/png", digest_of(quicklook), len(quicklook)),
     )
     return Product(
@@ -175,22 +185,123 @@ SHIP, RANGE, PORT = product_id(3), product_id(2), product_id(1)
 def _decisions(product: ProductId) -> Sequence[FakeRelease]:
     since = parse_instant("2025-04-16T21:00:00Z")
     iqps_hur = {"agreement": "IQPS-HUR-2025", "version": 1, "article": "2", "begin": since}
-    grant = Reason("grant", Message("Article {article} of {agreement} lets it go to {partner}.", {"article": "2", "agreement": "IQPS-HUR-2025", "partner": HUR}), **iqps_hur)
+    grant = Reason(
+        "grant",
+        Message(
+            "Article {article} of {agreement} lets it go to {partner}.",
+            {"article": "2", "agreement": "IQPS-HUR-2025", "partner": HUR},
+        ),
+        **iqps_hur,
+    )
     if product == SHIP:
-        whole = Decision(Outcome.PERMIT, (grant,), obligations=(Obligation(ObligationKind.REMARK, "UKR Таємно", "IQPS-HUR-2025", "4"), Obligation(ObligationKind.NO_ONWARD, "", "IQPS-HUR-2025", "2")))
+        whole = Decision(
+            Outcome.PERMIT,
+            (grant,),
+            obligations=(
+                Obligation(ObligationKind.REMARK, "UKR Таємно", "IQPS-HUR-2025", "4"),
+                Obligation(ObligationKind.NO_ONWARD, "", "IQPS-HUR-2025", "2"),
+            ),
+        )
         refuse = Decision(
             Outcome.DENY,
-            (Reason("releasable-to", Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR})),),
-            changes=(Change(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS})),),
+            (
+                Reason(
+                    "releasable-to",
+                    Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}),
+                ),
+            ),
+            changes=(
+                Change(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS})),
+            ),
         )
-        return (FakeRelease(FRANCE, "France", refuse, None), FakeRelease(POLAND, "Poland", Decision(Outcome.DENY, (Reason("releasable-to", Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR})),)), None), FakeRelease(HUR, "Ukraine, HUR", whole, Message("received as number {number}", {"number": 12})))
+        return (
+            FakeRelease(FRANCE, "France", refuse, None),
+            FakeRelease(
+                POLAND,
+                "Poland",
+                Decision(
+                    Outcome.DENY,
+                    (
+                        Reason(
+                            "releasable-to",
+                            Message(
+                                "Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}
+                            ),
+                        ),
+                    ),
+                ),
+                None,
+            ),
+            FakeRelease(HUR, "Ukraine, HUR", whole, Message("received as number {number}", {"number": 12})),
+        )
     if product == RANGE:
-        fictional = Reason("grant", Message("Article {article} of {agreement} lets it go to {partner}.", {"article": "3", "agreement": "FRA-JPN-SUPPLEMENT", "partner": FRANCE}), "FRA-JPN-SUPPLEMENT", 2, "3", parse_instant("2025-03-31T15:00:00Z"), fictional=True)
-        reduced = Decision(Outcome.PERMIT, (fictional,), obligations=(Obligation(ObligationKind.DETECTED_ONLY, "", "FRA-JPN-SUPPLEMENT", "3"), Obligation(ObligationKind.RESOLUTION, "1", "FRA-JPN-SUPPLEMENT", "3")))
-        refer = Decision(Outcome.REFER, (Reason("in-force", Message("{agreement} begins or ends about then ({begin}): a person must decide.", {"agreement": "JPN-POL-2025", "begin": "end of June 2025"}), "JPN-POL-2025", 1, None),))
-        return (FakeRelease(FRANCE, "France", reduced, Message("queued")), FakeRelease(POLAND, "Poland", refer, None), FakeRelease(HUR, "Ukraine, HUR", Decision(Outcome.PERMIT, (grant,)), Message("sent as number {number}", {"number": 11})))
-    third = Reason("originator-consent", Message("{originator} has not agreed that it goes on to {partner}.", {"originator": HUR, "partner": FRANCE}))
-    return (FakeRelease(FRANCE, "France", Decision(Outcome.DENY, (third,), (Fault("label-known", Message("The marking {classification} of the policy {policy} is unknown here.", {"classification": "Таємно", "policy": "UKR"})),), changes=(Change(Message("consent of {originator} as originator", {"originator": HUR})),)), None),)
+        fictional = Reason(
+            "grant",
+            Message(
+                "Article {article} of {agreement} lets it go to {partner}.",
+                {"article": "3", "agreement": "FRA-JPN-SUPPLEMENT", "partner": FRANCE},
+            ),
+            "FRA-JPN-SUPPLEMENT",
+            2,
+            "3",
+            parse_instant("2025-03-31T15:00:00Z"),
+            fictional=True,
+        )
+        reduced = Decision(
+            Outcome.PERMIT,
+            (fictional,),
+            obligations=(
+                Obligation(ObligationKind.DETECTED_ONLY, "", "FRA-JPN-SUPPLEMENT", "3"),
+                Obligation(ObligationKind.RESOLUTION, "1", "FRA-JPN-SUPPLEMENT", "3"),
+            ),
+        )
+        refer = Decision(
+            Outcome.REFER,
+            (
+                Reason(
+                    "in-force",
+                    Message(
+                        "{agreement} begins or ends about then ({begin}): a person must decide.",
+                        {"agreement": "JPN-POL-2025", "begin": "end of June 2025"},
+                    ),
+                    "JPN-POL-2025",
+                    1,
+                    None,
+                ),
+            ),
+        )
+        return (
+            FakeRelease(FRANCE, "France", reduced, Message("queued")),
+            FakeRelease(POLAND, "Poland", refer, None),
+            FakeRelease(
+                HUR, "Ukraine, HUR", Decision(Outcome.PERMIT, (grant,)), Message("sent as number {number}", {"number": 11})
+            ),
+        )
+    third = Reason(
+        "originator-consent",
+        Message("{originator} has not agreed that it goes on to {partner}.", {"originator": HUR, "partner": FRANCE}),
+    )
+    return (
+        FakeRelease(
+            FRANCE,
+            "France",
+            Decision(
+                Outcome.DENY,
+                (third,),
+                (
+                    Fault(
+                        "label-known",
+                        Message(
+                            "The marking {classification} of the policy {policy} is unknown here.",
+                            {"classification": "Таємно", "policy": "UKR"},
+                        ),
+                    ),
+                ),
+                changes=(Change(Message("consent of {originator} as originator", {"originator": HUR})),),
+            ),
+            None,
+        ),
+    )
 
 
 class FakeDesk:
@@ -201,17 +312,23 @@ class FakeDesk:
 
     def __init__(self) -> None:
         self.revoked = False
-        self.items = [
-            Item(_product(3, "Odesa, outer roads and Lanzheron", "QPS-SAR 12", "2025-06-22T03:14:07Z", _UA, ring(30.78, 46.49, 14, 9, 18), 0.46)),
-            Item(_product(2, "Calibration range, corner reflectors", "QPS-SAR 9", "2025-06-21T18:40:55Z", _ALL, ring(33.02, 46.74, 7, 7, -12), 0.52, ("The position was assigned for this exercise; distances on the ground hold.",), nominal=True)),
-            Item(_product(1, "Mykolaiv, change at the shipyard", "ICEYE X27", "2025-06-20T09:02:31Z", _HUR, ring(31.97, 46.95, 11, 8, -31), 1.0, lineage=(SHIP, product_id(99)), original=False), received_from=HUR, terms=_TERMS),
-        ]  # fmt: skip
+        odesa, kherson, mykolaiv = ring(30.78, 46.49, 14, 9, 18), ring(33.02, 46.74, 7, 7, -12), ring(31.97, 46.95, 11, 8, -31)
+        note = "The position was assigned for this exercise; distances on the ground hold."
+        parents = (SHIP, product_id(99))
+        ship = _product(3, "Odesa, outer roads and Lanzheron", "QPS-SAR 12", "2025-06-22T03:14:07Z", _UA, odesa, 0.46)
+        field = "Calibration range, corner reflectors"
+        calibration = _product(2, field, "QPS-SAR 9", "2025-06-21T18:40:55Z", _ALL, kherson, 0.52, (note,), nominal=True)
+        port = "Mykolaiv, change at the shipyard"
+        change = _product(1, port, "ICEYE X27", "2025-06-20T09:02:31Z", _HUR, mykolaiv, 1.0, lineage=parents, original=False)
+        self.items = [Item(ship), Item(calibration), Item(change, received_from=HUR, terms=_TERMS)]
 
     def sign_in(self, token: str) -> FakePerson | None:
         return FakePerson("Sato Aiko", "officer") if token == TOKEN and not self.revoked else None
 
     def highest_marking(self, labels: Sequence[Label]) -> str:
-        return " · ".join(sorted({f"{label.policy} {label.classification}" for label in labels if label.classification != "UNCLASSIFIED"}))
+        return " · ".join(
+            sorted({f"{label.policy} {label.classification}" for label in labels if label.classification != "UNCLASSIFIED"})
+        )
 
     def products(self, person: FakePerson) -> list[Item]:
         return self.items
@@ -235,16 +352,52 @@ class FakeDesk:
 
     def status(self, person: FakePerson) -> list[FakeStatus]:
         return [
-            FakeStatus(FRANCE, "France", None, None, 1, parse_instant("2025-06-22T02:10:00Z"), Message("FRA-JPN-SUPPLEMENT is suspended.")),
-            FakeStatus(HUR, "Ukraine, HUR", parse_instant("2025-06-22T03:20:41Z"), parse_instant("2025-06-22T03:57:02Z"), 0, None, None),
+            FakeStatus(
+                FRANCE,
+                "France",
+                None,
+                None,
+                1,
+                parse_instant("2025-06-22T02:10:00Z"),
+                Message("FRA-JPN-SUPPLEMENT is suspended."),
+            ),
+            FakeStatus(
+                HUR, "Ukraine, HUR", parse_instant("2025-06-22T03:20:41Z"), parse_instant("2025-06-22T03:57:02Z"), 0, None, None
+            ),
         ]
 
     def agreements(self, person: FakePerson) -> list[FakeAgreement]:
         return [
-            FakeAgreement("IQPS-HUR-2025", "Agreement on SAR data between iQPS and HUR", 1, (IQPS, HUR), "2025-04-17", "in force", fictional=False),
-            FakeAgreement("JPN-UKR-ISA-2024", "Agreement on the security of information", 1, (Party("JPN"), Party("UKR")), "2025-06-21", "in force", fictional=False),
-            FakeAgreement("JPN-POL-2025", "Letter of intent", 1, (Party("JPN"), POLAND), "end of June 2025", "a person must decide", fictional=False),
-            FakeAgreement("FRA-JPN-SUPPLEMENT", "Supplement on imagery", 2, (FRANCE, IQPS), "2025-04-01", "suspended", fictional=True),
+            FakeAgreement(
+                "IQPS-HUR-2025",
+                "Agreement on SAR data between iQPS and HUR",
+                1,
+                (IQPS, HUR),
+                "2025-04-17",
+                "in force",
+                fictional=False,
+            ),
+            FakeAgreement(
+                "JPN-UKR-ISA-2024",
+                "Agreement on the security of information",
+                1,
+                (Party("JPN"), Party("UKR")),
+                "2025-06-21",
+                "in force",
+                fictional=False,
+            ),
+            FakeAgreement(
+                "JPN-POL-2025",
+                "Letter of intent",
+                1,
+                (Party("JPN"), POLAND),
+                "end of June 2025",
+                "a person must decide",
+                fictional=False,
+            ),
+            FakeAgreement(
+                "FRA-JPN-SUPPLEMENT", "Supplement on imagery", 2, (FRANCE, IQPS), "2025-04-01", "suspended", fictional=True
+            ),
         ]
 
 

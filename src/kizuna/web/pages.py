@@ -30,6 +30,7 @@ from kizuna.web.files import file_response
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from os import PathLike, stat_result
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -90,8 +91,10 @@ class _Headers:
 class _Static(StaticFiles):
     """The pages' own files. A folder of `vendor` names its version, so that what lies in it never changes."""
 
-    def file_response(self, full_path: str | Path, *args: object, **kwargs: object) -> Response:
-        response = super().file_response(full_path, *args, **kwargs)  # type: ignore[arg-type]
+    def file_response(
+        self, full_path: str | PathLike[str], stat_result: stat_result, scope: Scope, status_code: int = 200
+    ) -> Response:
+        response = super().file_response(full_path, stat_result, scope, status_code)
         fixed = (_STATIC / "vendor") in Path(full_path).parents
         response.headers["cache-control"] = "public, max-age=31536000, immutable" if fixed else "no-cache"
         return response
@@ -138,7 +141,7 @@ def _environment(language: str, translate: Translate) -> Environment:
 
 
 def _wanted_language(request: Request, known: Mapping[str, object]) -> str:
-    for asked in (request.query_params.get("lang"), request.cookies.get(_LANGUAGE_COOKIE)):
+    for asked in (request.query_params.get("lang", ""), request.cookies.get(_LANGUAGE_COOKIE, "")):
         if asked in known:
             return asked
     ranked: list[tuple[float, str]] = []
@@ -164,18 +167,21 @@ class _Pages:
 
     # -- answering -------------------------------------------------------------------------------------------------
 
-    def _page(self, request: Request, template: str, code: int = 200, **values: object) -> Response:
+    def _page(self, request: Request, template: str, values: Mapping[str, object], code: int = 200) -> Response:
         language = _wanted_language(request, self._environments)
         others = [(key, value) for key, value in request.query_params.multi_items() if key != "lang"]
-        languages = [
-            (known, _LANGUAGE_NAMES.get(known, known), "?" + urlencode([*others, ("lang", known)])) for known in self._environments
-        ]
-        text = self._environments[language].get_template(template).render(
-            organisation=self._desk.organisation,
-            organisation_name=self._desk.organisation_name,
-            languages=languages,
-            path=request.url.path,
-            **{"person": None, "marking": None, **values},
+        links = {known: "?" + urlencode([*others, ("lang", known)]) for known in self._environments}
+        languages = [(known, _LANGUAGE_NAMES.get(known, known), link) for known, link in links.items()]
+        text = (
+            self._environments[language]
+            .get_template(template)
+            .render(
+                organisation=self._desk.organisation,
+                organisation_name=self._desk.organisation_name,
+                languages=languages,
+                path=request.url.path,
+                **{"person": None, "marking": None} | dict(values),
+            )
         )
         response = HTMLResponse(text, code, {"vary": "Accept-Language, Cookie, HX-Request"})
         if request.query_params.get("lang") == language:
@@ -185,7 +191,7 @@ class _Pages:
     def _failure(self, request: Request, status: int, error: KizunaError | None = None) -> Response:
         if "hx-request" in request.headers or signin.wants_page(request):
             page = "fragments/failure.html" if "hx-request" in request.headers else "failure.html"
-            return self._page(request, page, status, status=status, error=error)
+            return self._page(request, page, {"status": status, "error": error}, status)
         return PlainTextResponse({403: "forbidden\n", 404: "not found\n"}.get(status, "failed\n"), status)
 
     def failed(self, request: Request, error: Exception) -> Response:
@@ -254,21 +260,21 @@ class _Pages:
         items = self._desk.products(person)
         asked = request.query_params.get("product")
         selected = None if asked is None else self._item(person, asked)
-        return self._page(
-            request,
-            "home.html",
-            person=person,
-            marking=self._desk.highest_marking([item.product.label for item in items]) if items else None,
-            rows=[self._row(person, item) for item in items],
-            selected=None if selected is None else selected.product.id,
-            **({"item": None} if selected is None else self._card(person, selected)),
-        )
+        labels = [item.product.label for item in items]
+        values: dict[str, object] = {
+            "person": person,
+            "marking": self._desk.highest_marking(labels) if labels else None,
+            "rows": [self._row(person, item) for item in items],
+            "selected": None if selected is None else selected.product.id,
+        }
+        return self._page(request, "home.html", values | ({"item": None} if selected is None else self._card(person, selected)))
 
     def product(self, request: Request, person: Person) -> Response:
         """One card: alone for htmx, else as a page."""
         item = self._item(person, request.path_params["product"])
         template = "fragments/card.html" if "hx-request" in request.headers else "product.html"
-        return self._page(request, template, person=person, marking=item.product.label.marking, **self._card(person, item))
+        values = {"person": person, "marking": item.product.label.marking}
+        return self._page(request, template, values | self._card(person, item))
 
     def asset(self, request: Request, person: Person) -> Response:
         """One file of a product."""
@@ -296,11 +302,11 @@ class _Pages:
 
     def partners(self, request: Request, person: Person) -> Response:
         """Health of the exchange."""
-        return self._page(request, "partners.html", person=person, partners=self._desk.status(person))
+        return self._page(request, "partners.html", {"person": person, "partners": self._desk.status(person)})
 
     def agreements(self, request: Request, person: Person) -> Response:
         """Agreements that the node knows."""
-        return self._page(request, "agreements.html", person=person, agreements=self._desk.agreements(person))
+        return self._page(request, "agreements.html", {"person": person, "agreements": self._desk.agreements(person)})
 
     # -- signing in and out ----------------------------------------------------------------------------------------
 
@@ -308,13 +314,13 @@ class _Pages:
         """Sign-in page; its form posts the token, which is kept out of the address and out of the cookie."""
         back = signin.safe_return(request.query_params.get("next", "/"))
         if request.method != "POST":
-            return self._page(request, "signin.html", back=back, refused=False)
+            return self._page(request, "signin.html", {"back": back, "refused": False})
         form = await _read_form(request)
         token, back = form.get("token", "").strip(), signin.safe_return(form.get("next", "/"))
         known = bool(token) and not signin.from_elsewhere(request)
         person = await run_in_threadpool(self._desk.sign_in, token) if known else None
         if person is None:
-            return self._page(request, "signin.html", 403, back=back, refused=True)
+            return self._page(request, "signin.html", {"back": back, "refused": True}, 403)
         response = RedirectResponse(back, 303)
         secure = request.url.scheme == "https"
         response.set_cookie(self._cookie, self._sessions.open(token), httponly=True, samesite="strict", secure=secure)

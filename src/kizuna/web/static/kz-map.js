@@ -212,6 +212,7 @@ export class KzMap extends HTMLElement {
     const chosen = ["==", ["get", "product"], this.#selected ?? ""];
     const small = ["<", ["zoom"], ["get", "until"]];
     for (const layer of ["chosen-fill", "chosen-line"]) this.#map.setFilter(layer, chosen);
+    this.#map.setFilter("outline", ["!", chosen]);
     this.#map.setFilter("chosen-dot", ["all", small, chosen]);
     this.#map.setFilter("dot", ["all", small, ["!", chosen]]);
   }
@@ -245,7 +246,7 @@ export class KzMap extends HTMLElement {
 
   #listen() {
     const map = this.#map;
-    const layers = ["chosen-dot", "dot", "chosen-fill", "outline"];
+    const layers = ["chosen-dot", "dot", "chosen-line", "outline"];
     const near = (/** @type {any} */ point) => {
       const reach = 6;
       const box = [[point.x - reach, point.y - reach], [point.x + reach, point.y + reach]];
