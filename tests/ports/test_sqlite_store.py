@@ -20,7 +20,7 @@ from kizuna.errors import StoreError
 from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from pathlib import Path
 
 PRELUDE = """
@@ -85,7 +85,8 @@ for _ in range(50):
 def test_many_may_make_the_database_at_the_same_moment(tmp_path: Path) -> None:
     for attempt in range(20):
         path = tmp_path / f"{attempt}.db"
-        barrier, failures = threading.Barrier(6), []
+        barrier = threading.Barrier(6)
+        failures: list[StoreError] = []
 
         def make(path: Path, barrier: threading.Barrier, failures: list[StoreError]) -> None:
             barrier.wait(10)
@@ -100,6 +101,30 @@ def test_many_may_make_the_database_at_the_same_moment(tmp_path: Path) -> None:
         for thread in threads:
             thread.join(20)
         assert failures == []
+
+
+def test_schema_made_between_two_looks_is_no_foreign_database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another process makes the schema right after this one has looked at the first of the two numbers."""
+    path = tmp_path / "node.db"
+    looks: list[str] = []
+
+    class Slow(sqlite3.Connection):
+        def execute(self, statement: str, values: Sequence[object] = (), /) -> sqlite3.Cursor:
+            cursor = super().execute(statement, values)
+            if statement == "PRAGMA user_version":
+                looks.append(statement)
+                if len(looks) == 1:
+                    row = cursor.fetchone()
+                    process = _process("", path)
+                    assert _result(process) == (0, "")
+                    return super().execute("SELECT ?", row)
+            return cursor
+
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *given, **named: connect(*given, factory=Slow, **named))
+    with closing(SqliteStore(path)) as store:
+        store.keep_setting("a", "b")
+    assert len(looks) == 2
 
 
 def test_first_receipt_is_the_one_that_is_kept(tmp_path: Path) -> None:

@@ -163,16 +163,23 @@ class Database:
                 Message("{path} lies where SQLite cannot keep a write-ahead log", {"path": str(self.path)}),
                 hint=Message("put the node's folder on a local disk"),
             )
-        if self._version(connection) == _SCHEMA_VERSION:
+        # Both numbers must be of one moment: another process may be making the schema right now.
+        connection.execute("BEGIN")
+        try:
+            version = self._version(connection)
+        finally:
+            connection.execute("ROLLBACK")
+        if version == _SCHEMA_VERSION:
             return
         with self.transaction():
-            if self._version(connection) == 0:
-                if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
-                    raise self._foreign()
-                for statement in _statements(_SCHEMA):
-                    connection.execute(statement)
-                connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
-                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+            if self._version(connection) == _SCHEMA_VERSION:
+                return
+            if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
+                raise self._foreign()
+            for statement in _statements(_SCHEMA):
+                connection.execute(statement)
+            connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
+            connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
 
     def _foreign(self) -> StoreError:
         return StoreError(
@@ -181,6 +188,7 @@ class Database:
         )
 
     def _version(self, connection: sqlite3.Connection) -> int:
+        """Version of the schema, 0 for none; to be called inside a transaction."""
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
         if (application, version) not in {(0, 0), (_APPLICATION_ID, _SCHEMA_VERSION)}:
