@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import getpass
 import os
+import shutil
 import tomllib
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
@@ -246,26 +247,39 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
             field="node",
         )
     clock = SystemClock()
-    try:
+    with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         keys = FileKeys.make(folder / KEYS, organisation, clock.now())
-        write_settings(folder, settings)
+    try:
+        with _writing(folder):
+            write_settings(folder, settings)
+        with closing(SqliteStore(folder / DATABASE)) as store:
+            node = Node(
+                Journal(organisation, store, keys, clock),
+                FileBlobs(folder / _BLOBS),
+                lambda: folder_stamp(folder / DATABASE),
+                _person(),
+            )
+            return found_node(node, _sample_markings(), settings.accept_ladders)
+    except BaseException:
+        # The folder was empty and the keys in it are ours, so the rest is too: it would stand in the way of the next try.
+        for path in folder.iterdir():
+            if path.is_dir():
+                shutil.rmtree(path, ignore_errors=True)
+            else:
+                path.unlink(missing_ok=True)
+        raise
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise StoreError(
             Message("{folder} cannot be written: {why}", {"folder": str(folder), "why": error.strerror or str(error)}),
             hint=Message("make room or choose another folder"),
         ) from error
-    store = SqliteStore(folder / DATABASE)
-    try:
-        node = Node(
-            Journal(organisation, store, keys, clock),
-            FileBlobs(folder / _BLOBS),
-            lambda: folder_stamp(folder / DATABASE),
-            _person(),
-        )
-        return found_node(node, _sample_markings(), settings.accept_ladders)
-    finally:
-        store.close()
 
 
 def _sample_markings() -> dict[str, object]:

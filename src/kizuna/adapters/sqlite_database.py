@@ -107,7 +107,9 @@ class Database:
         try:
             yield
         except sqlite3.Error as error:
-            match getattr(error, "sqlite_errorcode", 0) & _PRIMARY:
+            code = getattr(error, "sqlite_errorcode", 0)
+            # The index of the write-ahead log could not grow: no room either.
+            match sqlite3.SQLITE_FULL if code == sqlite3.SQLITE_IOERR_SHMSIZE else code & _PRIMARY:
                 case sqlite3.SQLITE_FULL:
                     message = Message("the disk is full: {path} could not be written", {"path": path})
                     hint = Message("free some space, then try again; nothing was kept of what was being written")
@@ -168,7 +170,9 @@ class Database:
         try:
             version = self._version(connection)
         finally:
-            connection.execute("ROLLBACK")
+            # On a full disk SQLite may have rolled back by itself.
+            if _is_open(connection):
+                connection.execute("ROLLBACK")
         if version == _SCHEMA_VERSION:
             return
         with self.transaction():
