@@ -82,7 +82,7 @@ def main() -> None:
     """Run the command line; exit 0 ok, 1 error, 2 usage or bad input, 3 not releasable, 4 partner unreachable."""
     try:
         # Without its standalone mode click hands a command's `context.exit(status)` back as a value.
-        status = kizuna(standalone_mode=False)
+        status = kizuna(prog_name="kizuna", standalone_mode=False)
     except click.ClickException as error:
         if wants_json():
             refuse(_usage_fault(error))
