@@ -132,6 +132,8 @@ def _environment(language: str, translate: Translate) -> Environment:
         "iso": format_instant,
         "time": views.short_time,
         "span": views.time_span,
+        "metres": views.metres,
+        "reduction": views.reduction_message,
         "size": views.size_text,
         "sight": views.sight_of,
         "terms": views.read_terms,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from datetime import time, timedelta
 from typing import TYPE_CHECKING, Literal
 
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import Interval, parse_instant
 from kizuna.release.decision import Obligation, ObligationKind, Outcome
 from kizuna.release.rules import RULES, RuleId
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
     from kizuna.catalog.store import Item
     from kizuna.model.canonical import Json
-    from kizuna.model.instants import Instant, Interval
+    from kizuna.model.instants import Instant
     from kizuna.model.product import Footprint, Product
     from kizuna.release.decision import Decision
     from kizuna.web.desk import PartnerRelease
@@ -26,8 +27,10 @@ __all__ = [
     "Sight",
     "Terms",
     "footprint_feature",
+    "metres",
     "obligation_message",
     "read_terms",
+    "reduction_message",
     "rule_sentence",
     "short_time",
     "sight_of",
@@ -37,7 +40,6 @@ __all__ = [
 
 _GRANT = Message("An article of an agreement in force grants it.")
 
-_MINUTE_S = 60
 _KILO, _TWO_DIGITS = 1000, 10
 
 Sight = Literal["sees", "reduced", "person", "not"]
@@ -97,11 +99,31 @@ def short_time(instant: Instant) -> str:
 
 
 def time_span(interval: Interval) -> str:
-    """Interval for people; a span within one minute is told by its begin alone."""
+    """Interval for people: a span within a minute by its begin alone, one of whole days by its days.
+
+    Examples
+    --------
+    >>> time_span(Interval(parse_instant("2018-01-01"), parse_instant("2019-01-01")))
+    '2018-01-01 – 2018-12-31Z'
+    """
     begin, end = interval.begin, interval.end
-    if end is None or (end - begin).total_seconds() < _MINUTE_S:
+    if end is None or end - begin < timedelta(minutes=1):
         return short_time(begin)
+    if begin.time() == end.time() == time.min:
+        last = end - timedelta(days=1)
+        return f"{begin:%Y-%m-%d}Z" if last == begin else f"{begin:%Y-%m-%d} – {last:%Y-%m-%d}Z"
     return f"{short_time(begin)} – {end:%H:%M:%S}Z" if begin.date() == end.date() else f"{short_time(begin)} – {short_time(end)}"
+
+
+def metres(length_m: float) -> str:
+    """Length for people, two digits.
+
+    Examples
+    --------
+    >>> metres(0.4567), metres(212.4), metres(1.0)
+    ('0.46 m', '212 m', '1 m')
+    """
+    return f"{length_m:.2g} m" if length_m < _TWO_DIGITS else f"{length_m:.0f} m"
 
 
 def size_text(size: int) -> str:
@@ -134,6 +156,23 @@ _OBLIGATIONS = {
     ObligationKind.DELAY: Message("not before {value} h after the observation"),
     ObligationKind.AREA: Message("only what lies inside the area of the article"),
 }
+
+
+_REDUCTIONS = {
+    ObligationKind.DETECTED_ONLY: Message("detected image only"),
+    ObligationKind.CAVEAT: Message("a caveat was added"),
+    ObligationKind.REMARK: Message("marked for the receiver"),
+    ObligationKind.NO_ONWARD: Message("not to be passed on"),
+    ObligationKind.RESOLUTION: Message("coarser resolution"),
+    ObligationKind.DELAY: Message("handed over later"),
+    ObligationKind.AREA: Message("cut to an area"),
+}
+
+
+def reduction_message(kind: str) -> Message:
+    """Words for an obligation that was applied to a product; one that is unknown here as it is written."""
+    known = {obligation.value: message for obligation, message in _REDUCTIONS.items()}
+    return known.get(kind) or Message("{what}", {"what": kind})
 
 
 def obligation_message(obligation: Obligation) -> Message:

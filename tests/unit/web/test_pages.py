@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import dataclasses
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ import httpx
 import pytest
 from browser.fake_desk import HUR, PORT, RANGE, SHIP, TOKEN, FakeDesk, product_id
 
+from kizuna.catalog.store import Item
 from kizuna.errors import LogDamaged, Message
 from kizuna.model.instants import Interval, parse_instant
 from kizuna.web.files import byte_range
@@ -288,11 +290,23 @@ def test_a_node_that_cannot_go_on_says_why_to_its_own_people_only(client, desk, 
     assert "entry 3" not in client.get("/", headers=BEARER | HTML).text
 
 
+def test_what_was_taken_away_is_said_in_words(client, desk):
+    product = desk.items[0].product
+    desk.items[0] = Item(dataclasses.replace(product, reductions=("detected-only", "a-later-kind"), resolution_m=212.4))
+    text = client.get(f"/products/{SHIP}", headers=BEARER).text
+    assert "detected image only, a-later-kind" in text
+    assert "212 m" in text
+
+
 def test_times_are_told_in_utc():
     begin, soon, later = (
         parse_instant(text) for text in ("2025-06-22T03:14:07Z", "2025-06-22T03:14:20Z", "2025-06-22T05:00:00Z")
     )
     assert time_span(Interval(begin, soon)) == "2025-06-22 03:14:07Z"
+    assert time_span(Interval(begin)) == "2025-06-22 03:14:07Z"
+    day, next_day = parse_instant("2025-06-22"), parse_instant("2025-06-23")
+    assert time_span(Interval(day, next_day)) == "2025-06-22Z"
+    assert time_span(Interval(begin, next_day)) == "2025-06-22 03:14:07Z – 2025-06-23 00:00:00Z"
     assert time_span(Interval(begin, later)) == "2025-06-22 03:14:07Z – 05:00:00Z"
 
 

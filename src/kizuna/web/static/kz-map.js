@@ -155,7 +155,7 @@ export class KzMap extends HTMLElement {
     this.#map = new maplibre.Map({
       container: this,
       style: this.#style(),
-      ...(start.length ? { bounds: boundsOf(start), fitBoundsOptions: { padding: this.#padding(), maxZoom: chosen.length ? IMAGE_MAX_ZOOM - 2 : 8 } } : { center: [20, 30], zoom: 1.4 }),
+      ...(start.length ? { bounds: boundsOf(start), fitBoundsOptions: { padding: this.#padding(), maxZoom: chosen.length ? IMAGE_MAX_ZOOM : 8 } } : { center: [20, 30], zoom: 1.4 }),
       maxZoom: 21,
       attributionControl: false,
       dragRotate: false,
@@ -241,7 +241,7 @@ export class KzMap extends HTMLElement {
   #fly(features, smooth) {
     if (!features.length) return;
     this.#map.resize();
-    this.#map.fitBounds(boundsOf(features), { padding: this.#padding(), maxZoom: IMAGE_MAX_ZOOM - 2, animate: smooth, duration: 900 });
+    this.#map.fitBounds(boundsOf(features), { padding: this.#padding(), maxZoom: IMAGE_MAX_ZOOM, animate: smooth, duration: 900 });
   }
 
   #listen() {
