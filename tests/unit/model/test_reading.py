@@ -1,0 +1,100 @@
+"""Strict reading: each fault names its field, what was got and what was expected."""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, date, datetime
+
+import pytest
+
+from kizuna.errors import InputError
+from kizuna.model.reading import Table, open_table
+
+READERS = [
+    ("text", None),
+    ("text", ""),
+    ("text", "   "),
+    ("text", 5),
+    ("text", "x" * 10_001),
+    ("text", "red \x1b[31mtitle"),
+    ("text", "nul\0"),
+    ("text", "c1 \x9b31m"),
+    ("integer", 1.0),
+    ("integer", True),
+    ("integer", -1),
+    ("integer", "1"),
+    ("number", "1"),
+    ("number", True),
+    ("number", math.nan),
+    ("number", math.inf),
+    ("number", 10**400),
+    ("boolean", 1),
+    ("boolean", "true"),
+    ("boolean", None),
+    ("texts", "abc"),
+    ("texts", ["a", 1]),
+    ("texts", ["a", ""]),
+    ("texts", ["a\x07"]),
+    ("party", "Japan"),
+    ("party", "ZZZ"),
+    ("party", "JPN/"),
+    ("party", "JPN/iqps"),
+    ("party", "JPN\n"),
+    ("parties", ["JPN", "XYZ/A"]),
+    ("instant", "soon"),
+    ("instant", 5),
+    ("table", []),
+    ("table", None),
+    ("tables", {}),
+    ("tables", [1]),
+]
+
+
+@pytest.mark.parametrize(("reader", "value"), READERS)
+def test_a_fault_names_its_field_and_says_what_was_got_and_expected(reader, value):
+    table = Table({"member": value}, "outer[2]")
+    with pytest.raises(InputError) as caught:
+        getattr(table, reader)("member")
+    assert caught.value.field == "outer[2].member"
+    assert str(caught.value).startswith("outer[2].member: ")
+    assert "expected" in str(caught.value) or "unknown nation" in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", ["text", "integer", "number", "boolean", "party", "instant", "table"])
+def test_an_absent_member_is_a_fault(reader):
+    with pytest.raises(InputError) as caught:
+        getattr(Table({}), reader)("member")
+    assert caught.value.field == "member"
+    assert "got nothing" in str(caught.value)
+
+
+@pytest.mark.parametrize("reader", ["texts", "parties", "tables"])
+def test_an_absent_list_is_empty(reader):
+    assert getattr(Table({}), reader)("member") == ()
+
+
+def test_a_member_that_nobody_asked_for_is_refused_by_name():
+    table = Table({"known": 1, "releasable_too": []}, "label")
+    table.integer("known")
+    with pytest.raises(InputError) as caught:
+        table.done()
+    assert caught.value.field == "label.releasable_too"
+    assert "known" in caught.value.hint.render()
+
+
+def test_line_ends_and_other_scripts_are_texts():
+    assert Table({"t": "一行目\n二行目\tТаємно"}).text("t") == "一行目\n二行目\tТаємно"
+
+
+def test_a_toml_date_and_date_time_are_instants():
+    table = Table({"day": date(2025, 6, 21), "moment": datetime(2025, 6, 21, 9, tzinfo=UTC), "naive": datetime(2025, 6, 21)})  # noqa: DTZ001
+    assert table.instant("day") == datetime(2025, 6, 21, tzinfo=UTC)
+    assert table.instant("moment") == datetime(2025, 6, 21, 9, tzinfo=UTC)
+    with pytest.raises(InputError):
+        table.instant("naive")
+
+
+@pytest.mark.parametrize("document", [None, [], "text", {}, {"schema": 1}, {"schema": "kizuna/label/2"}])
+def test_a_document_of_another_schema_is_refused(document):
+    with pytest.raises(InputError):
+        open_table(document, schema="kizuna/label/1", what="label")
