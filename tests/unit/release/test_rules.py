@@ -1,0 +1,376 @@
+"""Each rule of the table, both ways: the plain case permits, and each case here is one change away from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+from simulators.rules import (
+    ARTICLE,
+    DAWN,
+    FRA,
+    HUR,
+    IQPS,
+    ISA,
+    JPN,
+    LABEL,
+    NOW,
+    NZL,
+    PAIR,
+    REGISTER,
+    SHARE,
+    SUBJECT,
+    UKR,
+    ObligationKind,
+    ask,
+    bound,
+    consent,
+    obligation,
+    register,
+    suspension,
+    term,
+)
+
+from kizuna.model.label import Category, CategoryType, Label
+from kizuna.release.agreements import AgreementKind, Article, Equivalence, State, Term
+from kizuna.release.decide import APPLICABLE, Ancestor, Subject
+from kizuna.release.decision import Outcome, decision_to_json
+from kizuna.release.rules import RULES, RuleId
+
+if TYPE_CHECKING:
+    from kizuna.release.register import Register
+
+OPEN = Label("JPN", "UNCLASSIFIED", JPN, DAWN)
+
+
+def labelled(**changes: object) -> Subject:
+    return replace(SUBJECT, label=replace(LABEL, **changes))
+
+
+def article(**changes: object) -> Register:
+    return register(replace(SHARE, articles=(replace(ARTICLE, **changes),)), ISA)
+
+
+def share(**changes: object) -> Register:
+    return register(replace(SHARE, **changes), ISA)
+
+
+def isa(**changes: object) -> Register:
+    return register(SHARE, replace(ISA, **changes))
+
+
+def derived(label: Label | None, originator: str | None = "JPN") -> Subject:
+    return replace(SUBJECT, ancestors=(Ancestor("parent", originator, label),))  # type: ignore[arg-type]
+
+
+def category(kind: CategoryType) -> Subject:
+    return labelled(categories=(Category("SAP", kind, ("X",)),))
+
+
+def test_the_plain_case_permits_and_says_by_which_article():
+    decision = ask()
+    assert decision.outcome is Outcome.PERMIT
+    assert [(r.rule, r.agreement, r.article) for r in decision.reasons] == [
+        (RuleId.GRANT, "SHARE", "1"),
+        (RuleId.EQUIVALENCE, "ISA", "4"),
+    ]
+    assert [(o.kind, o.value) for o in decision.obligations] == [(ObligationKind.REMARK, "UKR Таємно")]
+    assert not decision.faults
+    assert not decision.changes
+
+
+# Rule, what is changed, what the reason must name, and whether it is an unknown (a fault).
+REFUSED = {
+    "partner of no known nation": (RuleId.PARTNER_KNOWN, REGISTER, SUBJECT, "ZZZ/HUR", "ZZZ/HUR", True),
+    "partner is an alliance": (RuleId.PARTNER_KNOWN, REGISTER, SUBJECT, "XXN", "XXN", True),
+    "unknown policy": (RuleId.LABEL_KNOWN, REGISTER, labelled(policy="NOR"), HUR, "NOR", True),
+    "unknown marking": (RuleId.LABEL_KNOWN, REGISTER, labelled(classification="部外秘"), HUR, "部外秘", True),
+    "marking of another policy": (RuleId.LABEL_KNOWN, REGISTER, labelled(classification="SECRET"), HUR, "SECRET", True),
+    "unverified marking": (RuleId.LABEL_KNOWN, REGISTER, labelled(policy="UKR", classification="ДСК"), HUR, "ДСК", True),
+    "released to nobody": (RuleId.RELEASABLE_TO, REGISTER, labelled(releasable_to=()), HUR, "nobody", False),
+    "released to another": (RuleId.RELEASABLE_TO, REGISTER, labelled(releasable_to=(NZL,)), HUR, "NZL", False),
+    "released to the nation only": (RuleId.RELEASABLE_TO, REGISTER, labelled(releasable_to=(UKR,)), HUR, "UKR", False),
+    "restrictive category": (RuleId.CATEGORIES, REGISTER, category(CategoryType.RESTRICTIVE), HUR, "SAP", True),
+    "permissive category": (RuleId.CATEGORIES, REGISTER, category(CategoryType.PERMISSIVE), HUR, "SAP", True),
+    "another's product": (RuleId.ORIGINATOR_CONSENT, REGISTER, replace(SUBJECT, originator=FRA), HUR, "FRA", False),
+    "another's label": (RuleId.ORIGINATOR_CONSENT, REGISTER, labelled(originator=FRA), HUR, "FRA", False),
+    "parent unknown": (RuleId.LINEAGE, REGISTER, derived(None, None), HUR, "parent", True),
+    "parent's label unknown": (RuleId.LINEAGE, REGISTER, derived(None), HUR, "parent", True),
+    "parent withheld": (RuleId.LINEAGE, REGISTER, derived(replace(OPEN, releasable_to=())), HUR, "parent", False),
+    "parent of a third party": (RuleId.LINEAGE, REGISTER, derived(replace(OPEN, originator=FRA), "FRA"), HUR, "parent", False),
+    "parent labelled by a third party": (RuleId.LINEAGE, REGISTER, derived(replace(OPEN, originator=FRA)), HUR, "parent", False),
+    "parent of an unknown marking": (RuleId.LINEAGE, REGISTER, derived(replace(OPEN, policy="NOR")), HUR, "parent", False),
+    "parent above the ceiling": (RuleId.LINEAGE, REGISTER, derived(replace(LABEL, classification="機密")), HUR, "parent", False),
+    "parent without equivalence": (
+        RuleId.LINEAGE,
+        REGISTER,
+        derived(replace(LABEL, classification="極秘")),
+        HUR,
+        "parent",
+        False,
+    ),
+    "no agreement": (RuleId.COVERED, register(ISA), SUBJECT, HUR, "JPN", False),
+    "another kind": (RuleId.COVERED, article(kinds=("cyber",)), SUBJECT, HUR, "imagery", False),
+    "another giver": (RuleId.COVERED, article(givers=(UKR,)), SUBJECT, HUR, "JPN", False),
+    "a declaration lets nothing go": (RuleId.COVERED, share(kind=AgreementKind.DECLARATION), SUBJECT, HUR, "UKR/HUR", False),
+    "not yet in force": (RuleId.IN_FORCE, share(term=term("2025-07-02")), SUBJECT, HUR, "2025-07-02", False),
+    "ended": (RuleId.IN_FORCE, share(term=term("2025-01-01", "2025-06-01")), SUBJECT, HUR, "2025-06-01", False),
+    "begin unknown": (RuleId.IN_FORCE, share(term=term("unknown")), SUBJECT, HUR, "SHARE", True),
+    "end unknown": (RuleId.IN_FORCE, share(term=term("2025-01-01", "unknown")), SUBJECT, HUR, "SHARE", True),
+    "suspended": (
+        RuleId.NOT_SUSPENDED,
+        register(SHARE, ISA, suspensions=(suspension("2025-06-30"),)),
+        SUBJECT,
+        HUR,
+        "review",
+        False,
+    ),
+    "suspension's end unknown": (
+        RuleId.NOT_SUSPENDED,
+        register(SHARE, ISA, suspensions=(suspension("2025-06-30", "unknown"),)),
+        SUBJECT,
+        HUR,
+        "SHARE",
+        True,
+    ),
+    "security agreement suspended": (
+        RuleId.NOT_SUSPENDED,
+        register(SHARE, ISA, suspensions=(suspension("2025-06-30", agreement="ISA"),)),
+        SUBJECT,
+        HUR,
+        "ISA",
+        False,
+    ),
+    "above the ceiling": (RuleId.CEILING, REGISTER, labelled(classification="機密"), HUR, "機密", False),
+    "ceiling unknown": (RuleId.CEILING, article(ceiling=None), SUBJECT, HUR, "SHARE", True),
+    "ceiling on no ladder": (RuleId.CEILING, article(ceiling="SECRET"), SUBJECT, HUR, "SECRET", True),
+    "ceiling of another policy": (RuleId.CEILING, article(policy="UKR", ceiling="Цілком таємно"), SUBJECT, HUR, "JPN 秘", False),
+    "no security agreement": (RuleId.INFORMATION_SECURITY, register(SHARE), SUBJECT, HUR, "JPN 秘", False),
+    "security agreement with another": (RuleId.INFORMATION_SECURITY, isa(parties=(JPN, FRA)), SUBJECT, HUR, "UKR", False),
+    "security agreement of organisations": (RuleId.INFORMATION_SECURITY, isa(parties=(IQPS, HUR)), SUBJECT, HUR, "UKR", False),
+    "security agreement not in force": (RuleId.IN_FORCE, isa(term=term("2025-07-02")), SUBJECT, HUR, "ISA", False),
+    "equivalence missing": (RuleId.EQUIVALENCE, isa(equivalences=()), SUBJECT, HUR, "JPN 秘", True),
+    "equivalence of another marking": (RuleId.EQUIVALENCE, REGISTER, labelled(classification="極秘"), HUR, "極秘", True),
+    "equivalence in the other direction": (
+        RuleId.EQUIVALENCE,
+        isa(equivalences=(Equivalence("UKR", "Таємно", "JPN", "秘", "4", "text", verified=True),)),
+        SUBJECT,
+        HUR,
+        "ISA",
+        True,
+    ),
+    "equivalence unverified": (RuleId.EQUIVALENCE, isa(equivalences=(replace(PAIR, verified=False),)), SUBJECT, HUR, "ISA", True),
+    "obligation that cannot be applied": (
+        RuleId.OBLIGATIONS,
+        article(obligations=(obligation(ObligationKind.RESOLUTION, "0.5"),)),
+        SUBJECT,
+        HUR,
+        "resolution",
+        True,
+    ),
+}
+
+
+@pytest.mark.parametrize(("rule", "facts", "subject", "partner", "named", "unknown"), REFUSED.values(), ids=REFUSED)
+def test_one_change_refuses_and_the_reason_names_it(rule, facts, subject, partner, named, unknown):
+    decision = ask(facts, subject, partner)
+    assert decision.outcome is Outcome.DENY
+    assert not decision.obligations
+    (reason,) = [r for r in decision.reasons if r.rule == rule and named in r.message.render()]
+    assert (rule in {fault.rule for fault in decision.faults}) is unknown
+    assert all(fault.message in [r.message for r in decision.reasons] for fault in decision.faults)
+    assert reason.message.render().endswith(".") or reason.agreement
+
+
+def test_each_rule_of_the_table_refuses_in_a_case_here():
+    assert {rule.id for rule in RULES} == {case[0] for case in REFUSED.values()}
+    assert set(RuleId) - {rule.id for rule in RULES} == {RuleId.GRANT}
+
+
+@pytest.mark.parametrize(("rule", "facts", "subject", "partner", "named", "unknown"), REFUSED.values(), ids=REFUSED)
+def test_a_refusal_can_be_written_and_read(rule, facts, subject, partner, named, unknown):
+    form = decision_to_json(ask(facts, subject, partner))
+    assert form["outcome"] == "deny"
+    assert rule in {reason["rule"] for reason in form["reasons"]}
+
+
+# What does not stand in the way, next to what does.
+PERMITTED = {
+    "released to it": (REGISTER, labelled(releasable_to=(NZL, HUR))),
+    "informative category": (REGISTER, category(CategoryType.INFORMATIVE)),
+    "own parent that may go": (REGISTER, derived(LABEL)),
+    "own unclassified parent": (REGISTER, derived(OPEN)),
+    "at the ceiling": (article(ceiling="秘"), SUBJECT),
+    "unclassified needs no security agreement": (register(SHARE), replace(SUBJECT, label=OPEN)),
+    "unclassified of another policy": (register(SHARE), labelled(policy="UKR", classification="UNCLASSIFIED")),
+    "unclassified under the lowest ceiling": (article(ceiling="UNCLASSIFIED"), replace(SUBJECT, label=OPEN)),
+    "begins now": (share(term=term("2025-07-01T12:00:00Z")), SUBJECT),
+    "about to end": (share(term=term("2025-01-01", "2025-07-01T12:00:00.000001Z")), SUBJECT),
+    "suspension over": (register(SHARE, ISA, suspensions=(suspension("2025-06-01", "2025-07-01T12:00:00Z"),)), SUBJECT),
+    "suspension to come": (register(SHARE, ISA, suspensions=(suspension("2025-07-02"),)), SUBJECT),
+    "another agreement is suspended": (register(SHARE, ISA, suspensions=(suspension("2025-06-01", agreement="X"),)), SUBJECT),
+    "unverified equivalence accepted by name": (
+        replace(isa(equivalences=(replace(PAIR, verified=False),)), accepted_ladders=frozenset({"UKR"})),
+        SUBJECT,
+    ),
+    "a second security agreement holds": (register(SHARE, replace(ISA, id="A", equivalences=()), ISA), SUBJECT),
+}
+
+
+@pytest.mark.parametrize(("facts", "subject"), PERMITTED.values(), ids=PERMITTED)
+def test_what_stands_in_nobodys_way_permits(facts, subject):
+    assert ask(facts, subject).outcome is Outcome.PERMIT
+
+
+# ---- parties never stand for each other
+
+
+@pytest.mark.parametrize(
+    ("givers", "receivers", "holder", "partner"),
+    [
+        ((JPN,), (UKR,), JPN, HUR),
+        ((JPN,), (HUR,), JPN, UKR),
+        ((JPN,), (UKR,), IQPS, UKR),
+        ((IQPS,), (UKR,), JPN, UKR),
+        ((IQPS,), (HUR,), IQPS, UKR),
+        ((IQPS,), (HUR,), JPN, HUR),
+    ],
+)
+def test_a_nation_and_its_organisations_never_stand_for_each_other(givers, receivers, holder, partner):
+    facts = article(givers=givers, receivers=receivers)
+    subject = Subject("p", "imagery", holder, holder, replace(OPEN, originator=holder))
+    decision = ask(facts, subject, partner)
+    assert decision.outcome is Outcome.DENY
+    assert [r.rule for r in decision.reasons] == [RuleId.COVERED]
+
+
+def test_the_security_agreement_of_two_nations_says_nothing_between_organisations_of_one():
+    home = Article("1", "home", (IQPS,), ("JPN/X",), ("imagery",), "UKR", "Цілком таємно")  # type: ignore[arg-type]
+    back = Equivalence("UKR", "Таємно", "JPN", "秘", "4", "text", verified=True)
+    facts = register(replace(SHARE, articles=(home,)), replace(ISA, equivalences=(back,)))
+    subject = Subject("p", "imagery", IQPS, IQPS, Label("UKR", "Таємно", IQPS, DAWN))
+    decision = ask(facts, subject, "JPN/X")
+    assert RuleId.INFORMATION_SECURITY in {r.rule for r in decision.reasons}
+    assert decision.outcome is Outcome.DENY
+
+
+# ---- third parties
+
+
+RECEIVED = Subject("p", "imagery", HUR, JPN, Label("JPN", "UNCLASSIFIED", HUR, DAWN))
+ONWARD = article(receivers=(FRA,))
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome"),
+    [
+        ({}, Outcome.PERMIT),
+        ({"receiver": NZL}, Outcome.DENY),
+        ({"product": "q"}, Outcome.DENY),
+        ({"originator": UKR}, Outcome.DENY),
+        ({"term": term("2025-01-01", "2025-06-01")}, Outcome.DENY),
+        ({"term": term("unknown")}, Outcome.DENY),
+        ({"term": term(("2025-06-01", "2025-08-01"))}, Outcome.DENY),
+        ({"recorded_at": bound("2025-07-02").exact}, Outcome.DENY),
+    ],
+)
+def test_anothers_product_goes_on_only_with_its_consent_for_this_product_receiver_and_time(changes, outcome):
+    decision = ask(replace(ONWARD, consents=(consent(**changes),)), RECEIVED, "FRA")
+    assert decision.outcome is outcome
+    if outcome is Outcome.DENY:
+        assert [r.rule for r in decision.reasons] == [RuleId.ORIGINATOR_CONSENT]
+
+
+def test_the_consent_of_the_originator_is_not_that_of_the_party_that_labelled():
+    subject = replace(RECEIVED, label=replace(RECEIVED.label, originator=NZL))
+    one = replace(ONWARD, consents=(consent(),))
+    assert ask(one, subject, "FRA").outcome is Outcome.DENY
+    assert ask(replace(one, consents=(consent(), consent(originator=NZL))), subject, "FRA").outcome is Outcome.PERMIT
+
+
+# ---- obligations
+
+
+@pytest.mark.parametrize("kind", ObligationKind)
+def test_an_obligation_is_passed_on_or_else_nothing_goes(kind):
+    decision = ask(article(obligations=(obligation(kind, "1"),)))
+    if kind in APPLICABLE:
+        assert decision.outcome is Outcome.PERMIT
+        assert kind in {o.kind for o in decision.obligations}
+    else:
+        assert decision.outcome is Outcome.DENY
+        assert RuleId.OBLIGATIONS in {f.rule for f in decision.faults}
+
+
+def test_nothing_is_stripped_of_what_has_no_phase():
+    facts = article(obligations=(obligation(ObligationKind.DETECTED_ONLY), obligation(ObligationKind.NO_ONWARD)))
+    kinds = {o.kind for o in ask(facts, replace(SUBJECT, complex_data=False)).obligations}
+    assert kinds == {ObligationKind.NO_ONWARD, ObligationKind.REMARK}
+    assert ask(facts).reduced
+    assert not ask(facts, replace(SUBJECT, complex_data=False)).reduced
+
+
+def test_of_several_articles_the_one_with_the_fewest_obligations_lets_it_go():
+    caveat = obligation(ObligationKind.CAVEAT, "own use")
+    facts = register(
+        replace(SHARE, id="A", articles=(replace(ARTICLE, obligations=(caveat, obligation(ObligationKind.NO_ONWARD))),)),
+        replace(SHARE, id="B", articles=(replace(ARTICLE, obligations=(caveat,)),)),
+        replace(SHARE, id="C", articles=(replace(ARTICLE, ceiling="UNCLASSIFIED"),)),
+        ISA,
+    )
+    decision = ask(facts)
+    assert decision.outcome is Outcome.PERMIT
+    assert decision.reasons[0].agreement == "B"
+
+
+# ---- refer, and what is said
+
+
+def test_inside_an_approximate_date_a_person_decides():
+    about = share(term=term(("2025-06-01", "2025-08-01")))
+    decision = ask(about)
+    assert decision.outcome is Outcome.REFER
+    assert not decision.obligations
+    assert [r.rule for r in decision.reasons] == [RuleId.IN_FORCE]
+    assert ask(about, at="2025-05-31").outcome is Outcome.DENY
+    assert ask(about, at="2025-08-01").outcome is Outcome.PERMIT
+
+
+def test_a_person_is_asked_only_where_nothing_else_stands_in_the_way():
+    about = share(term=term(("2025-06-01", "2025-08-01")))
+    assert ask(about, labelled(releasable_to=())).outcome is Outcome.DENY
+    assert ask(about, labelled(classification="機密")).outcome is Outcome.DENY
+
+
+@pytest.mark.parametrize("names", [("A", "B"), ("B", "A")])
+def test_whether_a_person_is_asked_does_not_hang_on_the_agreements_names(names):
+    refused, referred = names
+    facts = register(
+        replace(SHARE, id=refused, term=term("2025-07-02")),
+        replace(SHARE, id=referred, term=term(("2025-06-01", "2025-08-01"))),
+        ISA,
+    )
+    assert ask(facts).outcome is Outcome.REFER
+
+
+def test_a_refusal_says_what_would_change_it_once_each():
+    decision = ask(register(replace(SHARE, term=term("2025-07-02"))), labelled(releasable_to=()))
+    changes = [change.message.render() for change in decision.changes]
+    assert changes == [
+        "UKR/HUR named in Releasable To by JPN",
+        "in force from 2025-07-02 (SHARE)",
+        "an information-security agreement between JPN and UKR",
+    ]
+    assert len(set(changes)) == len(changes)
+
+
+def test_a_fictional_supplement_is_named_as_such_in_its_reasons():
+    decision = ask(register(replace(SHARE, fictional=True), ISA))
+    assert [r.fictional for r in decision.reasons] == [True, False]
+
+
+def test_a_term_that_is_over_is_over_whenever_it_began():
+    held = Term(bound("unknown"), bound("2025-06-01"))
+    assert held.state(NOW) is State.AFTER
+    assert held.state(bound("2025-05-31").exact) is State.UNKNOWN
