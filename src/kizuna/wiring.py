@@ -338,6 +338,12 @@ def transport_to(folder: Path, partner: Partner) -> Iterator[Transport]:
     """
     from kizuna.adapters.http_transport import HttpTransport
 
+    if not partner.url:
+        raise InputError(
+            Message("{partner} was pinned without an address", {"partner": partner.party}),
+            hint=Message("ask it for a card with its address, then: kizuna partner add FILE"),
+            field="partner",
+        )
     with HttpTransport(partner.url, FileKeys.load(folder / KEYS), partner.certificate_der) as transport:
         yield transport
 

@@ -100,8 +100,9 @@ def sync(partner: tuple[str, ...], once: bool, every: float | None, folder: Path
     if once and every is not None:
         raise click.UsageError(_("--once and --every exclude each other."))
     with open_node(folder) as here:
-        chosen = [here.partner(parse_party(name)) for name in partner] or list(here.knowledge().partners.values())
-        partners = [p for p in chosen if p.url]
+        # Partners without an address only pull from us; naming one is a mistake that must not pass in silence.
+        known = [p for p in here.knowledge().partners.values() if p.url]
+        partners = [here.partner(parse_party(name, field="partner")) for name in partner] or known
         while True:
             try:
                 _pull_each(here, folder, partners, json_)
