@@ -144,7 +144,7 @@ def test_of_several_agreements_none_is_recorded_if_one_is_faulty(untouched, tmp_
         (["product", "show", "no-such"], "product", ["no-such"]),
         (["product", "show", "a" * 26], "product", ["a" * 26]),
         (["release", "explain", "a" * 26, "--to", "UKR/HUR"], "product", ["holds no product"]),
-        (["sync", "ATLANTIS"], "party", ["ATLANTIS"]),
+        (["sync", "ATLANTIS"], "partner", ["ATLANTIS"]),
         (["sync", "NZL"], "partner", ["NZL is no partner"]),
         (["audit", "confirm", "--tail", "3:beef"], "tail", ["3:beef"]),
     ],

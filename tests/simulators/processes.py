@@ -172,9 +172,13 @@ class Line:
 
     def __exit__(self, *_: object) -> None:
         self.cut()
-        self._listening.close()
         for thread in self._threads:
             thread.join(5)
+        self._listening.close()
+
+    def go_on(self) -> None:
+        """Carry again what was held, and all that follows."""
+        self._hold_after = None
 
     def cut(self) -> None:
         """Break all connections, what they still carry included."""
@@ -209,7 +213,8 @@ class Line:
                     carried += len(data) if ready is far else 0
                 if self._hold_after is not None and carried > self._hold_after:
                     self.held.set()
-                    self._cut.wait()
+                    while self._hold_after is not None and not self._cut.wait(0.02):
+                        pass
 
 
 def within(seconds: float, what: str, holds: Callable[[], bool]) -> None:
