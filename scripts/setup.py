@@ -58,8 +58,9 @@ def candidates():
     if uv:
         for minor in ("3.13", "3.12"):
             try:
-                found = subprocess.run([uv, "python", "find", "--no-project", minor], stdout=subprocess.PIPE,
-                                       stderr=subprocess.DEVNULL, timeout=60)
+                found = subprocess.run(
+                    [uv, "python", "find", "--no-project", minor], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, timeout=60
+                )
             except (OSError, subprocess.TimeoutExpired):
                 continue
             if found.returncode == 0:
@@ -105,7 +106,7 @@ def install_environment(level):
         with open(stamp) as f:
             done = dict(line.split() for line in f if line.strip())
     # A richer level contains the poorer ones.
-    if any(done.get(other) == digest(other) for other in LEVELS[LEVELS.index(level):]):
+    if any(done.get(other) == digest(other) for other in LEVELS[LEVELS.index(level) :]):
         return
     if version_of(python) is None:
         base, version = find_interpreter()
