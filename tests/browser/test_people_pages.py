@@ -85,12 +85,14 @@ def test_a_row_opens_its_card_by_keyboard_and_the_map_follows(browser, node):
         after = pixels(wait_for_map(page))
         assert before.shape != after.shape
         assert ((np.ptp(after, axis=2) <= 2) & (after[..., 0] < 200)).mean() > 0.1
+        page.evaluate("document.querySelector('kz-map').dataset.same = ''")
         page.go_back()
         expect(page.locator("#card h2")).to_have_count(0)
         page.go_forward()
         expect(page.locator("#card h2")).to_have_text("Mykolaiv, change at the shipyard")
         page.keyboard.press("Escape")
         expect(page.locator("#card h2")).to_have_count(0)
+        expect(page.locator("kz-map[data-same] canvas")).to_have_count(1)
         watched.check()
 
 

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import dataclasses
 import hashlib
+import io
 import json
 import re
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 from browser.fake_desk import HUR, PORT, RANGE, SHIP, TOKEN, FakeDesk, product_id
+from PIL import Image
 
 from kizuna.catalog.store import Item
 from kizuna.errors import LogDamaged, Message
@@ -101,8 +103,11 @@ def test_the_form_gives_a_session_that_scripts_and_other_sites_cannot_use(client
     assert "HttpOnly" in cookie
     assert "SameSite=strict" in cookie
     assert "Odesa" in client.get("/", headers=HTML).text
+    kept = {"cookie": cookie.partition(";")[0]}
+    assert client.get("/", headers=HTML | kept).status_code == 200
     client.post("/signout")
-    assert client.get("/", headers=HTML).status_code == 303
+    client.cookies.clear()
+    assert client.get("/", headers=HTML | kept).status_code == 303
 
 
 def test_over_tls_the_session_cookie_is_secure(desk):
@@ -246,6 +251,7 @@ def test_a_tile_that_the_image_does_not_reach_is_see_through(client):
     outside = client.get(f"/tiles/{SHIP}/8/0/0", headers=BEARER)
     assert outside.status_code == 200
     assert outside.headers["content-type"] == "image/png"
+    assert Image.open(io.BytesIO(outside.content)).convert("RGBA").getextrema()[3] == (0, 0)
     for path in (f"/tiles/{SHIP}/8/256/0", f"/tiles/{SHIP}/25/0/0", f"/tiles/{SHIP}/8/-1/0", f"/tiles/{SHIP}/a/0/0"):
         assert client.get(path, headers=BEARER).status_code == 404
 
