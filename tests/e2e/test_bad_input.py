@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import shutil
 import socket
+import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -248,22 +250,19 @@ def test_a_database_that_is_none_is_told_as_the_machines_fault(tmp_path):
     for path in node.glob("node.sqlite-*"):
         path.unlink()
     (node / "node.sqlite").write_bytes(b"This is no database.\n" * 500)
-    before = state_of_files(node)
+    before = node_files(node)
     for arguments in (["node", "status"], ["audit", "verify"]):
         done = kizuna(*arguments, "--node", node, "--json")
         assert_told(done, node, "node.sqlite", status=1)
         assert "backup" in done.fault()["hint"]
-    assert state_of_files(node) == before
+    assert node_files(node) == before
 
 
-def state_of_files(folder):
+def node_files(folder):
     return {path.name: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
 def test_a_log_entry_that_was_changed_is_found(tmp_path):
-    import sqlite3
-    from contextlib import closing
-
     node = founded(tmp_path / "node", "JPN", agreements=False)
     with closing(sqlite3.connect(node / "node.sqlite")) as connection, connection:
         connection.execute("DROP TRIGGER log_never_changes")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from simulators.coalition import AGREEMENT, labelled, published, small_tiff
+from simulators.coalition import AGREEMENT, founded, introduce, labelled, published, small_tiff
 from simulators.processes import Line, assert_blobs_whole, begin, kizuna, serving, state_of
 
 from kizuna.model.provenance import FactKind
@@ -156,8 +156,6 @@ def test_a_suspension_cuts_a_transfer_off(pair, sentinel):
 
 
 def test_one_partner_that_is_down_does_not_keep_the_others_products_away(pair, tiff, tmp_path):
-    from simulators.coalition import founded, introduce
-
     (product,) = published(pair.jpn, tiff)
     introduce(pair.ukr, founded(tmp_path / "fra", "FRA", agreements=False), "https://127.0.0.1:1")
     with serving(pair.jpn) as giver:
