@@ -1,0 +1,375 @@
+"""What a partner gets, and what it can learn from what it does not get."""
+
+from __future__ import annotations
+
+import base64
+import json
+from dataclasses import replace
+
+import pytest
+from simulators.nodes import HUR, IQPS, NITF, NZL, START, agreement
+from simulators.products import product_id
+
+from kizuna.adapters.memory import MemoryKeys
+from kizuna.errors import StoreError
+from kizuna.exchange.feed import (
+    Receipt,
+    Refusal,
+    page_from_bytes,
+    read_answer,
+    seal_receipt,
+    unseal_entry,
+)
+from kizuna.formats.agreement import NO_CIVIL_DATES
+from kizuna.model.digests import digest_of
+from kizuna.model.label import Label
+from kizuna.model.product import AssetRole
+from kizuna.model.provenance import FactKind
+from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
+from kizuna.node.share import reduce_product
+from kizuna.release.decision import Decision, Obligation, ObligationKind, Outcome
+
+EMPTY = b'{"after":0,"entries":[],"more":false,"schema":"kizuna/feed/1"}'
+WITHHELD = Label("JPN", "UNCLASSIFIED", IQPS, START, ())
+
+
+def entries(world, peer=HUR, after=0, limit=100):
+    node = world.node(IQPS)
+    page = page_from_bytes(world.desk(IQPS).feed(peer, after, limit).body)
+    return [unseal_entry(envelope, node.keys.public_key) for envelope in page.entries]
+
+
+def facts(node, kind):
+    return [fact.body for _, fact in node.journal.facts() if fact.kind is kind]
+
+
+def everything_said(world, product):
+    """All bytes that HUR can get at: feed pages and every blob of the product that its desk hands out."""
+    desk = world.desk(IQPS)
+    said = [desk.feed(HUR, after, limit).body for after in range(3) for limit in (1, 100)]
+    for asset in product.assets:
+        part = desk.blob(HUR, asset.digest, 0, 10**6)
+        said += [] if part is None else [part.data]
+    return said
+
+
+def readable(body):
+    """Feed page with the payloads of its envelopes in the clear."""
+    document = json.loads(body)
+    return body + b"".join(base64.b64decode(entry["payload"]) for entry in document.get("entries", []))
+
+
+# ---- what cannot be told apart
+
+
+def test_a_partner_without_an_agreement_gets_the_same_bytes_whatever_is_published(any_world):
+    world = any_world
+    desk = world.desk(IQPS)
+    before = [desk.feed(NZL, after, limit).body for after in (0, 1, 7) for limit in (1, 100)]
+    assert before[0] == EMPTY
+    world.agree(IQPS)
+    for number in range(1, 4):
+        world.take_in(IQPS, number, **({"label": WITHHELD} if number == 2 else {}))
+        entries(world)
+        assert [desk.feed(NZL, after, limit).body for after in (0, 1, 7) for limit in (1, 100)] == before
+    suspend_agreement(world.node(IQPS), "SHARE", "x", "order")
+    world.tick()
+    assert [desk.feed(NZL, after, limit).body for after in (0, 1, 7) for limit in (1, 100)] == before
+
+
+def test_a_partner_with_an_agreement_cannot_tell_that_something_was_withheld(any_world):
+    world = any_world
+    world.agree(IQPS)
+    world.take_in(IQPS, 1, label=WITHHELD)
+    assert world.desk(IQPS).feed(HUR, 0, 100).body == EMPTY
+    for number in (2, 3, 4, 5):
+        world.take_in(IQPS, number, **({"label": WITHHELD} if number == 4 else {}))
+    found = entries(world)
+    assert [entry.sequence for entry in found] == [1, 2, 3]
+    assert [entry.product.id for entry in found] == [product_id(n) for n in (2, 3, 5)]
+    page = page_from_bytes(world.desk(IQPS).feed(HUR, 3, 100).body)
+    assert (page.entries, page.more) == ((), False)
+
+
+def test_pages_go_on_where_the_last_one_ended(world):
+    world.agree(IQPS)
+    for number in range(1, 6):
+        world.take_in(IQPS, number)
+    got = []
+    for _ in range(9):
+        page = page_from_bytes(world.desk(IQPS).feed(HUR, len(got), 2).body)
+        got += [unseal_entry(envelope, world.node(IQPS).keys.public_key).sequence for envelope in page.entries]
+        assert page.more is (len(got) < 5)
+        if not page.more:
+            break
+    assert got == [1, 2, 3, 4, 5]
+
+
+# ---- the form in which it goes
+
+
+def test_the_complex_original_and_its_digest_never_reach_a_partner_under_detected_only(any_world):
+    world = any_world
+    world.agree(IQPS)
+    before = digest_of(b"the original of the version before")
+    product = world.take_in(IQPS, 1, supersedes=before)
+    original = product.asset(AssetRole.ORIGINAL)
+    (entry,) = entries(world)
+    assert not entry.product.complex_data
+    assert entry.product.media_type != NITF
+    assert entry.product.reductions == ("detected-only", "caveat")
+    assert "own use" in entry.product.label.caveats
+    for said in everything_said(world, product):
+        clear = readable(said) if said.startswith(b'{"after"') else said
+        for secret in (original.digest, before):
+            assert secret.encode() not in clear
+            assert secret.removeprefix("sha256:").encode() not in clear
+            assert bytes.fromhex(secret.removeprefix("sha256:")) not in clear
+        assert b"original" not in clear
+        assert original.name.encode() not in clear
+    assert world.desk(IQPS).blob(HUR, original.digest, 0, 1) is None
+    assert {a.digest for a in entry.product.assets} == {a.digest for a in product.assets} - {original.digest}
+
+
+def test_lineage_stays_at_home(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    world.take_in(IQPS, 2, lineage=(product_id(1),))
+    assert [entry.product.lineage for entry in entries(world)] == [(), ()]
+
+
+def permit(*kinds):
+    return Decision(Outcome.PERMIT, (), obligations=tuple(Obligation(kind, "", "SHARE", "3") for kind in kinds))
+
+
+def test_where_an_obligation_leaves_no_file_nothing_goes(world):
+    product = world.hold(IQPS, 1)
+    bare = replace(product, assets=product.assets[:1])
+    assert reduce_product(bare, permit(ObligationKind.DETECTED_ONLY)) is None
+    assert reduce_product(product, permit(ObligationKind.RESOLUTION)) is None
+    assert reduce_product(replace(product, assets=()), permit()) is None
+    assert reduce_product(bare, permit()).assets == bare.assets
+
+
+def test_a_product_of_which_nothing_may_go_does_not_stop_those_behind_it(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1, assets=world.hold(IQPS, 1).assets[:1])
+    world.take_in(IQPS, 2)
+    assert [(e.sequence, e.product.id) for e in entries(world)] == [(1, product_id(2))]
+
+
+# ---- suspension
+
+
+def test_a_suspension_freezes_the_feed_and_a_resumption_loses_and_doubles_nothing(any_world):
+    world = any_world
+    world.agree(IQPS)
+    node, desk = world.node(IQPS), world.desk(IQPS)
+    world.take_in(IQPS, 1)
+    world.pull(HUR, IQPS)
+    # Sequenced, and not pulled; waiting; published while it is suspended.
+    world.take_in(IQPS, 2)
+    entries(world, after=1)
+    world.take_in(IQPS, 3)
+    blob = node.store.book.outgoing(HUR, 1, 1)[0].blobs[0]
+    assert desk.blob(HUR, blob, 0, 1) is not None
+    suspend_agreement(node, "SHARE", "Review of the third-party rule.", "order 7")
+    world.tick()
+    world.take_in(IQPS, 4)
+    answer = desk.feed(HUR, 0, 100)
+    refusal = read_answer(answer.body, node.keys.public_key)
+    assert answer.refused
+    assert isinstance(refusal, Refusal)
+    assert (refusal.sender, refusal.receiver, refusal.agreement) == (IQPS, HUR, "SHARE")
+    assert "Review of the third-party rule." in refusal.reason
+    assert desk.blob(HUR, blob, 0, 1) is None
+    told = world.pull(HUR, IQPS).refusal
+    assert told is not None
+    assert told.reason == refusal.reason
+    assert len(facts(node, FactKind.REFUSAL_SERVED)) == 1
+    resume_agreement(node, "SHARE", "order 8")
+    world.tick()
+    report = world.pull(HUR, IQPS)
+    assert [p.id for p in report.received] == [product_id(n) for n in (2, 3, 4)]
+    assert world.pull(HUR, IQPS).received == []
+    assert [e.sequence for e in entries(world)] == [1, 2, 3, 4]
+    assert {item.product.id for item in world.node(HUR).store.items.all()} == {product_id(n) for n in (1, 2, 3, 4)}
+
+
+def test_a_suspension_that_is_not_told_looks_like_nothing_new(world):
+    world.agree(IQPS, tells_partner=False)
+    world.take_in(IQPS, 1)
+    world.take_in(IQPS, 2)
+    entries(world, limit=1)
+    blob = world.node(IQPS).store.book.outgoing(HUR, 0, 1)[0].blobs[0]
+    suspend_agreement(world.node(IQPS), "SHARE", "secret reason", "order")
+    world.tick()
+    world.take_in(IQPS, 3)
+    answer = world.desk(IQPS).feed(HUR, 0, 100)
+    assert (answer.body, answer.refused) == (EMPTY, False)
+    assert world.desk(IQPS).blob(HUR, blob, 0, 1) is None
+    assert facts(world.node(IQPS), FactKind.REFUSAL_SERVED) == []
+
+
+def test_what_ends_a_suspension_by_itself_lets_go_what_was_published_meanwhile(world):
+    held = {"from": "2025-06-01T00:00:00Z", "until": "2025-07-02T00:00:00Z", "reason": "x", "recorded": "2025-06-01"}
+    world.agree(IQPS, suspensions=[held])
+    world.desk(IQPS).feed(HUR, 0, 100)
+    world.take_in(IQPS, 1)
+    assert world.desk(IQPS).feed(HUR, 0, 100).refused
+    world.tick(days=1)
+    assert [e.product.id for e in entries(world)] == [product_id(1)]
+
+
+def test_what_was_published_before_an_agreement_goes_once_there_is_one_even_in_the_same_instant(world):
+    world.take_in(IQPS, 1)
+    assert world.desk(IQPS).feed(HUR, 0, 100).body == EMPTY
+    record_agreement(world.node(IQPS), agreement(), NO_CIVIL_DATES, [])
+    assert [e.product.id for e in entries(world)] == [product_id(1)]
+
+
+def test_an_agreement_that_ends_stops_what_was_sequenced_and_its_files(world):
+    world.agree(IQPS, in_force={"from": "2025-01-01T00:00:00Z", "until": "2025-07-02T00:00:00Z"})
+    world.take_in(IQPS, 1)
+    (entry,) = entries(world)
+    world.tick(days=1)
+    answer = world.desk(IQPS).feed(HUR, 0, 100)
+    assert (answer.body, answer.refused) == (EMPTY, False)
+    assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is None for a in entry.product.assets)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"kind": "caveat", "value": "destroy after reading"},
+        {"kind": "no-onward"},
+        {"kind": "delay", "value": "24"},
+    ],
+)
+def test_an_entry_that_was_signed_under_fewer_obligations_than_hold_now_does_not_go(any_world, more):
+    world = any_world
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    (entry,) = entries(world)
+    blob = entry.product.assets[0].digest
+    obligations = [{"kind": "detected-only"}, {"kind": "caveat", "value": "own use"}, more]
+    world.agree(IQPS, version=2, article={"obligations": obligations})
+    assert entries(world) == []
+    assert world.desk(IQPS).blob(HUR, blob, 0, 1) is None
+    # With the obligations of the entry again, or with fewer, it goes.
+    world.agree(IQPS, version=3, article={"obligations": obligations[:1]})
+    assert [e.sequence for e in entries(world)] == [1]
+    assert world.desk(IQPS).blob(HUR, blob, 0, 1) is not None
+
+
+def test_the_original_stays_once_phase_must_be_stripped(world):
+    world.agree(IQPS, article={"obligations": []})
+    product = world.take_in(IQPS, 1)
+    assert {a.role for a in entries(world)[0].product.assets} == set(AssetRole)
+    assert world.desk(IQPS).blob(HUR, product.content, 0, 1) is not None
+    world.agree(IQPS, version=2)
+    assert entries(world) == []
+    assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is None for a in product.assets)
+
+
+def test_an_entry_without_files_is_decided_on_as_well(world):
+    """A product without files, had one got into the feed, must not pass because nothing of nothing is missing."""
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    entries(world)
+    state = world.node(IQPS).store._shared._durable
+    state.queue[HUR, product_id(1)] = replace(state.queue[HUR, product_id(1)], blobs=())
+    suspend_agreement(world.node(IQPS), "SHARE", "x", "order")
+    world.agree(IQPS, version=2, tells_partner=False)
+    assert world.desk(IQPS).feed(HUR, 0, 100).body == EMPTY
+
+
+def test_an_entry_that_was_damaged_at_home_is_not_handed_out(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    entries(world)
+    state = world.node(IQPS).store._shared._durable
+    good = state.queue[HUR, product_id(1)]
+    forged = good.envelope.replace(b'"sig":"', b'"sig":"A', 1)
+    state.queue[HUR, product_id(1)] = replace(good, envelope=forged)
+    with pytest.raises(StoreError):
+        world.desk(IQPS).feed(HUR, 0, 100)
+
+
+# ---- files
+
+
+def test_a_file_is_handed_out_only_to_whom_its_entry_went(world):
+    world.agree(IQPS)
+    world.agree(IQPS, id="OTHER", parties=["JPN/IQPS", "NZL"], article={"receivers": ["NZL"]})
+    product = world.take_in(IQPS, 1, label=Label("JPN", "UNCLASSIFIED", IQPS, world.clock.now(), (HUR,)))
+    desk = world.desk(IQPS)
+    shown = product.assets[1].digest
+    assert desk.blob(HUR, shown, 0, 9) is None, "not before its entry was handed out"
+    entries(world)
+    assert desk.blob(HUR, shown, 0, 9).data == b"JPN/IQPS "
+    assert desk.blob(HUR, shown, 0, 9).size == product.assets[1].size
+    assert desk.blob(HUR, shown, 10**6, 9).data == b""
+    assert desk.blob(NZL, shown, 0, 9) is None
+    assert desk.blob(HUR, digest_of(b"nothing"), 0, 9) is None
+    assert desk.blob(HUR, product.content, 0, 9) is None
+
+
+def test_who_asks_is_told_by_the_certificate_alone(world):
+    desk = world.desk(IQPS)
+    assert desk.peer_of(world.node(IQPS).partner(HUR).fingerprint) == HUR
+    assert desk.peer_of("0" * 64) is None
+    assert desk.peer_of("") is None
+
+
+# ---- receipts
+
+
+def receipt(world, **changes):
+    outgoing = world.node(IQPS).store.book.outgoing(HUR, 0, 1)[0]
+    return replace(Receipt(IQPS, HUR, 1, digest_of(outgoing.envelope), world.clock.now()), **changes)
+
+
+def test_a_receipt_counts_once_and_only_from_the_receiver_for_what_it_got(any_world):
+    world = any_world
+    world.agree(IQPS)
+    world.agree(IQPS, id="OTHER", parties=["JPN/IQPS", "NZL"], article={"receivers": ["NZL"]})
+    world.take_in(IQPS, 1)
+    entries(world)
+    entries(world, NZL)
+    node, desk, hur = world.node(IQPS), world.desk(IQPS), world.node(HUR).keys
+    for faulty, keys in (
+        (receipt(world), MemoryKeys(HUR, world.clock.now(), b"forger")),
+        (receipt(world), world.node(NZL).keys),
+        (receipt(world, sender=NZL), hur),
+        (receipt(world, receiver=NZL), hur),
+        (receipt(world, sequence=2), hur),
+        (receipt(world, entry=digest_of(b"another entry")), hur),
+        (receipt(world, entry=digest_of(node.store.book.outgoing(NZL, 0, 1)[0].envelope)), hur),
+    ):
+        assert desk.receipt(HUR, seal_receipt(faulty, keys)) is False
+    good = seal_receipt(receipt(world), hur)
+    assert desk.receipt(NZL, good) is False
+    assert desk.receipt("FRA", good) is False
+    for garbage in (b"", b"{}", b"\xff", good[:-1], b"[" * 10**5):
+        assert desk.receipt(HUR, garbage) is False
+    assert node.store.book.acknowledged(HUR) == 0
+    assert desk.receipt(HUR, good) is True
+    assert node.store.book.acknowledged(HUR) == 1
+    world.tick()
+    for again in (good, seal_receipt(receipt(world), hur)):
+        assert desk.receipt(HUR, again) is True
+    assert len(facts(node, FactKind.RECEIPT_RECEIVED)) == 1
+    assert node.store.book.acknowledged(NZL) == 0
+
+
+def test_every_decision_that_let_something_go_is_in_the_log(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    entries(world)
+    node = world.node(IQPS)
+    made = [(d["partner"], d["purpose"], d["decision"]["outcome"]) for d in facts(node, FactKind.DECISION_MADE)]
+    assert made == [(NZL, "queue", "deny"), (HUR, "queue", "permit"), (HUR, "serve", "permit")]
+    (released,) = facts(node, FactKind.RELEASE_SEQUENCED)
+    assert released["entry"] == digest_of(node.store.book.outgoing(HUR, 0, 1)[0].envelope)
+    assert node.journal.verify().size == node.store.log.size()
