@@ -1,0 +1,33 @@
+"""Run one benchmark: `run.py NAME`. Each prints its figures, one line of JSON a figure; the goals stand in them.
+
+`speed/NAME.py` is called NAME, `accuracy/NAME.py` is called NAME-accuracy. A benchmark that cannot be run ends with its own
+status; a goal that is missed says so in its line ("met": false) and is no error.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def benchmarks() -> dict[str, Path]:
+    """Benchmarks by name."""
+    found = {path.stem: path for path in FOLDER.glob("speed/*.py")}
+    return dict(sorted((found | {f"{path.stem}-accuracy": path for path in FOLDER.glob("accuracy/*.py")}).items()))
+
+
+def main(arguments: list[str]) -> int:
+    """Run the benchmark that the arguments name."""
+    known = benchmarks()
+    if len(arguments) != 1 or arguments[0] not in known:
+        got = f"no benchmark is called {' '.join(arguments)!r}" if arguments else "no benchmark was named"
+        print(f"error: {got}\nhint: make bench BENCH=NAME, with one of: {', '.join(known)}", file=sys.stderr)
+        return 2
+    return subprocess.run([sys.executable, str(known[arguments[0]])], check=False).returncode
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
