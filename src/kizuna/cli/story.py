@@ -292,12 +292,13 @@ class Story:
         sentinel = sample_folder("sentinel1") / "cog_gcps.tif"
         # The scene's own time stands in its name upstream, not in the file: only the day is sure.
         day = Interval(parse_instant("2018-01-01T00:00:00Z"), parse_instant("2019-01-01T00:00:00Z"))
+        nominal = (_("The time is nominal: the public data carry none."),)
         products = []
         with open_node(self._nodes[JPN].folder) as node:
             for path, described in [
-                (scene, Described(title="Car park, spotlight (Gotcha, three degrees)")),
+                (scene, Described(title="Car park, spotlight (Gotcha, three degrees)", notes=nominal)),
                 (sentinel, Described(title="Kochi coast (Sentinel-1 GRD, 2018)", event=day)),
-                (withheld, Described(title="Car park, detail (withheld)")),
+                (withheld, Described(title="Car park, detail (withheld)", notes=nominal)),
             ]:
                 with path.open("rb") as file:
                     published = publish(node, file, path.name, read_label_file(label_path(path)), described)
