@@ -31,6 +31,9 @@ from kizuna.release.register import Register, Resumption
 if TYPE_CHECKING:
     import random
 
+# A dozen properties over one world: together they try some hundreds of questions.
+FEW = settings(max_examples=40, deadline=None)
+
 # A small world, so that facts meet: few parties, few days, few markings; and most facts such that something is permitted.
 DAY = timedelta(days=1)
 INSTANTS = st.integers(-6, 6).map(lambda days: Instant(NOW + days * DAY))
@@ -162,6 +165,7 @@ def permitting():
 MIXED = st.one_of(QUESTIONS, permitting())
 
 
+@FEW
 @given(permitting())
 def test_what_starts_permitted_is_permitted(question):
     # Else the properties below would hold of nothing.
@@ -176,6 +180,7 @@ def grants(question):
     return known, [by_id[reason.agreement] for reason in decide(*question).reasons]
 
 
+@FEW
 @given(MIXED)
 def test_nothing_goes_under_an_agreement_that_is_not_in_force_or_is_suspended(question):
     decision = decide(*question)
@@ -189,6 +194,7 @@ def test_nothing_goes_under_an_agreement_that_is_not_in_force_or_is_suspended(qu
         assert states <= {State.BEFORE, State.AFTER}
 
 
+@FEW
 @given(permitting(), st.data())
 def test_what_is_suspended_without_end_is_never_permitted(question, data):
     register, subject, partner, valid_at, known_at = question
@@ -203,6 +209,7 @@ def test_what_is_suspended_without_end_is_never_permitted(question, data):
     assert decide(register, subject, partner, valid_at, known_at).outcome is not Outcome.PERMIT
 
 
+@FEW
 @given(MIXED)
 def test_nothing_unknown_is_permitted_and_a_fault_denies(question):
     register, subject, partner, *_ = question
@@ -221,6 +228,7 @@ def test_nothing_unknown_is_permitted_and_a_fault_denies(question):
     assert decision.reasons
 
 
+@FEW
 @given(permitting(), st.data())
 def test_making_one_thing_unknown_never_permits(question, data):
     register, subject, partner, valid_at, known_at = question
@@ -250,6 +258,7 @@ def test_making_one_thing_unknown_never_permits(question, data):
     assert decision.faults
 
 
+@FEW
 @given(MIXED, st.sampled_from([UNCLASSIFIED, "秘", "極秘"]))
 def test_lowering_a_ceiling_never_adds_a_permit(question, lower):
     register, subject, partner, valid_at, known_at = question
@@ -265,6 +274,7 @@ def test_lowering_a_ceiling_never_adds_a_permit(question, lower):
         assert decide(*question).outcome is Outcome.PERMIT
 
 
+@FEW
 @given(MIXED, SUSPENSIONS)
 def test_one_suspension_more_never_adds_a_permit(question, suspension):
     register, *rest = question
@@ -273,6 +283,7 @@ def test_one_suspension_more_never_adds_a_permit(question, suspension):
         assert decide(*question).outcome is Outcome.PERMIT
 
 
+@FEW
 @given(MIXED, ANCESTORS)
 def test_one_parent_more_never_adds_a_permit(question, ancestor):
     register, subject, *rest = question
@@ -281,6 +292,7 @@ def test_one_parent_more_never_adds_a_permit(question, ancestor):
         assert decide(*question).outcome is Outcome.PERMIT
 
 
+@FEW
 @given(MIXED, REGISTERS)
 def test_a_replayed_decision_is_the_same_whatever_was_recorded_since(question, other):
     register, subject, partner, valid_at, known_at = question
@@ -299,6 +311,7 @@ def test_a_replayed_decision_is_the_same_whatever_was_recorded_since(question, o
     assert decide(grown, subject, partner, valid_at, known_at) == decide(*question)
 
 
+@FEW
 @given(MIXED, st.randoms(use_true_random=False))
 def test_a_decision_does_not_hang_on_the_order_of_the_agreements(question, shuffler: random.Random):
     register, *rest = question
@@ -310,8 +323,8 @@ def test_a_decision_does_not_hang_on_the_order_of_the_agreements(question, shuff
     assert decide(first, *rest) == decide(replace(register, agreements=tuple(mixed)), *rest) == decide(first, *rest)
 
 
+@FEW
 @given(MIXED)
-@settings(max_examples=50)
 def test_a_partner_that_is_told_of_a_suspension_would_get_nothing(question):
     register, subject, partner, at, _ = question
     told = suspended_grants(register, subject.holder, partner, at)

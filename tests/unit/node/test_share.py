@@ -11,6 +11,7 @@ from simulators.nodes import HUR, IQPS, NITF, NZL, START, agreement
 from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryKeys
+from kizuna.catalog.store import Item
 from kizuna.errors import StoreError
 from kizuna.exchange.feed import (
     Receipt,
@@ -211,14 +212,32 @@ def test_a_suspension_that_is_not_told_looks_like_nothing_new(world):
     assert facts(world.node(IQPS), FactKind.REFUSAL_SERVED) == []
 
 
-def test_what_ends_a_suspension_by_itself_lets_go_what_was_published_meanwhile(world):
+@pytest.mark.parametrize("tells", [True, False])
+def test_what_ends_a_suspension_by_itself_lets_go_what_was_published_meanwhile(world, tells):
     held = {"from": "2025-06-01T00:00:00Z", "until": "2025-07-02T00:00:00Z", "reason": "x", "recorded": "2025-06-01"}
-    world.agree(IQPS, suspensions=[held])
+    world.agree(IQPS, suspensions=[held], tells_partner=tells)
     world.desk(IQPS).feed(HUR, 0, 100)
     world.take_in(IQPS, 1)
-    assert world.desk(IQPS).feed(HUR, 0, 100).refused
+    assert world.desk(IQPS).feed(HUR, 0, 100).refused is tells
     world.tick(days=1)
     assert [e.product.id for e in entries(world)] == [product_id(1)]
+
+
+def test_what_is_derived_from_something_that_is_not_here_goes_nowhere(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 2, lineage=(product_id(1),))
+    world.take_in(IQPS, 3, lineage=(product_id(2),))
+    assert entries(world) == []
+
+
+def test_an_entry_does_not_go_once_its_product_has_other_files(world):
+    world.agree(IQPS)
+    product = world.take_in(IQPS, 1)
+    entries(world)
+    node = world.node(IQPS)
+    node.store.items.put(Item(replace(product, assets=(product.assets[0], *product.assets[2:]))))
+    assert entries(world) == []
+    assert world.desk(IQPS).blob(HUR, product.assets[1].digest, 0, 1) is None
 
 
 def test_what_was_published_before_an_agreement_goes_once_there_is_one_even_in_the_same_instant(world):

@@ -160,6 +160,14 @@ REFUSED = {
         "ISA",
         True,
     ),
+    "equivalence for another nation": (
+        RuleId.EQUIVALENCE,
+        isa(equivalences=(replace(PAIR, to_policy="FRA"),)),
+        SUBJECT,
+        HUR,
+        "ISA",
+        True,
+    ),
     "equivalence unverified": (RuleId.EQUIVALENCE, isa(equivalences=(replace(PAIR, verified=False),)), SUBJECT, HUR, "ISA", True),
     "obligation that cannot be applied": (
         RuleId.OBLIGATIONS,

@@ -94,6 +94,7 @@ def test_a_resumption_that_was_known_before_does_not_end_a_suspension_that_is_re
 
 def test_of_a_suspension_and_a_resumption_of_one_instant_the_suspension_stands():
     assert ask(suspended(suspension("2025-06-01"), resumed=[resumption("2025-06-01")])).outcome is DENY
+    assert ask(suspended(suspension("2025-06-01"), resumed=[resumption("2025-06-01", recorded="2025-06-02")])).outcome is DENY
 
 
 def test_the_resumption_of_another_agreement_ends_nothing():
