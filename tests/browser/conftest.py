@@ -27,13 +27,13 @@ class Served:
     desk: FakeDesk
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with launch() as chromium:
         yield chromium
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def node() -> Iterator[Served]:
     desk = FakeDesk()
     app = people_app(desk, {language: translator(language) for language in ("en", "fr")})
