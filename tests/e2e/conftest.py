@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 
 import pytest
 from simulators.coalition import Pair, founded, introduce, labelled, published, small_tiff
 from simulators.processes import state_of
 
-from kizuna.wiring import sample_folder
+from kizuna.wiring import open_node, sample_folder
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,27 @@ def pair(tmp_path):
     made = Pair(founded(tmp_path / "jpn", "JPN/IQPS"), founded(tmp_path / "ukr", "UKR/HUR"))
     introduce(made.jpn, made.ukr)
     return made
+
+
+@pytest.fixture(scope="session")
+def stocked_once(tmp_path_factory, sentinel):
+    """Two nodes, on the giver of which the Sentinel-1 sample is published; for `stocked` to copy."""
+    root = tmp_path_factory.mktemp("stocked")
+    made = Pair(founded(root / "jpn", "JPN/IQPS"), founded(root / "ukr", "UKR/HUR"))
+    introduce(made.jpn, made.ukr)
+    return made, published(made.jpn, sentinel)[0]
+
+
+@pytest.fixture
+def stocked(tmp_path, stocked_once):
+    """Two nodes of one's own and the id of the one product, four megabytes in three files, that the giver holds."""
+    (jpn, ukr), product = dataclasses.astuple(stocked_once[0]), stocked_once[1]
+    made = Pair(tmp_path / "jpn", tmp_path / "ukr")
+    for source, folder in ((jpn, made.jpn), (ukr, made.ukr)):
+        shutil.copytree(source, folder)
+        with open_node(folder) as node:
+            node.confirm_tail(node.journal.verify().tail)
+    return made, product
 
 
 @pytest.fixture

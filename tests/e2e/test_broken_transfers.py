@@ -42,8 +42,8 @@ def acknowledged(folder):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_giver_is_killed_in_the_middle_of_a_file(pair, sentinel, place):
-    (product,) = published(pair.jpn, sentinel)
+def test_the_giver_is_killed_in_the_middle_of_a_file(stocked, place):
+    pair, product = stocked
     with serving(pair.jpn) as giver, Line(giver.partner_port, hold_after=place) as line:
         pair.meet(line.url)
         before = kept(pair.ukr)
@@ -68,8 +68,8 @@ def test_the_giver_is_killed_in_the_middle_of_a_file(pair, sentinel, place):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_the_taker_is_killed_in_the_middle_of_a_file(pair, sentinel, place):
-    (product,) = published(pair.jpn, sentinel)
+def test_the_taker_is_killed_in_the_middle_of_a_file(stocked, place):
+    pair, product = stocked
     with serving(pair.jpn) as giver:
         with Line(giver.partner_port, hold_after=place) as line:
             pair.meet(line.url)
@@ -140,8 +140,8 @@ def test_a_suspension_refuses_with_its_reason_and_a_resumption_delivers(pair, ti
         assert status["last_in"] is not None
 
 
-def test_a_suspension_cuts_a_transfer_off(pair, sentinel):
-    published(pair.jpn, sentinel)
+def test_a_suspension_cuts_a_transfer_off(stocked):
+    pair, _product = stocked
     with serving(pair.jpn) as giver, Line(giver.partner_port, hold_after=200_000) as line:
         pair.meet(line.url)
         before = kept(pair.ukr)

@@ -7,7 +7,7 @@ import os
 import subprocess
 
 import pytest
-from simulators.coalition import AGREEMENT, founded, introduce, labelled, published, small_tiff
+from simulators.coalition import AGREEMENT, founded, introduce, labelled, small_tiff
 from simulators.processes import assert_blobs_whole, kizuna, serving, state_of
 
 # A file may grow to so many kilobytes: works everywhere, without a disk to fill.
@@ -31,8 +31,8 @@ def test_a_file_that_does_not_fit_is_not_taken_in(pair, sentinel, kilobytes):
     assert len(assert_blobs_whole(pair.jpn)) == 3
 
 
-def test_a_product_that_does_not_fit_at_the_receiver_is_not_received(pair, sentinel):
-    (product,) = published(pair.jpn, sentinel)
+def test_a_product_that_does_not_fit_at_the_receiver_is_not_received(stocked):
+    pair, product = stocked
     with serving(pair.jpn) as giver:
         pair.meet(giver.partner_url)
         before = state_of(pair.ukr)

@@ -1,0 +1,46 @@
+"""`make bench` and `make soak` say what they can do, and do it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from simulators.processes import environment
+
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
+MEMBERS = ["benchmark", "metric", "value", "unit", "peer", "peer_value", "ratio", "goal", "met"]
+
+
+def run(*arguments):
+    command = [sys.executable, *map(str, arguments)]
+    return subprocess.run(command, env=environment(), capture_output=True, text=True, check=False, timeout=120)
+
+
+@pytest.mark.parametrize("names", [[], ["no-such"], ["spine", "sar"]])
+def test_an_unknown_benchmark_is_told_with_those_that_there_are(names):
+    done = run(BENCHMARKS / "run.py", *names)
+    assert (done.returncode, done.stdout) == (2, "")
+    for name in ("spine", "sar", "sar-accuracy"):
+        assert name in done.stderr.splitlines()[-1]
+
+
+def test_each_figure_is_a_line_of_json():
+    done = run(BENCHMARKS / "run.py", "sar-accuracy")
+    assert done.returncode == 0, done.stderr
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    assert lines
+    for line in lines:
+        assert list(line) == MEMBERS
+        assert line["met"] is (None if line["goal"] is None else line["value"] <= line["goal"])
+
+
+def test_a_short_soak_loses_nothing_doubles_nothing_and_leaks_nothing():
+    done = run(BENCHMARKS / "soak.py", "--seconds", "5", "--seed", "1")
+    assert done.returncode == 0, done.stderr
+    figures = json.loads(done.stdout)
+    assert figures["kills"] > 0
+    assert figures["permitted"] == figures["acknowledged"] > 0
+    assert figures["published"] >= figures["permitted"]
