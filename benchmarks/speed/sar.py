@@ -70,7 +70,7 @@ def main() -> None:
     value = billions / cpu_seconds(lambda: backproject(history, grid, oversampling=OVERSAMPLING))
     peer = billions / cpu_seconds(lambda: plain(history, grid))
     line = {
-        "benchmark": "sar-speed",
+        "benchmark": "sar",
         "metric": "backprojection_gbp_per_cpu_s",
         "value": round(value, 4),
         "unit": "1e9 backprojections per CPU second",

@@ -17,6 +17,7 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.sqlite import SqliteStore
+from kizuna.adapters.tail_anchor import FileTailAnchor, state_folder
 from kizuna.adapters.translations import language_of, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.errors import InputError, Message, StoreError
@@ -322,7 +323,11 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
             )
         keys = FileKeys.load(folder / KEYS)
         journal = Journal(parse_party(name), store, keys, SystemClock())
-        yield Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person())
+        anchor = FileTailAnchor(state_folder(), keys.key_id)
+        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person(), anchor)
+        yield node
+        # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
+        node.is_confirmed()
     finally:
         store.close()
 

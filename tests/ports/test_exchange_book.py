@@ -124,3 +124,29 @@ def test_notes_keep_the_latest_word(store: Store) -> None:
     store.book.note(UKR, "last_refusal", "3")
     store.book.note(JPN, "last_in", "4")
     assert store.book.notes(UKR) == {"last_in": "2", "last_refusal": "3"}
+
+
+def test_an_unconfirmed_entry_is_sealed_anew_under_its_number(store: Store) -> None:
+    book = store.book
+    book.enqueue(UKR, product_id(1))
+    book.sequence(_out(1, 1, UKR, "1", "2"))
+    anew = Outgoing(UKR, 1, product_id(1), b"stricter", (TWO,))
+    book.reseal(anew)
+    assert list(book.outgoing(UKR, 0, 10)) == [anew]
+    assert list(book.holding(UKR, ONE)) == []
+    assert list(book.holding(UKR, TWO)) == [anew]
+
+
+def test_what_is_confirmed_or_absent_is_not_sealed_anew(store: Store) -> None:
+    book = store.book
+    book.enqueue(UKR, product_id(1))
+    with pytest.raises(StoreError):
+        book.reseal(_out(1, 1))
+    entry = _out(1, 1, UKR, "1")
+    book.sequence(entry)
+    with pytest.raises(StoreError):
+        book.reseal(_out(1, 2, UKR, "1"))
+    book.acknowledge(UKR, 1, b"receipt")
+    with pytest.raises(StoreError):
+        book.reseal(_out(1, 1, UKR, "2"))
+    assert list(book.outgoing(UKR, 0, 10)) == [entry]

@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from kizuna.adapters.certificates import node_certificate
+from kizuna.adapters.sqlite import not_to_reseal
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
 from kizuna.model.digests import digest_of
@@ -308,6 +309,13 @@ class _Book:
                 )
             state.queue[outgoing.partner, outgoing.product] = outgoing
 
+    def reseal(self, outgoing: Outgoing) -> None:
+        with self._shared.writing() as state:
+            held = state.queue.get((outgoing.partner, outgoing.product))
+            if held is None or held.sequence != outgoing.sequence or self.acknowledged(outgoing.partner) >= outgoing.sequence:
+                raise not_to_reseal(outgoing)
+            state.queue[outgoing.partner, outgoing.product] = outgoing
+
     def last_sequence(self, partner: Party) -> int:
         return max((entry.sequence for entry in self._feed(partner)), default=0)
 
@@ -455,7 +463,7 @@ class MemoryTransport:
         if part is None:
             raise NotReleasable(
                 Message("the partner does not hand out {digest}", {"digest": digest}),
-                hint=Message("ask the feed why: kizuna receive"),
+                hint=Message("ask the feed why: kizuna sync"),
             )
         if len(part.data) != length:
             raise PartnerMisbehaved(

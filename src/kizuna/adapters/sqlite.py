@@ -44,6 +44,17 @@ def _out_of_order(what: str, got: int, expected: int) -> StoreError:
     )
 
 
+def not_to_reseal(outgoing: Outgoing) -> StoreError:
+    """Error for an entry that cannot be sealed anew."""
+    return StoreError(
+        Message(
+            "entry {sequence} of the feed for {partner} is not there, or was confirmed",
+            {"sequence": outgoing.sequence, "partner": outgoing.partner},
+        ),
+        hint=Message("what a partner has confirmed stays as it was sent"),
+    )
+
+
 class _Items:
     __slots__ = ("_database",)
 
@@ -191,11 +202,27 @@ class _Book:
                     Message("{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}),
                     hint=Message("queue it first"),
                 )
-            for place, blob in enumerate(dict.fromkeys(outgoing.blobs)):
-                self._database.write(
-                    "INSERT INTO outgoing_blob (partner, blob, sequence, place) VALUES (?, ?, ?, ?)",
-                    (outgoing.partner, blob, outgoing.sequence, place),
-                )
+            self._put_blobs(outgoing)
+
+    def reseal(self, outgoing: Outgoing) -> None:
+        with self._database.writing():
+            changed = self._database.write(
+                "UPDATE outgoing SET envelope = ? WHERE partner = ? AND product = ? AND sequence = ? AND receipt IS NULL",
+                (outgoing.envelope, outgoing.partner, outgoing.product, outgoing.sequence),
+            )
+            if changed != 1:
+                raise not_to_reseal(outgoing)
+            self._database.write(
+                "DELETE FROM outgoing_blob WHERE partner = ? AND sequence = ?", (outgoing.partner, outgoing.sequence)
+            )
+            self._put_blobs(outgoing)
+
+    def _put_blobs(self, outgoing: Outgoing) -> None:
+        for place, blob in enumerate(dict.fromkeys(outgoing.blobs)):
+            self._database.write(
+                "INSERT INTO outgoing_blob (partner, blob, sequence, place) VALUES (?, ?, ?, ?)",
+                (outgoing.partner, blob, outgoing.sequence, place),
+            )
 
     def last_sequence(self, partner: Party) -> int:
         return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ?", (partner,))

@@ -8,6 +8,7 @@ import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import Message
+from kizuna.node.audit import verify_node
 from kizuna.wiring import open_node
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ def audit() -> None:
 def verify(folder: Path, json_: bool) -> None:
     """Verify."""
     with open_node(folder) as here:
-        state = here.journal.verify(Progress(_("verifying")))
+        state = verify_node(here, Progress(_("verifying")))
         confirmed = here.is_confirmed()
     if json_:
         print_json(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -43,6 +44,8 @@ def demo(check: bool, folder: Path | None, json_: bool) -> None:
             field="folder",
         )
     root = folder or Path(tempfile.mkdtemp(prefix="kizuna-demo-"))
+    # What is remembered of the demo's nodes goes when they go.
+    os.environ["KIZUNA_STATE"] = str(root / "state")
     story = Story(root, loud=not json_)
     # Both signals end the story in its `finally`, also where a shell started us with SIGINT ignored: no node is left running.
     for number in (signal.SIGINT, signal.SIGTERM):

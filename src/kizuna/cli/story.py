@@ -21,6 +21,7 @@ from kizuna.formats.agreement import parse_toml
 from kizuna.model.instants import Instant, Interval, format_instant, parse_instant
 from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
+from kizuna.node.audit import verify_node
 from kizuna.node.decisions import decide_item
 from kizuna.node.founding import node_card, pin_partner, record_agreement, suspend_agreement
 from kizuna.node.publish import Described, publish
@@ -276,7 +277,7 @@ class Story:
             text=True,
             # Ctrl-C is for the demo, which stops its nodes itself.
             start_new_session=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")},
+            env={name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_") or name == "KIZUNA_STATE"},
         )
         self._processes.append(process)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
@@ -419,7 +420,7 @@ class Story:
             _require(replayed.outcome is Outcome.PERMIT, Message("the decision as of the day before is not a permit"))
             self._say(Message("  today:"))
             self._line(UKR, product, today)
-            self._say(Message("  replayed as of {instant}:", {"instant": format_instant(yesterday)}))
+            self._say(Message("  replayed as of {instant}, with what is known now:", {"instant": format_instant(yesterday)}))
             self._line(UKR, product, replayed)
         return refused_s
 
@@ -427,7 +428,7 @@ class Story:
         verified = 0
         for running in self._nodes.values():
             with open_node(running.folder) as node:
-                state = node.journal.verify()
+                state = verify_node(node)
                 self._decisions += sum(fact.kind is FactKind.DECISION_MADE for _index, fact in node.journal.facts())
             verified += state.size
             values: dict[str, str | int | float] = {"party": running.party, "size": state.size, "root": state.root.hex()[:16]}

@@ -5,6 +5,9 @@ from __future__ import annotations
 import base64
 from typing import TYPE_CHECKING
 
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import agreement_to_json, read_agreement
 from kizuna.model.instants import format_instant
@@ -13,6 +16,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
 from kizuna.node.journal import ORGANISATION_SETTING
 from kizuna.node.people import issue_token
+from kizuna.node.share import Sharing
 from kizuna.release.agreements import State
 from kizuna.release.decide import suspension_terms
 
@@ -34,6 +38,7 @@ __all__ = [
     "node_card",
     "pin_partner",
     "record_agreement",
+    "remove_partner",
     "resume_agreement",
     "suspend_agreement",
 ]
@@ -76,7 +81,7 @@ def pin_partner(node: Node, card: object) -> Party:
     Raises
     ------
     InputError
-        If the card is malformed, or it is this node's own.
+        If the card is malformed (a certificate that no connection could be checked by included), or it is this node's own.
     """
     table = open_table(card, schema=CARD_SCHEMA, what="card")
     party = parse_party(table.text("party"))
@@ -90,6 +95,8 @@ def pin_partner(node: Node, card: object) -> Party:
     table.done()
     if len(raw["signing_key"]) != _KEY_BYTES:
         table.fault("signing_key", "32 bytes in base64")
+    if not _is_own_end(raw["certificate"]):
+        table.fault("certificate", "an X.509 certificate (DER) that vouches for itself alone")
     if url and not url.startswith("https://"):
         table.fault("url", "an https:// address")
     if party == node.organisation:
@@ -109,6 +116,32 @@ def pin_partner(node: Node, card: object) -> Party:
     with node.store.transaction():
         node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
     return party
+
+
+def _is_own_end(der: bytes) -> bool:
+    """Whether this is a certificate that can be pinned: signed by its own key, and no authority over others."""
+    try:
+        certificate = x509.load_der_x509_certificate(der)
+        certificate.verify_directly_issued_by(certificate)
+        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
+    except x509.ExtensionNotFound:
+        return True
+    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion):
+        return False
+    return not constraints.value.ca
+
+
+def remove_partner(node: Node, party: Party) -> None:
+    """Unpin a partner: from the next request on its node is nobody here.
+
+    Raises
+    ------
+    InputError
+        If it is not pinned.
+    """
+    node.partner(party)
+    with node.store.transaction():
+        node.journal.record(FactKind.PARTNER_REMOVED, {"party": party}, by=node.by, authority="node operator")
 
 
 def record_agreement(
@@ -144,7 +177,15 @@ def record_agreement(
         node.journal.record(
             FactKind.AGREEMENT_RECORDED, body, by=node.by, authority="; ".join(agreement.sources) or "release officer"
         )
+    _reconsider(node)
     return agreement
+
+
+def _reconsider(node: Node) -> None:
+    """Queue at once what a change of the register lets go, rather than when a serving node looks next."""
+    desk = Sharing(node)
+    for party in node.knowledge().partners:
+        desk.reconsider(party, node.now())
 
 
 def _latest(node: Node, id_: str) -> Agreement:
@@ -209,4 +250,6 @@ def resume_agreement(node: Node, id_: str, authority: str) -> Instant:
         )
     body: dict[str, Json] = {"agreement": id_, "from": format_instant(now)}
     with node.store.transaction():
-        return node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority).recorded_at
+        resumed = node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority).recorded_at
+    _reconsider(node)
+    return resumed

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.product import ProductId
 
-__all__ = ["BlobStore", "Clock", "ExchangeBook", "FactLog", "Keys", "LogEntry", "Outgoing", "Store"]
+__all__ = ["BlobStore", "Clock", "ExchangeBook", "FactLog", "Keys", "LogEntry", "Outgoing", "Store", "TailAnchor"]
 
 
 class Clock(Protocol):
@@ -186,6 +186,16 @@ class ExchangeBook(Protocol):
         """
         ...
 
+    def reseal(self, outgoing: Outgoing) -> None:
+        """Replace an entry's envelope and files under its number and product.
+
+        Raises
+        ------
+        StoreError
+            If there is no such entry, or the partner has confirmed it.
+        """
+        ...
+
     def last_sequence(self, partner: Party) -> int:
         """Last sequence number in the partner's feed; 0 for an empty one."""
         ...
@@ -261,4 +271,16 @@ class Store(Protocol):
 
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
+        ...
+
+
+class TailAnchor(Protocol):
+    """What is remembered of a log's tail outside the node's folder, so that an old copy of the folder is recognised."""
+
+    def read(self) -> tuple[int, bytes] | None:
+        """Count of entries and hash of the last leaf, as last kept; None if nothing is."""
+        ...
+
+    def keep(self, size: int, leaf: bytes) -> None:
+        """Remember a count of entries and the hash of the last leaf."""
         ...

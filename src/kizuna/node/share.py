@@ -30,7 +30,7 @@ from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item, decision_record, partner_terms
 from kizuna.node.ports import Outgoing
-from kizuna.release.decide import suspended_grants, suspension_terms
+from kizuna.release.decide import any_live_grant, suspended_grants, suspension_terms
 from kizuna.release.decision import ObligationKind, Outcome
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ if TYPE_CHECKING:
 __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reduce_product"]
 
 _RECONSIDERED = "reconsidered"
+_MOST_NUMBERED_AT_ONCE = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,10 +145,20 @@ def _obligations(terms: dict[str, Json]) -> set[tuple[str, str]]:
 
 
 class Sharing:
-    """Partners' desk: what the exchange listener asks on behalf of a partner whose certificate was verified."""
+    """Partners' desk: what the exchange listener asks on behalf of a partner whose certificate was verified.
 
-    def __init__(self, node: Node) -> None:
+    Parameters
+    ----------
+    node
+        This node.
+    in_background
+        True where somebody else calls `reconsider`: a partner's request then does no work that depends on what the node holds
+        for others, and takes no longer for it.
+    """
+
+    def __init__(self, node: Node, *, in_background: bool = False) -> None:
         self._node = node
+        self._in_background = in_background
 
     def peer_of(self, fingerprint: str) -> Party | None:
         """Partner to whom the certificate with this SHA-256 belongs."""
@@ -166,15 +177,19 @@ class Sharing:
         told = suspended_grants(node.knowledge().register, node.organisation, peer, now)
         if told:
             return FeedAnswer(self._refuse(peer, told[0], now), refused=True)
-        self._reconsider(peer, now)
+        if not self._in_background:
+            self.reconsider(peer, now)
         book = node.store.book
-        ready = self._still_permitted(peer, book.outgoing(peer, after, limit + 1))
-        if len(ready) <= limit and after + len(ready) == book.last_sequence(peer) and book.waiting(peer):
-            ready += self._sequence_waiting(peer, limit + 1 - len(ready))
-        page = page_within_limits(after, [outgoing.envelope for outgoing in ready], limit, more=False)
+        ready = self._still_permitted(peer, book.outgoing(peer, after, limit))
+        more = len(ready) == limit
+        if not more and after + len(ready) == book.last_sequence(peer):
+            # INVARIANT: whether more follows is told by what was permitted, never by what waits.
+            fresh = self._sequence_waiting(peer, min(limit - len(ready), _MOST_NUMBERED_AT_ONCE))
+            ready += fresh
+            more = len(ready) == limit or len(fresh) == _MOST_NUMBERED_AT_ONCE
+        page = page_within_limits(after, [outgoing.envelope for outgoing in ready], limit, more=more)
         if page.entries:
-            book_note = format_instant(now)
-            node.store.book.note(peer, "last_out", book_note)
+            book.note(peer, "last_out", format_instant(now))
         return FeedAnswer(page_to_bytes(page), refused=False)
 
     def _refuse(self, peer: Party, reason: Reason, now: Instant) -> bytes:
@@ -200,21 +215,23 @@ class Sharing:
             node.store.book.note(peer, "refusal_cause", refusal.reason)
         return envelope
 
-    def _reconsider(self, peer: Party, now: Instant) -> None:
-        """Decide anew on everything if an agreement began, ended or changed for this partner since the last time."""
+    def reconsider(self, peer: Party, now: Instant) -> None:
+        """Decide anew on everything if an agreement began, ended or changed since the last time."""
         node = self._node
         noted = node.store.book.notes(peer).get(_RECONSIDERED)
         since = None if noted is None else parse_instant(noted)
         # What was recorded at the very instant of the last look may have come after it.
         if since is not None and not any(since <= moment <= now for moment in self._turning_points()):
             return
-        with node.store.transaction():
-            waiting = set(node.store.book.waiting(peer))
-            sent = {outgoing.product for outgoing in node.store.book.outgoing(peer, 0, node.store.book.last_sequence(peer))}
-            fresh = [item.product for item in node.store.items.all() if item.product.id not in waiting | sent]
-            permitted = [p for p in fresh if decide_item(node, p, peer).outcome is Outcome.PERMIT]
-            queue_for_partners(node, permitted, [peer])
-            node.store.book.note(peer, _RECONSIDERED, format_instant(now))
+        book = node.store.book
+        known = set(book.waiting(peer)) | {o.product for o in book.outgoing(peer, 0, book.last_sequence(peer))}
+        fresh = [item.product for item in node.store.items.all() if item.product.id not in known]
+        permitted = [product for product in fresh if decide_item(node, product, peer).outcome is Outcome.PERMIT]
+        # The lock is held for a few products at a time: a suspension must not wait for it.
+        for begin in range(0, len(permitted), _MOST_NUMBERED_AT_ONCE):
+            with node.store.transaction():
+                queue_for_partners(node, permitted[begin : begin + _MOST_NUMBERED_AT_ONCE], [peer])
+        book.note(peer, _RECONSIDERED, format_instant(now))
 
     def _turning_points(self) -> Iterable[Instant]:
         """Instants at which a decision can turn without anything being published."""
@@ -231,13 +248,37 @@ class Sharing:
             yield resumption.recorded_at
 
     def _still_permitted(self, peer: Party, entries: Sequence[Outgoing]) -> list[Outgoing]:
-        """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap."""
+        """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap.
+
+        What was signed under fewer obligations than hold now, and was not confirmed yet, is sealed anew under its number.
+        """
         ready: list[Outgoing] = []
         for outgoing in entries:
+            current = outgoing
             if self._may_go_now(peer, outgoing) is None:
-                break
-            ready.append(outgoing)
+                sealed = self._seal_anew(peer, outgoing)
+                if sealed is None:
+                    break
+                current = sealed
+            ready.append(current)
         return ready
+
+    def _seal_anew(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
+        node = self._node
+        if outgoing.sequence <= node.store.book.acknowledged(peer):
+            return None
+        with node.store.transaction():
+            now = node.now()
+            item = node.store.items.get(outgoing.product)
+            decision = None if item is None else decide_item(node, item.product, peer)
+            if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
+                return None
+            reduced = reduce_product(item.product, decision)
+            if reduced is None:
+                return None
+            sealed = self._make_entry(peer, item.product, reduced, decision, outgoing.sequence, now)
+            node.store.book.reseal(sealed)
+        return sealed
 
     def _may_go_now(self, peer: Party, outgoing: Outgoing) -> Product | None:
         """Product of an entry as the partner may have it now; None unless that takes away no more than the entry does."""
@@ -272,6 +313,12 @@ class Sharing:
         node = self._node
         book = node.store.book
         made: list[Outgoing] = []
+        if (
+            most < 1
+            or not book.waiting(peer)
+            or not any_live_grant(node.knowledge().register, node.organisation, peer, node.now())
+        ):
+            return made
         with node.store.transaction():
             now = node.now()
             for product_id in book.waiting(peer):
@@ -284,14 +331,15 @@ class Sharing:
                 reduced = reduce_product(item.product, decision)
                 if reduced is None:
                     continue
-                outgoing = self._make_entry(peer, item.product, reduced, decision, now)
+                outgoing = self._make_entry(peer, item.product, reduced, decision, book.last_sequence(peer) + 1, now)
                 book.sequence(outgoing)
                 made.append(outgoing)
         return made
 
-    def _make_entry(self, peer: Party, product: Product, reduced: Product, decision: Decision, now: Instant) -> Outgoing:
+    def _make_entry(
+        self, peer: Party, product: Product, reduced: Product, decision: Decision, sequence: int, now: Instant
+    ) -> Outgoing:
         node = self._node
-        sequence = node.store.book.last_sequence(peer) + 1
         manifests = []
         for digest in dict.fromkeys(asset.digest for asset in reduced.assets):
             with node.blobs.open(digest) as source:

@@ -5,14 +5,17 @@ from __future__ import annotations
 import base64
 import hashlib
 import threading
+from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kizuna.errors import InputError, Message, TailUnconfirmed
+from kizuna.errors import InputError, LogDamaged, Message, TailUnconfirmed
+from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.formats.agreement import NO_CIVIL_DATES, read_agreement, read_ladders
 from kizuna.model.instants import parse_instant
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.model.provenance import FactKind
+from kizuna.node.journal import SALT_BYTES
 from kizuna.release.agreements import Bound, Suspension, Term
 from kizuna.release.register import Register, Resumption
 
@@ -24,11 +27,12 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.provenance import Fact
     from kizuna.node.journal import Journal
-    from kizuna.node.ports import BlobStore, LogEntry
+    from kizuna.node.ports import BlobStore, TailAnchor
 
 __all__ = ["Knowledge", "Node", "Partner"]
 
 _PLACE = "place"
+_VIEWS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,8 @@ class Knowledge:
     """All facts of the log up to an index, folded."""
 
     size: int = 0
+    frontier: tuple[bytes, ...] = ()
+    note: str | None = None
     register: Register = field(default_factory=Register)
     partners: dict[Party, Partner] = field(default_factory=dict)
 
@@ -121,17 +127,22 @@ class Node:
         Stamp of where the node's folder lies now; a copy or a restored folder has another one.
     by
         The person or program that acts, as recorded in facts.
+    anchor
+        What is remembered of the log's tail outside the folder, if anything is.
     """
 
-    def __init__(self, journal: Journal, blobs: BlobStore, place: Callable[[], str], by: str) -> None:
+    def __init__(
+        self, journal: Journal, blobs: BlobStore, place: Callable[[], str], by: str, anchor: TailAnchor | None = None
+    ) -> None:
         self.journal = journal
         self.store = journal.store
         self.keys = journal.keys
         self.blobs = blobs
         self.by = by
         self._place = place
-        self._known = Knowledge()
-        self._last_known: LogEntry | None = None
+        # One for each view that threads may have at once: before and inside somebody's open transaction.
+        self._learned: deque[Knowledge] = deque(maxlen=_VIEWS)
+        self._anchor = anchor
         self._lock = threading.Lock()
 
     @property
@@ -144,20 +155,46 @@ class Node:
         return self.journal.now()
 
     def knowledge(self) -> Knowledge:
-        """All that the log says now; facts recorded by other processes included."""
+        """All that the log says now; facts recorded by other processes included.
+
+        Raises
+        ------
+        LogDamaged
+            If the log does not make up the root of its signed checkpoint: nothing is decided on such a log.
+        """
         with self._lock:
-            log = self.store.log
-            size, known = log.size(), self._known
-            # INVARIANT: what is known is what the log says now. The entry that was read last may be gone: its transaction was
-            # undone, or the database was exchanged. Then everything is read anew, whatever the log's size is.
-            if known.size and (size < known.size or next(log.entries(known.size - 1), None) != self._last_known):
-                known = Knowledge()
-            for index, fact in self.journal.facts(known.size) if size > known.size else ():
-                known = replace(known.learn(fact), size=index + 1)
-            if known is not self._known:
-                self._last_known = next(log.entries(known.size - 1)) if known.size else None
-                self._known = known
-            return known
+            note = self.store.log.checkpoint()
+            for known in self._learned:
+                if known.note == note:
+                    return known
+            head = self.journal.head()
+            if head is None or note is None:
+                return Knowledge()
+            # INVARIANT: what is known is what the signed checkpoint commits to. What was learned inside a transaction that was
+            # undone is the beginning of no later log, and the root tells: then an older beginning is tried, at last none.
+            beginnings = sorted((k for k in self._learned if k.size <= head.size), key=lambda k: k.size, reverse=True)
+            for beginning in (*beginnings, Knowledge()):
+                known = self._learn(beginning, head.size)
+                if known.size == head.size and root_of(known.frontier) == head.root:
+                    known = replace(known, note=note)
+                    self._learned.appendleft(known)
+                    return known
+            raise LogDamaged(
+                Message("the log's entries do not make up the root that the checkpoint was signed over"),
+                hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
+            )
+
+    def _learn(self, known: Knowledge, size: int) -> Knowledge:
+        """Knowledge with the entries up to `size`, or as many of them as there are."""
+        for entry in self.store.log.entries(known.size):
+            if entry.index >= size:
+                break
+            if entry.index != known.size or len(entry.salt) != SALT_BYTES:
+                return known
+            leaf = leaf_hash(leaf_data(entry.salt, entry.envelope))
+            grown = extend(known.frontier, known.size, [leaf])
+            known = replace(known.learn(self.journal.read_entry(entry)), size=known.size + 1, frontier=grown)
+        return known
 
     def partner(self, party: Party) -> Partner:
         """Pinned partner.
@@ -204,8 +241,31 @@ class Node:
         self.store.keep_setting(_PLACE, self._place())
 
     def is_confirmed(self) -> bool:
-        """Whether the folder lies where its tail was last confirmed."""
-        return self.store.setting(_PLACE) == self._place()
+        """Whether the folder lies where its tail was last confirmed, and the log has all that it had when last looked at."""
+        if self.store.setting(_PLACE) != self._place():
+            return False
+        if self._anchor is None:
+            return True
+        size, remembered = self.store.log.size(), self._anchor.read()
+        if remembered is not None:
+            if size < remembered[0] or self._leaf_at(remembered[0] - 1) != remembered[1]:
+                return False
+            if size == remembered[0]:
+                return True
+        self.remember_tail()
+        return True
+
+    def remember_tail(self) -> None:
+        """Remember outside the folder how far the log has come."""
+        size = self.store.log.size()
+        if self._anchor is not None and size:
+            leaf = self._leaf_at(size - 1)
+            if leaf is not None:
+                self._anchor.keep(size, leaf)
+
+    def _leaf_at(self, index: int) -> bytes | None:
+        entry = next(self.store.log.entries(index), None)
+        return None if entry is None else leaf_hash(leaf_data(entry.salt, entry.envelope))
 
     def require_confirmed(self) -> None:
         """Let a restored, copied or moved node serve nothing.
@@ -234,8 +294,9 @@ class Node:
         """
         state = self.journal.verify()
         if tail != state.tail:
+            # The right tail is not given away: it has to come from a record that was kept elsewhere.
             raise InputError(
-                Message("the log ends at {tail}, not at {got}", {"tail": state.tail, "got": tail}),
+                Message("the log does not end at {got}", {"got": tail}),
                 hint=Message("restore a newer backup; a log that lost its end must not serve"),
                 field="tail",
             )
@@ -243,3 +304,4 @@ class Node:
         with self.store.transaction():
             self.journal.record(FactKind.TAIL_CONFIRMED, body, by=self.by, authority="release officer")
             self.confirm_place()
+        self.remember_tail()

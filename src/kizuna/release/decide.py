@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kizuna.release.agreements import Agreement, Article, Suspension
     from kizuna.release.register import Register
 
-__all__ = ["APPLICABLE", "Ancestor", "Subject", "decide", "suspended_grants", "suspension_terms"]
+__all__ = ["APPLICABLE", "Ancestor", "Subject", "any_live_grant", "decide", "suspended_grants", "suspension_terms"]
 
 APPLICABLE = frozenset({ObligationKind.DETECTED_ONLY, ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD})
 """Obligations that this version can apply. An article that asks for another one is not used."""
@@ -442,3 +442,12 @@ def suspended_grants(register: Register, giver: Party, partner: Party, at: Insta
         if agreement.tells_partner:
             reasons += [failure.reason for failure in failures]
     return tuple(reasons) or None
+
+
+def any_live_grant(register: Register, giver: Party, partner: Party, at: Instant) -> bool:
+    """Whether any agreement that lets `giver` give to `partner` is in force and not suspended, whatever the product."""
+    known = register.as_known(at)
+    return any(
+        not any(_in_force(agreement, at)) and not any(_not_suspended(known, agreement, at))
+        for agreement, _article in _articles(known, giver, None, partner)
+    )

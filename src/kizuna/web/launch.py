@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import server_context, trust
 from kizuna.adapters.translations import translator
-from kizuna.errors import KizunaError
+from kizuna.errors import InputError, KizunaError
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
 from kizuna.web.exchange import partner_app
+from kizuna.web.hosts import only_hosts
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
 from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile
@@ -29,18 +31,29 @@ __all__ = ["serve_node"]
 _LOOK_S = 0.5
 
 
-def _trust_new_partners(node: Node, context: ssl.SSLContext, trusted: set[bytes], stop: threading.Event) -> None:
-    """Let partners in that were pinned while the node runs; who is removed is refused by the application."""
-    while not stop.wait(_LOOK_S):
+def _let_in(context: ssl.SSLContext, certificate_der: bytes, seen: set[bytes]) -> None:
+    if certificate_der not in seen:
+        seen.add(certificate_der)
+        # A certificate that OpenSSL cannot read keeps its own partner out, and nobody else.
+        with contextlib.suppress(InputError):
+            trust(context, certificate_der)
+
+
+def _keep_up(node: Node, desk: Sharing, context: ssl.SSLContext, trusted: set[bytes], stop: threading.Event) -> None:
+    """Let partners in that were pinned while the node runs, and decide anew when an agreement turned.
+
+    Done here, and not when a partner asks, so that no request takes longer for what the node holds for others.
+    """
+    while True:
         try:
-            partners = node.knowledge().partners.values()
+            for party, partner in node.knowledge().partners.items():
+                _let_in(context, partner.certificate_der, trusted)
+                desk.reconsider(party, node.now())
         except KizunaError:
-            # A damaged or unreadable log is told by each request that needs it.
-            continue
-        for partner in partners:
-            if partner.certificate_der not in trusted:
-                trust(context, partner.certificate_der)
-                trusted.add(partner.certificate_der)
+            # A damaged log, a full disk: told by each request or command that meets it.
+            pass
+        if stop.wait(_LOOK_S):
+            return
 
 
 def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], None]) -> None:
@@ -67,15 +80,19 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
     with open_node(folder, by="exchange") as node:
         node.now()
         node.require_confirmed()
-        trusted = {partner.certificate_der for partner in node.knowledge().partners.values()}
-        context = server_context(FileKeys.load(folder / KEYS), trusted)
+        trusted: set[bytes] = set()
+        context = server_context(FileKeys.load(folder / KEYS), ())
+        for partner in node.knowledge().partners.values():
+            _let_in(context, partner.certificate_der, trusted)
+        desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
         people_host, people_port = address(settings.people_listen, field="people_listen")
-        partners = Listener(partner_app(Sharing(node)), partner_host, partner_port, context)
+        partners = Listener(partner_app(desk), partner_host, partner_port, context)
         translators = {language: translator(language) for language in LANGUAGES}
-        people = Listener(people_app(PeopleRoom(node, read_tile), translators), people_host, people_port)
+        pages = only_hosts(people_app(PeopleRoom(node, read_tile), translators), people_host)
+        people = Listener(pages, people_host, people_port)
         stop = threading.Event()
-        watcher = threading.Thread(target=_trust_new_partners, args=(node, context, trusted, stop), daemon=True)
+        watcher = threading.Thread(target=_keep_up, args=(node, desk, context, trusted, stop), daemon=True)
         watcher.start()
         try:
             serve(

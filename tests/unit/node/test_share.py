@@ -236,7 +236,10 @@ def test_an_entry_does_not_go_once_its_product_has_other_files(world):
     entries(world)
     node = world.node(IQPS)
     node.store.items.put(Item(replace(product, assets=(product.assets[0], *product.assets[2:]))))
-    assert entries(world) == []
+    assert world.desk(IQPS).blob(HUR, product.assets[1].digest, 0, 1) is None
+    (anew,) = entries(world)
+    assert anew.sequence == 1
+    assert product.assets[1].digest not in {a.digest for a in anew.product.assets}
     assert world.desk(IQPS).blob(HUR, product.assets[1].digest, 0, 1) is None
 
 
@@ -257,15 +260,8 @@ def test_an_agreement_that_ends_stops_what_was_sequenced_and_its_files(world):
     assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is None for a in entry.product.assets)
 
 
-@pytest.mark.parametrize(
-    "more",
-    [
-        {"kind": "caveat", "value": "destroy after reading"},
-        {"kind": "no-onward"},
-        {"kind": "delay", "value": "24"},
-    ],
-)
-def test_an_entry_that_was_signed_under_fewer_obligations_than_hold_now_does_not_go(any_world, more):
+@pytest.mark.parametrize("more", [{"kind": "caveat", "value": "destroy after reading"}, {"kind": "no-onward"}])
+def test_an_unconfirmed_entry_is_sealed_anew_under_the_obligations_that_hold_now(any_world, more):
     world = any_world
     world.agree(IQPS)
     world.take_in(IQPS, 1)
@@ -273,12 +269,31 @@ def test_an_entry_that_was_signed_under_fewer_obligations_than_hold_now_does_not
     blob = entry.product.assets[0].digest
     obligations = [{"kind": "detected-only"}, {"kind": "caveat", "value": "own use"}, more]
     world.agree(IQPS, version=2, article={"obligations": obligations})
-    assert entries(world) == []
+    # Nothing of it goes as it was signed.
     assert world.desk(IQPS).blob(HUR, blob, 0, 1) is None
-    # With the obligations of the entry again, or with fewer, it goes.
-    world.agree(IQPS, version=3, article={"obligations": obligations[:1]})
-    assert [e.sequence for e in entries(world)] == [1]
+    (anew,) = entries(world)
+    assert anew.sequence == entry.sequence
+    assert [o["kind"] for o in anew.decision["obligations"]] == [o["kind"] for o in obligations]
+    assert set(anew.product.label.caveats) >= {o["value"] for o in obligations if "value" in o}
     assert world.desk(IQPS).blob(HUR, blob, 0, 1) is not None
+    assert world.node(IQPS).journal.verify().size
+
+
+def test_an_entry_that_the_partner_confirmed_stays_as_it_was_sent(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    world.pull(HUR, IQPS)
+    more = [{"kind": "detected-only"}, {"kind": "caveat", "value": "own use"}, {"kind": "no-onward"}]
+    world.agree(IQPS, version=2, article={"obligations": more})
+    assert entries(world) == []
+
+
+def test_an_obligation_that_cannot_be_applied_stops_what_was_numbered(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    entries(world)
+    world.agree(IQPS, version=2, article={"obligations": [{"kind": "detected-only"}, {"kind": "delay", "value": "24"}]})
+    assert entries(world) == []
 
 
 def test_the_original_stays_once_phase_must_be_stripped(world):
@@ -287,8 +302,29 @@ def test_the_original_stays_once_phase_must_be_stripped(world):
     assert {a.role for a in entries(world)[0].product.assets} == set(AssetRole)
     assert world.desk(IQPS).blob(HUR, product.content, 0, 1) is not None
     world.agree(IQPS, version=2)
-    assert entries(world) == []
     assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is None for a in product.assets)
+    (anew,) = entries(world)
+    assert AssetRole.ORIGINAL not in {a.role for a in anew.product.assets}
+    assert anew.product.content != product.content
+    assert world.desk(IQPS).blob(HUR, product.content, 0, 1) is None
+
+
+def test_no_number_is_given_to_what_was_not_asked_for(world):
+    world.agree(IQPS)
+    for number in range(1, 5):
+        world.take_in(IQPS, number)
+    page = page_from_bytes(world.desk(IQPS).feed(HUR, 0, 2).body)
+    assert (len(page.entries), page.more) == (2, True)
+    assert world.node(IQPS).store.book.last_sequence(HUR) == 2
+
+
+def test_whether_more_follows_tells_nothing_of_what_is_withheld(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    for number in range(2, 6):
+        world.take_in(IQPS, number, label=WITHHELD)
+    page = page_from_bytes(world.desk(IQPS).feed(HUR, 0, 100).body)
+    assert (len(page.entries), page.more) == (1, False)
 
 
 def test_an_entry_without_files_is_decided_on_as_well(world):
