@@ -15,7 +15,7 @@ from kizuna.errors import InputError, Message
 from kizuna.model.instants import begin_of_day, end_of_day, format_instant, instant_of, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of
-from kizuna.model.reading import open_table
+from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, MOST_TEXTS, open_table
 from kizuna.release.agreements import Agreement, AgreementKind, Article, Bound, Equivalence, Suspension, Term
 from kizuna.release.decision import Obligation, ObligationKind
 from kizuna.release.markings import UNCLASSIFIED, Ladder, Rung
@@ -47,6 +47,9 @@ AGREEMENT_SCHEMA = "kizuna/agreement/1"
 LABEL_SCHEMA = "kizuna/label/1"
 _MARKINGS_SCHEMA = "kizuna/markings/1"
 _UNKNOWN = "unknown"
+# Obligations add caveats to a label on its way out, and the receiver reads no more than `MOST_TEXTS`.
+_MOST_CAVEATS = 50
+_MOST_OBLIGATIONS = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +104,11 @@ def read_label_document(document: Mapping[str, object]) -> Label:
     InputError
         Naming the faulty field.
     """
-    return read_label(open_table(document, schema=LABEL_SCHEMA, what="label"))
+    table = open_table(document, schema=LABEL_SCHEMA, what="label")
+    label = read_label(table)
+    if len(label.caveats) > _MOST_CAVEATS:
+        table.fault("caveats", f"at most {_MOST_CAVEATS} texts")
+    return label
 
 
 def _instant_of_day(day: date, nations: Sequence[Nation], offsets: CivilOffsets, *, end: bool, widest: bool) -> Instant:
@@ -175,7 +182,7 @@ def _read_term(table: Table, parties: Iterable[Party], offsets: CivilOffsets, *,
 
 def _read_obligation(table: Table, agreement: str, article: str) -> Obligation:
     kind = ObligationKind(table.choice("kind", [kind.value for kind in ObligationKind]))
-    value = table.text("value") if table.has("value") else ""
+    value = table.text("value", longest=LONGEST_LINE) if table.has("value") else ""
     table.done()
     needs = {ObligationKind.CAVEAT, ObligationKind.RESOLUTION, ObligationKind.DELAY}
     if kind in needs and not value:
@@ -191,21 +198,23 @@ def _read_article(table: Table, agreement: str) -> Article:
         title=table.text("title"),
         givers=table.parties("givers"),
         receivers=table.parties("receivers"),
-        kinds=table.texts("kinds"),
-        policy=table.text("policy"),
+        kinds=table.texts("kinds", most=MOST_TEXTS),
+        policy=table.text("policy", longest=LONGEST_MARKING),
         ceiling=None if ceiling == _UNKNOWN else ceiling,
         obligations=tuple(_read_obligation(o, agreement, number) for o in table.tables("obligations")),
     )
     table.done()
+    if len(article.obligations) > _MOST_OBLIGATIONS:
+        table.fault("obligations", f"at most {_MOST_OBLIGATIONS} obligations")
     return article
 
 
 def _read_equivalence(table: Table) -> Equivalence:
     equivalence = Equivalence(
-        policy=table.text("policy"),
-        marking=table.text("marking"),
-        to_policy=table.text("to_policy"),
-        to_marking=table.text("to_marking"),
+        policy=table.text("policy", longest=LONGEST_MARKING),
+        marking=table.text("marking", longest=LONGEST_MARKING),
+        to_policy=table.text("to_policy", longest=LONGEST_MARKING),
+        to_marking=table.text("to_marking", longest=LONGEST_MARKING),
         article=table.text("article"),
         basis=table.text("basis"),
         verified=table.boolean("verified"),
@@ -253,7 +262,7 @@ def read_agreement(document: Mapping[str, object], offsets: CivilOffsets) -> tup
         equivalences=tuple(_read_equivalence(equivalence) for equivalence in table.tables("equivalences")),
         tells_partner=table.boolean("tells_partner", default=False),
         fictional=fictional,
-        sources=table.texts("sources"),
+        sources=table.texts("sources", most=MOST_TEXTS),
     )
     in_force.done()
     table.done()
@@ -352,7 +361,7 @@ def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
         rungs = []
         placed = {UNCLASSIFIED}
         for rung in member.tables("rungs"):
-            markings = rung.texts("markings")
+            markings = rung.texts("markings", most=MOST_TEXTS)
             # A marking that stood on two rungs would be read as the lower one.
             if not markings or placed & set(markings):
                 rung.fault("markings", f"at least one marking, none of them on another rung or {UNCLASSIFIED}")

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant
+from kizuna.model.reading import LONGEST_MARKING, MOST_TEXTS
 
 if TYPE_CHECKING:
     from kizuna.model.canonical import Json
@@ -101,7 +102,7 @@ def label_to_json(label: Label) -> dict[str, Json]:
 
 def _read_category(table: Table) -> Category:
     kind = CategoryType(table.choice("type", [kind.value for kind in CategoryType]))
-    category = Category(table.text("tag"), kind, table.texts("values"))
+    category = Category(table.text("tag", longest=LONGEST_MARKING), kind, table.texts("values", most=MOST_TEXTS))
     if not category.values:
         table.fault("values", "at least one value")
     table.done()
@@ -117,13 +118,13 @@ def read_label(table: Table) -> Label:
         If a field is missing, unknown or has another form, or the review stands before the labelling.
     """
     label = Label(
-        policy=table.text("policy"),
-        classification=table.text("classification"),
+        policy=table.text("policy", longest=LONGEST_MARKING),
+        classification=table.text("classification", longest=LONGEST_MARKING),
         originator=table.party("originator"),
         created=table.instant("created"),
         releasable_to=table.parties("releasable_to") if table.has("releasable_to") else None,
         categories=tuple(_read_category(category) for category in table.tables("categories")),
-        caveats=table.texts("caveats"),
+        caveats=table.texts("caveats", most=MOST_TEXTS),
         review=table.instant("review") if table.has("review") else None,
     )
     table.done()

@@ -12,7 +12,7 @@ from kizuna.errors import InputError, Message
 from kizuna.model.digests import parse_digest
 from kizuna.model.instants import Interval, format_instant
 from kizuna.model.label import label_to_json, read_label
-from kizuna.model.reading import open_table
+from kizuna.model.reading import LONGEST_LINE, MOST_TEXTS, open_table
 
 if TYPE_CHECKING:
     from kizuna.model.canonical import Json
@@ -44,6 +44,14 @@ ProductId = NewType("ProductId", str)
 _MOST_LONGITUDE_DEG, _MOST_LATITUDE_DEG = 180, 90
 # A triangle, closed.
 _FEWEST_POINTS = 4
+
+_COARSEST_M = 1e6
+
+# RFC 6838 section 4.2, with parameters as RFC 9110 section 5.6.6 has them.
+_NAME = r"[A-Za-z0-9][A-Za-z0-9!#$&^_.+-]{0,126}"
+_WORD = r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,127}"
+_MEDIA_TYPE = re.compile(rf'{_NAME}/{_NAME}(?: ?; ?{_WORD}=(?:{_WORD}|"[ !#-\[\]-~]{{0,127}}")){{0,8}}\Z', re.ASCII)
+_KIND = re.compile(r"[a-z][a-z-]{0,31}\Z", re.ASCII)
 
 _PRODUCT_ID = re.compile(r"[a-z2-7]{26}\Z", re.ASCII)
 
@@ -305,11 +313,34 @@ def _read_footprint(table: Table) -> Footprint | None:
     return Footprint(tuple(points), nominal)
 
 
+def _read_media_type(table: Table) -> str:
+    text = table.text("media_type", longest=LONGEST_LINE)
+    if not _MEDIA_TYPE.match(text):
+        table.fault("media_type", "a media type such as image/tiff; application=geotiff")
+    return text
+
+
+def _read_kind(table: Table) -> str:
+    text = table.text("kind")
+    if not _KIND.match(text):
+        table.fault("kind", "a kind: 1 to 32 characters a-z and -, a letter first")
+    return text
+
+
+def _read_resolution(table: Table) -> float | None:
+    if not table.has("resolution_m"):
+        return None
+    resolution_m = table.number("resolution_m")
+    if not 0.0 < resolution_m <= _COARSEST_M:
+        table.fault("resolution_m", "metres above 0 and up to 1000000")
+    return resolution_m
+
+
 def _read_asset(table: Table) -> Asset:
     asset = Asset(
         role=AssetRole(table.choice("role", [role.value for role in AssetRole])),
-        name=table.text("name"),
-        media_type=table.text("media_type"),
+        name=table.text("name", longest=LONGEST_LINE),
+        media_type=_read_media_type(table),
         digest=parse_digest(table.text("digest"), field=table.field("digest")),
         size=table.integer("size"),
     )
@@ -332,26 +363,26 @@ def product_from_json(document: object) -> Product:
     verdict = table.table("verdict")
     product = Product(
         id=parse_product_id(table.text("id")),
-        kind=table.text("kind"),
-        title=table.text("title"),
-        media_type=table.text("media_type"),
+        kind=_read_kind(table),
+        title=table.text("title", longest=LONGEST_LINE),
+        media_type=_read_media_type(table),
         content=parse_digest(table.text("content"), field="content"),
         originator=table.party("originator"),
-        sensor=table.text("sensor"),
+        sensor=table.text("sensor", longest=LONGEST_LINE),
         event=_read_interval(table, "event"),
         produced=table.instant("produced"),
         validity=_read_interval(table, "validity"),
         footprint=_read_footprint(table),
         label=read_label(table.table("label")),
-        lineage=tuple(parse_product_id(text, field="lineage") for text in table.texts("lineage")),
+        lineage=tuple(parse_product_id(text, field="lineage") for text in table.texts("lineage", most=MOST_TEXTS)),
         assets=tuple(_read_asset(asset) for asset in table.tables("assets")),
         version=table.integer("version", least=1),
         supersedes=parse_digest(table.text("supersedes"), field="supersedes") if table.has("supersedes") else None,
-        verdict=Verdict(verdict.boolean("valid"), verdict.texts("findings")),
-        resolution_m=table.number("resolution_m") if table.has("resolution_m") else None,
+        verdict=Verdict(verdict.boolean("valid"), verdict.texts("findings", most=MOST_TEXTS)),
+        resolution_m=_read_resolution(table),
         complex_data=table.boolean("complex"),
-        notes=table.texts("notes"),
-        reductions=table.texts("reductions"),
+        notes=table.texts("notes", most=MOST_TEXTS),
+        reductions=table.texts("reductions", most=MOST_TEXTS),
     )
     verdict.done()
     table.done()

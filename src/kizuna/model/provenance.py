@@ -93,8 +93,9 @@ def fact_from_json(document: object) -> Fact:
     fact = Fact(
         kind=FactKind(table.choice("kind", [kind.value for kind in FactKind])),
         recorded_at=table.instant("recorded_at"),
-        recorded_by=table.text("recorded_by"),
-        authority=table.text("authority"),
+        # What an officer wrote is in the log for good, line ends and all: it must stay readable.
+        recorded_by=table.text("recorded_by", lines=True),
+        authority=table.text("authority", lines=True),
         body=body,
     )
     table.done()

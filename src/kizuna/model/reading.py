@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 from typing import TYPE_CHECKING, NoReturn
@@ -20,11 +21,39 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
 
-__all__ = ["Table", "open_table"]
+__all__ = ["LONGEST_LINE", "LONGEST_MARKING", "MOST_TEXTS", "Table", "one_line", "open_table"]
+
+LONGEST_LINE = 2_000
+"""Longest text of a product, a label or a list, in characters."""
+LONGEST_MARKING = 200
+"""Longest policy, classification or tag, in characters."""
+MOST_TEXTS = 100
+"""Most texts in a list of a product, a label or an agreement."""
 
 _LONGEST_TEXT = 10_000
-# What others wrote is printed on terminals: no control characters but tabulators and line ends.
+# A list of chunks is long. An envelope is bounded, and with it this.
+_MOST_ITEMS = 100_000
+# Lines of several lines may hold tabulators and line ends, and no other control characters.
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# What others wrote is printed on terminals and pages: control and format characters (which turn the writing's direction, or
+# hide) and line and paragraph separators.
+_UNPRINTED = frozenset({"Cc", "Cf", "Zl", "Zp"})
+
+
+def _is_line(text: str) -> bool:
+    return not any(unicodedata.category(character) in _UNPRINTED for character in text)
+
+
+def one_line(text: str) -> str:
+    r"""`text` as a line that `Table.text` reads: what is not printed becomes a space; too long a text is cut.
+
+    Examples
+    --------
+    >>> one_line("Kochi\r\n  in\u202e July ")
+    'Kochi in July'
+    """
+    spaced = "".join(" " if unicodedata.category(character) in _UNPRINTED else character for character in text)
+    return " ".join(spaced.split())[:LONGEST_LINE].rstrip()
 
 
 class Table:
@@ -76,14 +105,16 @@ class Table:
         self._left.discard(name)
         return self._members.get(name) is not None
 
-    def text(self, name: str) -> str:
-        """Non-empty text, without control characters."""
+    def text(self, name: str, *, longest: int = _LONGEST_TEXT, lines: bool = False) -> str:
+        """Non-empty text of one line, without control and format characters; `lines` lets line ends and formats pass."""
         self._left.discard(name)
         value = self._members.get(name)
-        if not isinstance(value, str) or not value.strip() or len(value) > _LONGEST_TEXT:
+        if not isinstance(value, str) or not value.strip():
             self.fault(name, "a text")
-        if _CONTROL.search(value):
-            self.fault(name, "a text without control characters")
+        if len(value) > longest:
+            self.fault(name, f"a text of at most {longest} characters")
+        if _CONTROL.search(value) if lines else not _is_line(value):
+            self.fault(name, "a text of one line without control characters")
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
@@ -123,14 +154,16 @@ class Table:
             self.fault(name, "true or false")
         return value
 
-    def texts(self, name: str) -> tuple[str, ...]:
-        """List of texts; absent means empty."""
+    def texts(self, name: str, *, most: int = _MOST_ITEMS) -> tuple[str, ...]:
+        """List of at most `most` texts of one line each; absent means empty."""
         self._left.discard(name)
         value = self._members.get(name, ())
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
             self.fault(name, "a list of texts")
-        if any(_CONTROL.search(item) for item in value):
-            self.fault(name, "texts without control characters")
+        if len(value) > most or any(len(item) > LONGEST_LINE for item in value):
+            self.fault(name, f"at most {most} texts of at most {LONGEST_LINE} characters")
+        if not all(_is_line(item) for item in value):
+            self.fault(name, "texts of one line without control characters")
         return tuple(value)
 
     def party(self, name: str) -> Party:
@@ -139,7 +172,7 @@ class Table:
 
     def parties(self, name: str) -> tuple[Party, ...]:
         """List of parties; absent means empty."""
-        return tuple(parse_party(text, field=self.field(name)) for text in self.texts(name))
+        return tuple(parse_party(text, field=self.field(name)) for text in self.texts(name, most=MOST_TEXTS))
 
     def instant(self, name: str) -> Instant:
         """RFC 3339 text, or a TOML date-time with its zone."""

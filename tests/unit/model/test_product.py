@@ -31,7 +31,8 @@ from kizuna.model.reading import Table
 
 # ---- strategies
 
-LINES = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=20).filter(lambda t: bool(t.strip()))
+UNPRINTED = ["Cs", "Cc", "Cf", "Zl", "Zp"]
+LINES = st.text(st.characters(exclude_categories=UNPRINTED), min_size=1, max_size=20).filter(lambda t: bool(t.strip()))
 PARTIES = st.builds(
     lambda nation, org: Party(nation + org),
     st.sampled_from(sorted(NATIONS)),
@@ -72,14 +73,17 @@ FOOTPRINTS = st.builds(
     st.lists(POINTS, min_size=3, max_size=6),
     st.booleans(),
 )
+MEDIA_TYPES = st.sampled_from(
+    ["image/png", "application/vnd.nga.sicd+nitf", "image/tiff; application=geotiff; profile=cloud-optimized", 'a/b;c="d e"']
+)
 NAMES = LINES.filter(lambda name: name not in {".", ".."} and not set(name) & set("/\\"))
-ASSETS = st.builds(Asset, st.sampled_from(AssetRole), NAMES, LINES, DIGESTS, st.integers(0, 2**53 - 1))
+ASSETS = st.builds(Asset, st.sampled_from(AssetRole), NAMES, MEDIA_TYPES, DIGESTS, st.integers(0, 2**53 - 1))
 PRODUCTS = st.builds(
     Product,
     id=IDS,
-    kind=LINES,
+    kind=st.from_regex(r"[a-z][a-z-]{0,31}", fullmatch=True),
     title=LINES,
-    media_type=LINES,
+    media_type=MEDIA_TYPES,
     content=DIGESTS,
     originator=PARTIES,
     sensor=LINES,
@@ -164,6 +168,9 @@ def test_releasable_to_nobody_and_no_limit_are_two_things():
         ("categories", [{"tag": "SAP", "type": "secret", "values": ["X"]}], "categories[0].type"),
         ("review", "2020-01-01", "review"),
         ("release_to", ["UKR"], "release_to"),
+        ("classification", "秘\n極秘", "classification"),
+        ("classification", "秘" * 201, "classification"),
+        ("caveats", ["a"] * 101, "caveats"),
     ],
 )
 def test_a_faulty_label_is_refused_by_field(member, value, field):
@@ -196,6 +203,24 @@ def asset(**changes: object) -> list[dict[str, object]]:
         ("assets", asset(name=".."), "assets[0].name"),
         ("assets", asset(name="a\0.tif"), "assets[0].name"),
         ("assets", asset(role="raw"), "assets[0].role"),
+        ("assets", asset(name="gpj.\u202eexe"), "assets[0].name"),
+        ("assets", asset(media_type="image"), "assets[0].media_type"),
+        ("media_type", "image/tiff\r\nset-cookie: a=b", "media_type"),
+        ("media_type", "image/", "media_type"),
+        ("media_type", "画像/png", "media_type"),
+        ("media_type", "image/png; x", "media_type"),
+        ("media_type", "image/png, text/html", "media_type"),
+        ("kind", "Imagery", "kind"),
+        ("kind", "../imagery", "kind"),
+        ("kind", "a" * 33, "kind"),
+        ("title", "two\nlines", "title"),
+        ("title", "x" * 2_001, "title"),
+        ("sensor", "\u2066hidden", "sensor"),
+        ("notes", ["a"] * 101, "notes"),
+        ("notes", ["x" * 2_001], "notes"),
+        ("resolution_m", 0.0, "resolution_m"),
+        ("resolution_m", -0.5, "resolution_m"),
+        ("resolution_m", 1.1e6, "resolution_m"),
         ("assets", asset(size=-1), "assets[0].size"),
         ("assets", asset(size=1.5), "assets[0].size"),
         ("assets", asset(digest="md5:0"), "assets[0].digest"),
@@ -256,3 +281,8 @@ def test_a_log_that_holds_an_unknown_kind_of_fact_is_refused():
     with pytest.raises(InputError) as caught:
         fact_from_json(form | {"kind": "agreement.extended"})
     assert caught.value.field == "kind"
+
+
+def test_a_fact_stays_readable_whatever_lines_its_officer_wrote():
+    fact = Fact(FactKind.NODE_CREATED, NOON, "JPN/IQPS:officer", "article 5\nand \u200bannex", {})
+    assert fact_from_json(fact_to_json(fact)) == fact

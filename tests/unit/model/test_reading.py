@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime
 import pytest
 
 from kizuna.errors import InputError
-from kizuna.model.reading import Table, open_table
+from kizuna.model.reading import LONGEST_LINE, Table, one_line, open_table
 
 READERS = [
     ("text", None),
@@ -19,6 +19,19 @@ READERS = [
     ("text", "red \x1b[31mtitle"),
     ("text", "nul\0"),
     ("text", "c1 \x9b31m"),
+    ("text", "two\nlines"),
+    ("text", "carriage\rreturn"),
+    ("text", "tab\tulator"),
+    ("text", "line\u2028separator"),
+    ("text", "paragraph\u2029separator"),
+    ("text", "gpj.\u202eexe"),
+    ("text", "isolate\u2066d"),
+    ("text", "zero\u200bwidth"),
+    ("texts", ["a\nb"]),
+    ("texts", ["a", "b\u202e"]),
+    ("texts", ["x" * 2_001]),
+    ("texts", ["x"] * 100_001),
+    ("parties", ["JPN"] * 101),
     ("integer", 1.0),
     ("integer", True),
     ("integer", -1),
@@ -82,8 +95,26 @@ def test_a_member_that_nobody_asked_for_is_refused_by_name():
     assert "known" in caught.value.hint.render()
 
 
-def test_line_ends_and_other_scripts_are_texts():
-    assert Table({"t": "一行目\n二行目\tТаємно"}).text("t") == "一行目\n二行目\tТаємно"
+def test_other_scripts_are_texts_and_line_ends_where_they_are_let_in():
+    assert Table({"t": "一行目 Таємно é"}).text("t") == "一行目 Таємно é"
+    assert Table({"t": "一行目\n二行目\tТаємно"}).text("t", lines=True) == "一行目\n二行目\tТаємно"
+    with pytest.raises(InputError):
+        Table({"t": "red \x1b[31m"}).text("t", lines=True)
+
+
+def test_a_limit_is_read_up_to_and_not_beyond():
+    assert Table({"t": "abc"}).text("t", longest=3) == "abc"
+    assert Table({"t": ["a", "b"]}).texts("t", most=2) == ("a", "b")
+    with pytest.raises(InputError, match="at most 2"):
+        Table({"t": "abc"}).text("t", longest=2)
+    with pytest.raises(InputError, match="at most 1"):
+        Table({"t": ["a", "b"]}).texts("t", most=1)
+
+
+@pytest.mark.parametrize("text", ["a\nb\u202e c", "\x00 a \u2028", "x " * 3_000])
+def test_what_is_made_one_line_can_be_read(text):
+    line = one_line(text)
+    assert Table({"t": line}).text("t", longest=LONGEST_LINE) == line
 
 
 def test_a_toml_date_and_date_time_are_instants():
