@@ -67,9 +67,10 @@ def labels(draw):
         policy,
         draw(st.sampled_from([UNCLASSIFIED, MARKINGS[policy][0], *MARKINGS[policy]])),
         draw(st.sampled_from([JPN, JPN, JPN, HUR])),
-        NOW,
+        draw(st.sampled_from([Instant(NOW - 9 * DAY), Instant(NOW - 9 * DAY), NOW])),
         draw(st.sampled_from([None, None, (HUR, UKR), ()])),
         draw(st.sampled_from([(), (), (Category("SAP", CategoryType.RESTRICTIVE, ("X",)),)])),
+        review=draw(st.sampled_from([None, None, Instant(NOW + 2 * DAY)])),
     )
 
 
@@ -92,7 +93,7 @@ PAIRS = st.builds(
     st.just("JPN"),
     st.sampled_from(MARKINGS["JPN"]),
     st.just("UKR"),
-    st.just("Таємно"),
+    st.sampled_from(["Таємно", "Таємно", "Таємно", "Цілком таємно", "SECRET"]),
     st.just("4"),
     st.just("text"),
     st.sampled_from([True, True, False]),
@@ -223,6 +224,12 @@ def test_nothing_unknown_is_permitted_and_a_fault_denies(question):
         assert subject.label.releasable_to is None or partner in subject.label.releasable_to
         assert not subject.label.categories
         assert all(a.label is not None and a.originator is not None for a in subject.ancestors)
+        for label in (subject.label, *(a.label for a in subject.ancestors)):
+            assert label.created <= question[3]
+            assert label.review is None or question[3] < label.review
+        for reason in decision.reasons[1:]:
+            marks = [o.value for o in decision.obligations if o.agreement == reason.agreement and o.value.startswith("UKR ")]
+            assert all(register.ladder_rank("UKR", mark.removeprefix("UKR ")) for mark in marks)
     if decision.faults:
         assert decision.outcome is Outcome.DENY
     assert decision.reasons
@@ -272,6 +279,15 @@ def test_lowering_a_ceiling_never_adds_a_permit(question, lower):
     less = replace(register, agreements=tuple(replace(a, articles=tuple(map(lowered, a.articles))) for a in register.agreements))
     if decide(less, subject, partner, valid_at, known_at).outcome is Outcome.PERMIT:
         assert decide(*question).outcome is Outcome.PERMIT
+
+
+@FEW
+@given(MIXED, st.lists(PAIRS, min_size=1, max_size=2))
+def test_an_equivalence_that_is_not_verified_changes_nothing(question, pairs):
+    register, *rest = question
+    loose = tuple(replace(pair, verified=False) for pair in pairs)
+    more = tuple(replace(a, equivalences=(*loose, *a.equivalences)) for a in register.agreements)
+    assert decide(replace(register, agreements=more), *rest) == decide(*question)
 
 
 @FEW

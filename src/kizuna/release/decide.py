@@ -14,6 +14,7 @@ from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.label import CategoryType
 from kizuna.model.parties import NATIONS, nation_of
+from kizuna.model.reading import one_line
 from kizuna.release.agreements import AgreementKind, Bound, State, Term
 from kizuna.release.decision import Change, Decision, Fault, Obligation, ObligationKind, Outcome, Reason
 from kizuna.release.rules import RuleId
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
-    from kizuna.release.agreements import Agreement, Article, Suspension
+    from kizuna.release.agreements import Agreement, Article, Equivalence, Suspension
     from kizuna.release.register import Register
 
 __all__ = ["APPLICABLE", "Ancestor", "Subject", "any_live_grant", "decide", "suspended_grants", "suspension_terms"]
@@ -100,6 +101,7 @@ def _about_product(register: Register, subject: Subject, partner: Party, at: Ins
         message = Message("The nation of {partner} is unknown.", {"partner": partner})
         yield _Failure(Reason(RuleId.PARTNER_KNOWN, message), unknown=True)
     yield from _about_label(register, subject.originator, label, partner)
+    yield from _current(label, at)
     # Whose product it is and who labelled it are one party as a rule; where they are two, each has a say.
     for originator in dict.fromkeys((subject.originator, label.originator)):
         if originator != subject.holder and not _consented(register, originator, subject.product, partner, at):
@@ -117,6 +119,11 @@ def _about_product(register: Register, subject: Subject, partner: Party, at: Ins
             _about_label(register, ancestor.originator, ancestor.label, partner)
         ):
             yield _withheld_ancestor(ancestor, partner)
+        else:
+            for failure in _current(ancestor.label, at):
+                message = Message("It is derived from {product}, whose label does not hold then.", values)
+                change = Message("a label of {product} that holds then", values)
+                yield _Failure(Reason(RuleId.LINEAGE, message), change, refer=failure.refer)
 
 
 def _withheld_ancestor(ancestor: Ancestor, partner: Party) -> _Failure:
@@ -144,6 +151,18 @@ def _about_label(register: Register, originator: Party, label: Label, partner: P
             values = {"tag": category.tag, "values": ", ".join(category.values)}
             message = Message("No agreement here speaks of the category {tag} ({values}).", values)
             yield _Failure(Reason(RuleId.CATEGORIES, message), unknown=True)
+
+
+def _current(label: Label, at: Instant) -> Iterator[_Failure]:
+    """What is wrong with the time of a label: it is not made yet, or was to be reviewed by now."""
+    if label.created > at:
+        values: dict[str, str | int | float] = {"created": format_instant(label.created)}
+        message = Message("Its label was made only on {created}: before that it has none.", values)
+        yield _Failure(Reason(RuleId.LABEL_CURRENT, message), Message("labelled from {created}", values))
+    elif label.review is not None and label.review <= at:
+        values = {"review": format_instant(label.review)}
+        message = Message("Its label was to be reviewed by {review}: a person must decide.", values)
+        yield _Failure(Reason(RuleId.LABEL_CURRENT, message), Message("a review of the label", values), refer=True)
 
 
 def _consented(register: Register, originator: Party, product: str, partner: Party, at: Instant) -> bool:
@@ -226,7 +245,7 @@ def _term_of(suspension: Suspension, register: Register) -> Term:
 
 def _not_suspended(register: Register, agreement: Agreement, at: Instant) -> Iterator[_Failure]:
     for suspension, term in suspension_terms(register, agreement.id):
-        values = {"agreement": agreement.id, "begin": term.begin.text, "reason": suspension.reason}
+        values = {"agreement": agreement.id, "begin": term.begin.text, "reason": one_line(suspension.reason)}
         change = Message("the resumption of {agreement}", values)
         match term.state(at):
             case State.BEFORE | State.AFTER:
@@ -267,6 +286,38 @@ def _ceiling(register: Register, agreement: Agreement, article: Article, label: 
         yield _Failure(_reason(RuleId.CEILING, message, agreement, article.number), change, unknown=limit is None)
 
 
+def _equivalent(register: Register, agreement: Agreement, label: Label, to_policy: str) -> Equivalence | _Failure:
+    """How `agreement` has the receiver mark it; what is not verified, contradicts itself or names no rung is unknown."""
+    values: dict[str, str | int | float] = {
+        "agreement": agreement.id,
+        "partner": to_policy,
+        "marking": f"{label.policy} {label.classification}",
+    }
+    change = Message("the equivalent of {marking} in {agreement}", values)
+    pairs = [e for e in agreement.equivalences if (e.policy, e.to_policy) == (label.policy, to_policy) and e.verified]
+    same = [e for e in pairs if e.marking == label.classification]
+    if not same:
+        message = Message("It is not known how {partner} protects {marking} under {agreement}.", values)
+        return _Failure(_reason(RuleId.EQUIVALENCE, message, agreement), change, unknown=True)
+    equal = same[0]
+    if any(e.to_marking != equal.to_marking for e in same):
+        message = Message("{agreement} names several equivalents of {marking} for {partner}.", values)
+        return _Failure(_reason(RuleId.EQUIVALENCE, message, agreement, equal.article), change, unknown=True)
+    if not register.ladder_rank(to_policy, equal.to_marking):
+        values |= {"article": equal.article, "policy": to_policy, "classification": equal.to_marking}
+        message = Message("{agreement} article {article} names the marking {classification} of {policy}, unknown here.", values)
+        known = Message("a verified ladder of the policy {policy} that holds {classification}", values)
+        return _Failure(_reason(RuleId.EQUIVALENCE, message, agreement, equal.article), known, unknown=True)
+    ranks = [(register.ladder_rank(e.policy, e.marking), register.ladder_rank(e.to_policy, e.to_marking)) for e in pairs]
+    placed = [(rank, to_rank) for rank, to_rank in ranks if rank is not None and to_rank is not None]
+    # Compared both ways, two names of one rung must have one equivalent.
+    if any(one <= other and to_one > to_other for one, to_one in placed for other, to_other in placed):
+        message = Message("The equivalences of {agreement} for {partner} place a higher marking below a lower one.", values)
+        order = Message("equivalences in {agreement} that keep the order of the markings", values)
+        return _Failure(_reason(RuleId.EQUIVALENCE, message, agreement, equal.article), order, unknown=True)
+    return equal
+
+
 def _protected(
     register: Register, holder: Party, label: Label, partner: Party, at: Instant
 ) -> tuple[list[_Failure], tuple[Obligation, ...], tuple[Reason, ...]]:
@@ -286,22 +337,9 @@ def _protected(
         if agreement.kind is not AgreementKind.INFORMATION_SECURITY or not between:
             continue
         found = [*_in_force(agreement, at), *_not_suspended(register, agreement, at)]
-        equal = next(
-            (
-                e
-                for e in agreement.equivalences
-                if (e.policy, e.marking) == (label.policy, label.classification)
-                and e.to_policy == nation_of(partner)
-                and (e.verified or e.to_policy in register.accepted_ladders)
-            ),
-            None,
-        )
-        if equal is None:
-            message = Message(
-                "It is not known how {partner} protects {marking} under {agreement}.", values | {"agreement": agreement.id}
-            )
-            change = Message("the equivalent of {marking} in {agreement}", values | {"agreement": agreement.id})
-            found.append(_Failure(_reason(RuleId.EQUIVALENCE, message, agreement), change, unknown=True))
+        equal = _equivalent(register, agreement, label, nation_of(partner))
+        if isinstance(equal, _Failure):
+            found.append(equal)
         elif not found:
             message = Message(
                 "{agreement} article {article} obliges {partner} to protect it as {equal}.",

@@ -1,6 +1,6 @@
 """The rule table: what must hold for a product to go to a partner. Data; `decide` evaluates it.
 
-Deny by default. Rules about the product (the first six) hold whatever agreement is looked at, so each of them forbids; the
+Deny by default. Rules about the product (the first seven) hold whatever agreement is looked at, so each of them forbids; the
 others ask one article of one agreement. A rule that cannot be evaluated, because something is unknown, denies.
 """
 
@@ -18,6 +18,7 @@ class RuleId(StrEnum):
     GRANT = "grant"
     PARTNER_KNOWN = "partner-known"
     LABEL_KNOWN = "label-known"
+    LABEL_CURRENT = "label-current"
     RELEASABLE_TO = "releasable-to"
     CATEGORIES = "categories"
     ORIGINATOR_CONSENT = "originator-consent"
@@ -53,6 +54,7 @@ class Rule:
 RULES: tuple[Rule, ...] = (
     Rule(RuleId.PARTNER_KNOWN, "The partner is a known nation, or an organisation of one.", "ISO 3166-1"),
     Rule(RuleId.LABEL_KNOWN, "The label's policy and classification are known here.", "marking ladder"),
+    Rule(RuleId.LABEL_CURRENT, "The label was made before, and is not due for review.", "label"),
     Rule(RuleId.RELEASABLE_TO, "The originator's Releasable To, where given, names the partner.", "label"),
     Rule(RuleId.CATEGORIES, "No restrictive or further permissive category stands in the way.", "label"),
     Rule(RuleId.ORIGINATOR_CONSENT, "Another's product goes on only with its originator's consent.", "third-party rule"),

@@ -60,6 +60,10 @@ def isa(**changes: object) -> Register:
     return register(SHARE, replace(ISA, **changes))
 
 
+def pairs(*equivalences: Equivalence) -> Register:
+    return isa(equivalences=equivalences)
+
+
 def derived(label: Label | None, originator: str | None = "JPN") -> Subject:
     return replace(SUBJECT, ancestors=(Ancestor("parent", originator, label),))  # type: ignore[arg-type]
 
@@ -168,6 +172,56 @@ REFUSED = {
         "ISA",
         True,
     ),
+    "label to come": (RuleId.LABEL_CURRENT, REGISTER, labelled(created=bound("2025-07-02").exact), HUR, "2025-07-02", False),
+    "parent's label to come": (
+        RuleId.LINEAGE,
+        REGISTER,
+        derived(replace(LABEL, created=bound("2025-07-02").exact)),
+        HUR,
+        "parent",
+        False,
+    ),
+    "equivalent on no rung": (RuleId.EQUIVALENCE, pairs(replace(PAIR, to_marking="SECRET")), SUBJECT, HUR, "SECRET", True),
+    "equivalent unclassified": (
+        RuleId.EQUIVALENCE,
+        pairs(replace(PAIR, to_marking="UNCLASSIFIED")),
+        SUBJECT,
+        HUR,
+        "UNCLASSIFIED",
+        True,
+    ),
+    "equivalent on an unverified rung": (
+        RuleId.EQUIVALENCE,
+        pairs(replace(PAIR, to_marking="ДСК")),
+        SUBJECT,
+        HUR,
+        "ДСК",
+        True,
+    ),
+    "two equivalents of one marking": (
+        RuleId.EQUIVALENCE,
+        pairs(PAIR, replace(PAIR, to_marking="Цілком таємно")),
+        SUBJECT,
+        HUR,
+        "several equivalents of JPN 秘",
+        True,
+    ),
+    "a higher marking below a lower one": (
+        RuleId.EQUIVALENCE,
+        pairs(replace(PAIR, to_marking="Цілком таємно"), replace(PAIR, marking="極秘")),
+        SUBJECT,
+        HUR,
+        "a higher marking below a lower one",
+        True,
+    ),
+    "equivalence unverified, its ladder accepted": (
+        RuleId.EQUIVALENCE,
+        replace(pairs(replace(PAIR, verified=False)), accepted_ladders=frozenset({"UKR"})),
+        SUBJECT,
+        HUR,
+        "ISA",
+        True,
+    ),
     "equivalence unverified": (RuleId.EQUIVALENCE, isa(equivalences=(replace(PAIR, verified=False),)), SUBJECT, HUR, "ISA", True),
     "obligation that cannot be applied": (
         RuleId.OBLIGATIONS,
@@ -218,10 +272,15 @@ PERMITTED = {
     "suspension over": (register(SHARE, ISA, suspensions=(suspension("2025-06-01", "2025-07-01T12:00:00Z"),)), SUBJECT),
     "suspension to come": (register(SHARE, ISA, suspensions=(suspension("2025-07-02"),)), SUBJECT),
     "another agreement is suspended": (register(SHARE, ISA, suspensions=(suspension("2025-06-01", agreement="X"),)), SUBJECT),
-    "unverified equivalence accepted by name": (
-        replace(isa(equivalences=(replace(PAIR, verified=False),)), accepted_ladders=frozenset({"UKR"})),
+    "equivalent on a rung accepted by name": (
+        replace(pairs(replace(PAIR, to_marking="ДСК")), accepted_ladders=frozenset({"UKR"})),
         SUBJECT,
     ),
+    "an unverified equivalence beside it": (pairs(replace(PAIR, to_marking="Цілком таємно", verified=False), PAIR), SUBJECT),
+    "the same equivalence twice": (pairs(PAIR, replace(PAIR, article="5")), SUBJECT),
+    "two markings of one equivalent": (pairs(PAIR, replace(PAIR, marking="極秘")), SUBJECT),
+    "labelled now": (REGISTER, labelled(created=NOW)),
+    "review to come": (REGISTER, labelled(review=bound("2025-07-02").exact)),
     "a second security agreement holds": (register(SHARE, replace(ISA, id="A", equivalences=()), ISA), SUBJECT),
 }
 
@@ -382,3 +441,24 @@ def test_a_term_that_is_over_is_over_whenever_it_began():
     held = Term(bound("unknown"), bound("2025-06-01"))
     assert held.state(NOW) is State.AFTER
     assert held.state(bound("2025-05-31").exact) is State.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("subject", "rule"),
+    [
+        (labelled(review=NOW), RuleId.LABEL_CURRENT),
+        (derived(replace(LABEL, review=NOW)), RuleId.LINEAGE),
+    ],
+)
+def test_a_label_that_was_to_be_reviewed_is_put_before_a_person(subject, rule):
+    decision = ask(subject=subject)
+    assert decision.outcome is Outcome.REFER
+    assert [r.rule for r in decision.reasons] == [rule]
+    assert ask(subject=subject, at="2025-06-30").outcome is Outcome.PERMIT
+    assert ask(register(ISA), subject).outcome is Outcome.DENY
+
+
+def test_the_reason_of_a_suspension_is_said_in_one_line():
+    held = suspension("2025-06-30", reason="review\nof \u202ethe rule")
+    (reason,) = ask(register(SHARE, ISA, suspensions=(held,))).reasons
+    assert reason.message.render().endswith(": review of the rule")
