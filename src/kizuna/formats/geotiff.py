@@ -7,7 +7,9 @@ it is made, and kept in its tags. A tile is then a lookup in a file whose blocks
 from __future__ import annotations
 
 import io
+import logging
 import math
+import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -28,6 +30,7 @@ from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
 from kizuna.errors import InputError, Message
+from kizuna.formats.tiff import holds_one_plain_image, read_directories
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -57,6 +60,21 @@ _DEEPEST_ZOOM = 24
 _EDGE_POINTS = 8
 _LOW_PERCENTILE, _HIGH_PERCENTILE = 8.0, 99.7
 _STRETCH_LOW, _STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
+_SPLINE = "SRC_METHOD"
+# Samples that are taken for amplitude. Two of the narrow ones fit into one of 64 bits, which is why those are not among them.
+_UNSIGNED = frozenset({"uint8", "uint16", "uint32"})
+_PLAIN = _UNSIGNED | {"int8", "int16", "int32", "float16", "float32"}
+_IN_PHASE = re.compile(r"(?:i|re|real)(?:[\W_].*)?\Z", re.IGNORECASE | re.DOTALL)
+_QUADRATURE = re.compile(r"(?:q|im|imag|imaginary)(?:[\W_].*)?\Z", re.IGNORECASE | re.DOTALL)
+_PHASE = re.compile(r"(?:^|[\W_])(?:i|q|re|im|real|imag|imaginary|phase|complex)(?:$|[\W_])", re.IGNORECASE)
+
+
+def _not_about_the_spline(record: logging.LogRecord) -> bool:
+    # rasterio has one set of options for GDAL's transformer, which needs this one, and for its warper, which warns of it.
+    return f"does not support option {_SPLINE}" not in record.getMessage()
+
+
+logging.getLogger("rasterio._env").addFilter(_not_about_the_spline)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +90,8 @@ class GeoReference:
     shape
         Rows, columns.
     is_complex
-        Whether the first band holds phase.
+        Whether it holds phase, or may: a complex band anywhere, a second image, several signed or floating bands, a band that
+        calls itself real or imaginary part, or samples of a type that is not known to be amplitude.
     tags
         The file's own tags.
     """
@@ -129,6 +148,50 @@ def _open(file: BinaryIO) -> DatasetReader:
     return dataset
 
 
+def _is_plain(file: BinaryIO) -> bool:
+    # What is no TIFF at all is refused by GDAL, in better words.
+    with _open(file):
+        return holds_one_plain_image(read_directories(file))
+
+
+def _may_hold_phase(dataset: DatasetReader) -> bool:
+    """Whether the bands cannot be taken for amplitude. What is not known to be detected is not."""
+    return (
+        not _PLAIN.issuperset(dataset.dtypes)
+        or bool(dataset.subdatasets)
+        or sum(dtype not in _UNSIGNED for dtype in dataset.dtypes) > 1
+        or any(_PHASE.search(description or "") for description in dataset.descriptions)
+    )
+
+
+def _detect(dataset: DatasetReader, *, plain: bool) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.bool_]]:
+    """Magnitude of an image and where it holds data."""
+    described = [(description or "").strip() for description in dataset.descriptions]
+    parts = len(described) == 2 and any(  # noqa: PLR2004 - a real part and an imaginary one
+        _IN_PHASE.match(one) and _QUADRATURE.match(other) for one, other in (described, described[::-1])
+    )
+    is_complex = [dtype.startswith("complex") for dtype in dataset.dtypes]
+    named = any(_PHASE.search(description) for description in described)
+    if len(dataset.dtypes) > 1 or named:
+        detectable = all(is_complex) or (parts and not any(is_complex)) or not _may_hold_phase(dataset)
+    else:
+        detectable = True
+    if dataset.subdatasets or not (plain or any(is_complex)) or not detectable:
+        raise InputError(
+            Message("the GeoTIFF holds several images or bands, and which of them is the amplitude cannot be told"),
+            hint=Message("Export the detected image, or the complex one, as a GeoTIFF with one band."),
+            field="file",
+        )
+    if parts:
+        first, second = dataset.read(1), dataset.read(2)
+        mask = (dataset.read_masks(1) > 0) & (dataset.read_masks(2) > 0)
+        known = (first != 0) | (second != 0) if np.issubdtype(first.dtype, np.integer) else np.ones_like(mask)
+        return np.hypot(first.astype(np.float64), second.astype(np.float64)).astype(np.float32), mask & known
+    band = dataset.read(1)
+    mask = dataset.read_masks(1) > 0
+    return np.abs(band).astype(np.float32), mask & (band != 0) if np.issubdtype(band.dtype, np.integer) else mask
+
+
 def _placement(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[GroundControlPoint, ...]]:
     points, points_crs = dataset.gcps
     if dataset.crs is not None and not dataset.transform.is_identity:
@@ -173,6 +236,7 @@ def read_georeference(file: BinaryIO) -> GeoReference:
     InputError
         Not a TIFF, a damaged one, or one without position.
     """
+    plain = _is_plain(file)
     with _open(file) as dataset:
         crs, transform, points = _placement(dataset)
         ring = _outline(crs, transform, points, dataset.shape)
@@ -180,7 +244,7 @@ def read_georeference(file: BinaryIO) -> GeoReference:
             footprint_lonlat_deg=ring,
             pixel_m=_pixel_m(crs, transform, points, dataset.shape),
             shape=dataset.shape,
-            is_complex=dataset.dtypes[0].startswith("complex"),
+            is_complex=not plain or _may_hold_phase(dataset),
             tags=dict(dataset.tags()),
         )
 
@@ -214,7 +278,7 @@ def _pixel_m(crs: CRS, transform: Affine | None, points: tuple[GroundControlPoin
 
 
 def read_amplitude(file: BinaryIO) -> Placed:
-    """Amplitude of a GeoTIFF's first band, and where it lies.
+    """Amplitude of a GeoTIFF, and where it lies: magnitude of its first band, or of its real and imaginary parts.
 
     Parameters
     ----------
@@ -229,22 +293,19 @@ def read_amplitude(file: BinaryIO) -> Placed:
     Raises
     ------
     InputError
-        As `read_georeference`.
+        As `read_georeference`; or several images or bands of which no amplitude can be made.
     """
+    plain = _is_plain(file)
     with _open(file) as dataset:
         crs, transform, points = _placement(dataset)
         try:
-            band = dataset.read(1)
-            mask = dataset.read_masks(1) > 0
+            amplitude, mask = _detect(dataset, plain=plain)
         except (RasterioError, OSError) as error:
             raise InputError(
                 Message("the TIFF file's pixels cannot be read: it is damaged or cut off"),
                 hint=Message("Fetch the file again."),
                 field="file",
             ) from error
-        amplitude = np.abs(band).astype(np.float32)
-        if np.issubdtype(band.dtype, np.integer):
-            mask &= band != 0
         amplitude[~mask] = np.nan
         return Placed(amplitude, crs, transform, points, _pixel_m(crs, transform, points, dataset.shape))
 
@@ -353,7 +414,7 @@ def _warp(placed: Placed, crs: CRS, resolution: float, lattice: float) -> tuple[
     shape = (math.ceil((top - min(ys)) / resolution), math.ceil((max(xs) - left) / resolution))
     transform = Affine(resolution, 0.0, left, 0.0, -resolution, top)
     target = np.full(shape, np.nan, np.float32)
-    source = {"gcps": list(placed.points), "SRC_METHOD": "GCP_TPS"} if placed.points else {"src_transform": placed.transform}
+    source = {"gcps": list(placed.points), _SPLINE: "GCP_TPS"} if placed.points else {"src_transform": placed.transform}
     reproject(
         placed.amplitude,
         target,

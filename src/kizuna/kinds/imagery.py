@@ -17,6 +17,7 @@ from kizuna.formats import media_types
 from kizuna.formats.nitf import is_nitf
 from kizuna.model.instants import instant_of
 from kizuna.model.product import AssetRole, Footprint, Verdict
+from kizuna.model.reading import MOST_TEXTS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -64,7 +65,7 @@ class Extracted:
     polarisation
         Such as ``"HH"``; empty where the file does not say.
     complex_data
-        Whether it holds phase.
+        Whether it holds phase, or may hold it.
     classification
         Marking that the file carries in itself, as written; empty where it has none. It is no label.
     notes
@@ -94,7 +95,7 @@ class Summary:
     web_cog
         Web-optimised GeoTIFF that map tiles are cut from.
     detected_cog
-        Amplitude as a cloud-optimised GeoTIFF, if the original is complex; None where the original is detected itself.
+        Amplitude as a cloud-optimised GeoTIFF, if the original holds or may hold phase; None where it is detected itself.
     """
 
     quicklook_png: bytes
@@ -151,7 +152,8 @@ def validate(file: BinaryIO) -> Verdict:
         if _media_type(file) == media_types.SICD:
             sicd.read_summary(file)
             sicd.read_pixels(file)
-            return Verdict(valid=True, findings=sicd.consistency_findings(file))
+            findings = tuple(filter(None, map(one_line, sicd.consistency_findings(file))))
+            return Verdict(valid=True, findings=findings[:MOST_TEXTS])
         geotiff.read_amplitude(file)
     except InputError as error:
         return Verdict(valid=False, findings=(str(error),))
@@ -237,8 +239,8 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
         return ()
     if _DETECTED_ONLY not in asked:
         return tuple(assets)
-    # INVARIANT: a complex original always has a detected asset beside it (`summarise`), so an original without one is detected
-    # itself. A NITF goes in no case: it is SICD here.
+    # INVARIANT: an original that `extract` does not hold for detected always has a detected asset beside it (`summarise`), so an
+    # original without one is a GeoTIFF of one plain image. A NITF goes in no case: it is SICD here.
     has_detected = any(asset.role is AssetRole.DETECTED for asset in assets)
     return tuple(
         asset
@@ -270,15 +272,15 @@ def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
 
     summary = sicd.read_summary(file)
     return Extracted(
-        title=summary.core_name or name,
+        title=one_line(summary.core_name) or name,
         footprint=_footprint(summary.footprint_lonlat_deg, nominal=summary.nominal_position),
         event=summary.collected,
         produced=summary.produced,
-        sensor=summary.sensor,
+        sensor=one_line(summary.sensor),
         resolution_m=summary.resolution_m,
-        polarisation=summary.polarisation,
+        polarisation=one_line(summary.polarisation),
         complex_data=True,
-        classification=summary.classification,
+        classification=one_line(summary.classification),
         notes=(_NOMINAL_NOTE,) if summary.nominal_position else (),
     )
 
@@ -287,7 +289,7 @@ def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
     from kizuna.formats import geotiff
 
     reference = geotiff.read_georeference(file)
-    description = reference.tags.get(_TIFF_DESCRIPTION, "").strip()
+    description = one_line(reference.tags.get(_TIFF_DESCRIPTION, ""))
     sentinel = _SENTINEL_1.match(description)
     nominal = _NOMINAL_TAG in reference.tags
     return Extracted(

@@ -1,13 +1,17 @@
 """The imagery kind, from a file to what may be shown."""
 
 import io
+import struct
 from importlib import resources
 
 import numpy as np
 import pytest
 import rasterio
+from affine import Affine
 
+from kizuna.errors import InputError
 from kizuna.formats import media_types
+from kizuna.formats.geotiff import read_amplitude
 from kizuna.formats.gotcha import describe, form_gotcha
 from kizuna.formats.sicd import write_sicd
 from kizuna.kinds import imagery
@@ -145,3 +149,142 @@ def test_every_kind_of_obligation_is_settled(kind):
     """No obligation lets a complex original pass by being forgotten here."""
     kept = imagery.redact((ORIGINAL,), {kind, ObligationKind.DETECTED_ONLY})
     assert ORIGINAL not in kept
+
+
+# ---- what may hold phase
+
+PLACE = {"crs": "EPSG:32643", "transform": Affine(10.0, 0.0, 650_000.0, 0.0, -10.0, 1_100_000.0)}
+
+
+def geotiff(*bands, names=(), **profile):
+    """GeoTIFF of these bands."""
+    height, width = bands[0].shape
+    form = {"driver": "GTiff", "height": height, "width": width, "count": len(bands), "dtype": bands[0].dtype.name} | PLACE
+    with rasterio.MemoryFile() as memory:
+        with memory.open(**form | profile) as dataset:
+            for number, band in enumerate(bands, start=1):
+                dataset.write(band, number)
+            for number, name in enumerate(names, start=1):
+                dataset.set_band_description(number, name)
+        return memory.read()
+
+
+def two_images(first, second, subfile=0):
+    """Classic TIFF of two directories: the second image's file behind the first one's, its offsets moved."""
+    data, more = bytearray(first + b"\0" * (len(first) % 2)), bytearray(second)
+    base = len(data)
+    (start,) = struct.unpack("<I", more[4:8])
+    (count,) = struct.unpack("<H", more[start : start + 2])
+    sizes = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 12: 8}
+    entries = []
+    for index in range(count):
+        at = start + 2 + 12 * index
+        tag, type_, length = struct.unpack("<HHI", more[at : at + 8])
+        value = bytes(more[at + 8 : at + 12])
+        if tag in (273, 324) and length == 1:
+            value = struct.pack("<I", int.from_bytes(value[: sizes[type_]], "little") + base)
+            type_ = 4
+        elif sizes[type_] * length > 4:
+            value = struct.pack("<I", struct.unpack("<I", value)[0] + base)
+        if tag != 254:
+            entries.append((tag, struct.pack("<HHI", tag, type_, length) + value))
+    entries.append((254, struct.pack("<HHII", 254, 4, 1, subfile)))
+    directory = struct.pack("<H", len(entries)) + b"".join(e for _tag, e in sorted(entries)) + bytes(4)
+    data += more + b"\0" * (len(more) % 2)
+    place = len(data)
+    data += directory
+    (main,) = struct.unpack("<I", data[4:8])
+    (count,) = struct.unpack("<H", data[main : main + 2])
+    data[main + 2 + 12 * count : main + 6 + 12 * count] = struct.pack("<I", place)
+    return bytes(data)
+
+
+RNG = np.random.default_rng(3)
+FLOAT = RNG.normal(size=(40, 30)).astype(np.float32)
+OTHER = RNG.normal(size=(40, 30)).astype(np.float32)
+SHORT = RNG.integers(1, 900, (40, 30)).astype(np.uint16)
+COMPLEX = (FLOAT + 1j * OTHER).astype(np.complex64)
+
+PHASED = {
+    "complex": geotiff(COMPLEX),
+    "complex, two bands": geotiff(COMPLEX, COMPLEX),
+    "real and imaginary part": geotiff(FLOAT, OTHER, names=("i_VV", "q_VV")),
+    "the other way round": geotiff(OTHER, FLOAT, names=("imag", "real")),
+    "integers as parts": geotiff(SHORT, SHORT, names=("I", "Q")),
+    "64 bits": geotiff(FLOAT.astype(np.float64)),
+}
+UNDETECTABLE = {
+    "two float bands": geotiff(FLOAT, OTHER),
+    "two signed bands": geotiff(FLOAT.astype(np.int16), OTHER.astype(np.int16)),
+    "amplitude and phase": geotiff(SHORT, SHORT, names=("amplitude", "phase")),
+    "imaginary part alone": geotiff(FLOAT, names=("q_VH",)),
+    "two images": two_images(geotiff(SHORT), geotiff(SHORT)),
+    "a complex second image": two_images(geotiff(SHORT), geotiff(COMPLEX)),
+    "a complex second image that calls itself an overview": two_images(geotiff(SHORT), geotiff(COMPLEX[:20, :15]), subfile=1),
+    "a second image that calls itself a mask": two_images(geotiff(SHORT), geotiff(SHORT), subfile=4),
+}
+PLAIN = {
+    "unsigned": geotiff(SHORT),
+    "amplitude": geotiff(np.abs(FLOAT)),
+    "named amplitude": geotiff(np.abs(FLOAT), names=("Amplitude_VV",)),
+    "signed": geotiff(SHORT.astype(np.int16)),
+    "colours": geotiff(*[SHORT.astype(np.uint8)] * 3),
+    "two polarisations": geotiff(SHORT, SHORT, names=("VV", "VH")),
+    "an overview": two_images(geotiff(SHORT), geotiff(SHORT[:20, :15]), subfile=1),
+}
+
+
+@pytest.mark.parametrize("data", PHASED.values(), ids=PHASED)
+def test_what_may_hold_phase_is_taken_for_complex_and_has_a_detected_copy(data):
+    assert imagery.extract(io.BytesIO(data), "a.tif").complex_data
+    assert imagery.validate(io.BytesIO(data)).valid
+    copy = imagery.summarise(io.BytesIO(data), "a.tif").detected_cog
+    assert copy is not None
+    assert not imagery.extract(io.BytesIO(copy), "d.tif").complex_data
+    with rasterio.MemoryFile(copy) as memory, memory.open() as dataset:
+        assert dataset.count == 1
+        assert np.nanmin(dataset.read(1)) >= 0.0
+
+
+def test_real_and_imaginary_part_are_detected_to_their_magnitude():
+    for name in ("real and imaginary part", "the other way round"):
+        np.testing.assert_allclose(read_amplitude(io.BytesIO(PHASED[name])).amplitude, np.abs(COMPLEX), rtol=1e-5)
+
+
+@pytest.mark.parametrize("data", UNDETECTABLE.values(), ids=UNDETECTABLE)
+def test_of_what_no_amplitude_can_be_made_nothing_is_taken_in(data):
+    assert imagery.extract(io.BytesIO(data), "a.tif").complex_data
+    verdict = imagery.validate(io.BytesIO(data))
+    assert not verdict.valid
+    assert "which of them is the amplitude" in verdict.findings[0]
+    with pytest.raises(InputError):
+        imagery.summarise(io.BytesIO(data), "a.tif")
+
+
+@pytest.mark.parametrize("data", PLAIN.values(), ids=PLAIN)
+def test_a_plain_image_is_detected_itself(data):
+    assert not imagery.extract(io.BytesIO(data), "a.tif").complex_data
+    assert imagery.summarise(io.BytesIO(data), "a.tif").detected_cog is None
+
+
+def test_a_directory_that_leads_to_itself_is_damage():
+    data = bytearray(geotiff(SHORT))
+    at = int.from_bytes(data[4:8], "little")
+    end = at + 2 + 12 * int.from_bytes(data[at : at + 2], "little")
+    data[end : end + 4] = data[4:8]
+    with pytest.raises(InputError, match="damaged"):
+        imagery.extract(io.BytesIO(data), "a.tif")
+
+
+def test_a_title_in_several_lines_becomes_one():
+    with rasterio.MemoryFile() as memory:
+        with memory.open(driver="GTiff", height=40, width=30, count=1, dtype="uint16", **PLACE) as dataset:
+            dataset.write(SHORT, 1)
+            dataset.update_tags(TIFFTAG_IMAGEDESCRIPTION="first\nsecond")
+        assert imagery.extract(io.BytesIO(memory.read()), "a.tif").title == "first second"
+
+
+def test_the_warp_says_nothing_of_its_spline(grd, caplog):
+    with caplog.at_level("WARNING", logger="rasterio"):
+        imagery.summarise(io.BytesIO(grd), "a.tif")
+    assert not caplog.records
