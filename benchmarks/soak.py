@@ -287,7 +287,7 @@ class Soak:
         here = files_of(self.receiver)
         products = {fact.body["sequence"]: fact.body["product"] for fact in sent if fact.kind is FactKind.RELEASE_SEQUENCED}
         released = Counter(fact.body["product"] for fact in sent if fact.kind is FactKind.RELEASE_SEQUENCED)
-        received = Counter(fact.body["product"] for fact in got if fact.kind is FactKind.PRODUCT_RECEIVED)
+        received = Counter(fact.body["product"]["id"] for fact in got if fact.kind is FactKind.PRODUCT_RECEIVED)
         acknowledged = Counter(products[fact.body["sequence"]] for fact in sent if fact.kind is FactKind.RECEIPT_RECEIVED)
         whole = {
             id_ for id_, product in held.items() if product.assets and all(a.digest in here for a in product.assets)

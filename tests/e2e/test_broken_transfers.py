@@ -23,7 +23,7 @@ def received(folder):
     """Ids of the products that came, in order, by the log; it must verify, and the store must hold exactly them."""
     with open_node(folder) as node:
         node.journal.verify()
-        came = [fact.body["product"] for _, fact in node.journal.facts() if fact.kind is FactKind.PRODUCT_RECEIVED]
+        came = [fact.body["product"]["id"] for _, fact in node.journal.facts() if fact.kind is FactKind.PRODUCT_RECEIVED]
         held = [item.product for item in node.store.items.all()]
         assert sorted(product.id for product in held) == sorted(came)
         digests = {asset.digest.removeprefix("sha256:") for product in held for asset in product.assets}

@@ -12,7 +12,9 @@ from kizuna.exchange.manifest import fetch_verified
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of, parse_digest
 from kizuna.model.instants import format_instant
+from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
+from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["PullReport", "pull"]
 
 _OWED = "receipt_owed"
+_UNTOUCHED = Message("nothing of it was taken over; tell the partner's operator")
 
 
 @dataclass(slots=True)
@@ -39,7 +42,7 @@ class PullReport:
     partner
         From whom.
     received
-        Products that are new here.
+        Products that are new here, or came in a newer version.
     payload_bytes
         Bytes of files that were fetched.
     refusal
@@ -55,7 +58,7 @@ class PullReport:
 def _misbehaved(partner: Partner, entry: FeedEntry, why: str) -> PartnerMisbehaved:
     return PartnerMisbehaved(
         Message("entry {sequence} of {partner}: {why}", {"sequence": entry.sequence, "partner": partner.party, "why": why}),
-        hint=Message("nothing of it was taken over; tell the partner's operator"),
+        hint=_UNTOUCHED,
     )
 
 
@@ -72,9 +75,47 @@ def _check(node: Node, partner: Partner, entry: FeedEntry, expected: int) -> Non
     if entry.product.content not in {asset.digest for asset in entry.product.assets}:
         # Else a partner could take the digest of a file that it never had, and keep us from publishing that file.
         raise _misbehaved(partner, entry, "its content is none of its files")
+    if entry.decision.get("outcome") != Outcome.PERMIT.value:
+        raise PartnerMisbehaved(
+            Message(
+                "entry {sequence} of {partner}: the decision in it is no permit",
+                {"sequence": entry.sequence, "partner": partner.party},
+            ),
+            hint=_UNTOUCHED,
+        )
     held = node.store.items.get(entry.product.id)
     if held is not None and held.received_from != partner.party:
         raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
+    if held is not None:
+        _check_version(partner, entry, held.product)
+
+
+def _is_same(product: Product, held: Product) -> bool:
+    return canonical(product_to_json(product)) == canonical(product_to_json(held))
+
+
+def _check_version(partner: Partner, entry: FeedEntry, held: Product) -> None:
+    """Let a partner say again what it said, or hand over a newer version; never rewrite what is held."""
+    product = entry.product
+    values: dict[str, str | int | float] = {
+        "sequence": entry.sequence,
+        "partner": partner.party,
+        "product": product.id,
+        "got": product.version,
+        "held": held.version,
+    }
+    if product.version < held.version:
+        raise PartnerMisbehaved(
+            Message(
+                "entry {sequence} of {partner}: version {got} of {product} is older than version {held}, which is here", values
+            ),
+            hint=_UNTOUCHED,
+        )
+    if product.version == held.version and not _is_same(product, held):
+        raise PartnerMisbehaved(
+            Message("entry {sequence} of {partner}: version {got} of {product} is here with another record", values),
+            hint=_UNTOUCHED,
+        )
 
 
 def pull(node: Node, partner: Partner, transport: Transport, progress: Progress | None = None) -> PullReport:
@@ -120,9 +161,11 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
         for envelope in answer.entries:
             entry = unseal_entry(envelope, partner.signing_key)
             _check(node, partner, entry, book.cursor(partner.party) + 1)
+            held = node.store.items.get(entry.product.id)
             report.payload_bytes += _fetch(node, partner, entry, transport, progress)
             _store(node, partner, entry, envelope)
-            report.received.append(entry.product)
+            if held is None or not _is_same(entry.product, held.product):
+                report.received.append(entry.product)
             _send_owed_receipt(node, partner, transport)
         if not answer.more or not answer.entries:
             return report
@@ -176,7 +219,9 @@ def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> N
     body: dict[str, Json] = {
         "partner": partner.party,
         "sequence": entry.sequence,
-        "product": entry.product.id,
+        # The whole record and the terms, so that an audit can hold what is stored now against what was signed then.
+        "product": product_to_json(entry.product),
+        "terms": terms,
         "entry": digest_of(envelope),
         "blobs": [manifest.digest for manifest in entry.manifests],
     }

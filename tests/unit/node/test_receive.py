@@ -6,7 +6,7 @@ import io
 from dataclasses import replace
 
 import pytest
-from simulators.nodes import HUR, IQPS, NZL, World
+from simulators.nodes import HUR, IQPS, NZL, START, World
 from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryKeys
@@ -16,6 +16,7 @@ from kizuna.exchange.feed import FeedEntry, FeedPage, Refusal, page_to_bytes, se
 from kizuna.exchange.manifest import make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
+from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
 from kizuna.node.founding import suspend_agreement
@@ -160,6 +161,9 @@ FORGER = MemoryKeys(IQPS, World().clock.now(), b"forger")
         pytest.param({"manifests": (make_manifest(io.BytesIO(b"other")),)}, id="manifest of another file"),
         pytest.param({"promised": ()}, id="file not handed out"),
         pytest.param({"files": ()}, id="no files"),
+        pytest.param({"decision": {"outcome": "deny", "reasons": [], "obligations": []}}, id="decided against"),
+        pytest.param({"decision": {"outcome": ["permit"], "reasons": [], "obligations": []}}, id="outcome that is none"),
+        pytest.param({"decision": {}}, id="not decided"),
     ],
 )
 def test_an_entry_that_does_not_hold_leaves_nothing_behind(link, changes):
@@ -235,6 +239,66 @@ def test_to_name_a_file_of_ours_is_not_to_have_it(link):
     # Whoever shows that it has the file may hand it over.
     link.files[digest] = secret
     assert len(link.pull().received) == 1
+
+
+# ---- what is held is not rewritten
+
+
+def test_the_fact_of_a_receipt_carries_the_record_and_its_terms(link):
+    entry = link.offer()
+    link.pull()
+    node = link.world.node(HUR)
+    (fact,) = [fact for _, fact in node.journal.facts() if fact.kind is FactKind.PRODUCT_RECEIVED]
+    assert fact.body["product"] == product_to_json(entry.product)
+    assert fact.body["terms"] == entry.decision
+
+
+def test_the_same_record_said_again_changes_nothing(link):
+    link.offer()
+    (product,) = link.pull().received
+    link.offer()
+    report = link.pull()
+    assert (report.received, report.payload_bytes) == ([], 0)
+    node = link.world.node(HUR)
+    assert node.store.book.cursor(IQPS) == 2
+    assert [item.product for item in node.store.items.all()] == [product]
+
+
+def test_a_newer_version_takes_the_place_of_the_one_before(link):
+    link.offer()
+    link.pull()
+    entry = link.offer(product={"version": 2, "title": "now read this"})
+    assert link.pull().received == [entry.product]
+    assert [item.product for item in link.world.node(HUR).store.items.all()] == [entry.product]
+
+
+@pytest.mark.parametrize(
+    ("changes", "files", "why"),
+    [
+        ({"version": 2, "title": "another title"}, (b"image",), "version 2 of .* is here with another record"),
+        (
+            {"version": 2, "label": Label("JPN", "UNCLASSIFIED", IQPS, START)},
+            (b"image",),
+            "version 2 of .* is here with another record",
+        ),
+        ({"version": 2}, (b"another image",), "version 2 of .* is here with another record"),
+        ({"version": 1}, (b"image",), "version 1 of .* is older than version 2, which is here"),
+    ],
+)
+def test_a_partner_cannot_rewrite_what_it_handed_over(link, changes, files, why):
+    label = Label("JPN", "UNCLASSIFIED", IQPS, link.world.clock.now(), caveats=("own use",))
+    link.offer(product={"version": 2, "label": label})
+    link.pull()
+    node = link.world.node(HUR)
+    held, size = list(node.store.items.all()), node.store.log.size()
+    link.offer(files=files, product={"label": label, **changes})
+    for _ in range(2):
+        with pytest.raises(PartnerMisbehaved, match=f"entry 2 of JPN/IQPS: {why}"):
+            link.pull()
+    assert list(node.store.items.all()) == held
+    assert node.store.log.size() == size
+    assert node.store.book.cursor(IQPS) == 1
+    assert not node.blobs.has(digest_of(b"another image"))
 
 
 # ---- links that break
