@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kizuna.kinds.registry import Kind
+    from kizuna.model.digests import Digest
     from kizuna.model.instants import Interval
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
@@ -63,7 +64,7 @@ class Published:
     product
         The product.
     known
-        True if the same bytes were here already; nothing was changed then.
+        True if the node had published the same bytes under the same label already; nothing was changed then.
     decisions
         For each partner.
     """
@@ -101,6 +102,36 @@ def require_understood(node: Node, label: Label) -> None:
         )
 
 
+def _published_before(node: Node, content: Digest) -> Product | None:
+    """Product of these bytes that is the node's own; one that a partner handed over is another product."""
+    items = node.store.items
+    first = items.by_content(content)
+    if first is None or first.received_from is None:
+        return None if first is None else first.product
+    # The port gives one item only, and here a partner's stands before ours, if we have one.
+    return next((i.product for i in items.all() if i.product.content == content and i.received_from is None), None)
+
+
+def _require_same_label(name: str, label: Label, known: Product) -> None:
+    """Let nobody believe that publishing again corrected a label: what was released stays released under the old one."""
+    differing = [field.name for field in fields(label) if getattr(label, field.name) != getattr(known.label, field.name)]
+    if differing:
+        raise InputError(
+            Message(
+                "{name} is here already as {product}, labelled {held}; the label given now says {given} (other: {fields})",
+                {
+                    "name": name,
+                    "product": known.id,
+                    "held": known.label.marking,
+                    "given": label.marking,
+                    "fields": ", ".join(differing),
+                },
+            ),
+            hint=Message("labels are corrected by a later version, which this version of kizuna does not do yet"),
+            field="label",
+        )
+
+
 def _summaries(kind: Kind, file: BinaryIO, name: str) -> list[tuple[AssetRole, str, str, bytes]]:
     summary = kind.summarise(file, name)
     stem = PurePath(name).stem
@@ -132,7 +163,8 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
     Raises
     ------
     InputError
-        If the file is of no known kind, is damaged or has no position, or the label cannot be placed. Nothing is kept then.
+        If the file is of no known kind, is damaged or has no position, the label cannot be placed, or the node published the
+        same bytes under another label. Nothing is kept then.
     StoreError
         If the disk is full. Nothing is kept then.
     """
@@ -170,10 +202,11 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             asset = Asset(role, asset_name, type_, digest, size)
             kept.append(asset)
             fresh += [asset] if new else []
-        known = node.store.items.by_content(kept[0].digest)
+        known = _published_before(node, kept[0].digest)
         if known is not None:
+            _require_same_label(name, label, known)
             _discard(node, fresh)
-            return Published(known.product, known=True)
+            return Published(known, known=True)
         product = Product(
             id=make_product_id(node.keys.random(_ID_BYTES)),
             kind=kind.NAME,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from datetime import timedelta
 
 import numpy as np
 import pytest
@@ -13,9 +14,11 @@ from rasterio.transform import from_origin
 from simulators.nodes import HUR, IQPS, START
 from simulators.products import product_id
 
+from kizuna.catalog.store import Item
 from kizuna.errors import InputError
+from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
-from kizuna.model.product import AssetRole
+from kizuna.model.product import AssetRole, make_product_id
 from kizuna.node.publish import Described, publish
 from kizuna.release.decision import Outcome
 
@@ -53,7 +56,7 @@ def test_a_complex_image_goes_without_its_phase_and_is_taken_in_once(world):
     assert made.product.complex_data
     assert dict(made.decisions)[HUR].outcome is Outcome.PERMIT
     before = kept(world)
-    again = publish(node, geotiff("complex64"), "other.tif", replace(OPEN, releasable_to=()))
+    again = publish(node, geotiff("complex64"), "other.tif", OPEN)
     assert again.known
     assert again.product == made.product
     assert kept(world) == before
@@ -80,6 +83,55 @@ def test_what_another_node_would_refuse_is_refused_at_home_and_nothing_kept(worl
     with pytest.raises(InputError) as caught:
         publish(world.node(IQPS), geotiff("float32"), name, label, described)
     assert caught.value.field == field
+    assert kept(world) == before
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"releasable_to": ()}, "releasable_to"),
+        ({"classification": "秘"}, "classification"),
+        ({"caveats": ("own use",)}, "caveats"),
+        # Decisions depend on when a label was made.
+        ({"created": START - timedelta(days=1)}, "created"),
+        ({"originator": HUR}, "originator"),
+    ],
+)
+def test_the_same_bytes_under_another_label_are_refused_and_nothing_kept(world, changes, field):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    product = publish(node, geotiff("float32"), "scene.tif", OPEN).product
+    world.tick()
+    before = kept(world)
+    label = replace(OPEN, **changes)
+    with pytest.raises(InputError) as caught:
+        publish(node, geotiff("float32"), "again.tif", label)
+    assert caught.value.field == "label"
+    assert all(part in str(caught.value) for part in (product.id, OPEN.marking, label.marking, field))
+    assert "later version" in caught.value.hint.render()
+    assert kept(world) == before
+    assert node.store.items.get(product.id).product.label == OPEN
+
+
+@pytest.mark.parametrize("partners_id", [1, 2**128 - 1])
+def test_what_a_partner_handed_over_does_not_stand_for_our_own(world, partners_id):
+    node = world.node(IQPS)
+    theirs = replace(
+        world.hold(HUR, 1), id=make_product_id(partners_id.to_bytes(16)), content=digest_of(geotiff("float32").getvalue())
+    )
+    node.store.items.put(Item(theirs, received_from=HUR))
+    made = publish(node, geotiff("float32"), "scene.tif", OPEN)
+    world.tick()
+    assert not made.known
+    assert made.product.id != theirs.id
+    assert made.product.content == theirs.content
+    assert node.store.items.get(theirs.id).product == theirs
+    before = kept(world)
+    again = publish(node, geotiff("float32"), "scene.tif", OPEN)
+    assert again.known
+    assert again.product == made.product
+    with pytest.raises(InputError, match="NOT RELEASABLE"):
+        publish(node, geotiff("float32"), "scene.tif", replace(OPEN, releasable_to=()))
     assert kept(world) == before
 
 
