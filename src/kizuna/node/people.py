@@ -147,6 +147,21 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
     return lines
 
 
+@dataclass(frozen=True, slots=True)
+class _Delivered:
+    """How far the handing over to one partner is, as of one checkpoint of the log."""
+
+    checkpoint: str | None
+    numbers: dict[ProductId, int]
+    last: int
+    acknowledged: int
+    waiting: frozenset[ProductId]
+
+
+_NOTHING_DELIVERED = _Delivered(None, {}, 0, 0, frozenset())
+_BATCH = 256
+
+
 class PeopleRoom:
     """What the pages ask on behalf of a person who signed in.
 
@@ -161,6 +176,7 @@ class PeopleRoom:
     def __init__(self, node: Node, read_tile: TileReader) -> None:
         self._node = node
         self._read_tile = read_tile
+        self._delivered: dict[Party, _Delivered] = {}
 
     @property
     def organisation(self) -> Party:
@@ -208,15 +224,36 @@ class PeopleRoom:
         ]
 
     def _delivery(self, partner: Party, item: Item, decision: Decision) -> Message | None:
-        book = self._node.store.book
-        for outgoing in book.outgoing(partner, 0, book.last_sequence(partner)):
-            if outgoing.product == item.product.id:
-                if outgoing.sequence <= book.acknowledged(partner):
-                    return Message("received as number {number}", {"number": outgoing.sequence})
-                return Message("sent as number {number}", {"number": outgoing.sequence})
-        if item.product.id in book.waiting(partner):
+        delivered = self._delivered_to(partner)
+        number = delivered.numbers.get(item.product.id)
+        if number is not None:
+            if number <= delivered.acknowledged:
+                return Message("received as number {number}", {"number": number})
+            return Message("sent as number {number}", {"number": number})
+        if item.product.id in delivered.waiting:
             return Message("queued") if decision.outcome is Outcome.PERMIT else Message("withheld in the queue")
         return None
+
+    def _delivered_to(self, partner: Party) -> _Delivered:
+        # INVARIANT: nothing is queued, sent or acknowledged without a fact in the same transaction, so that the book stands
+        # still as long as the log does. The checkpoint is read first: at worst, newer rows are read again next time.
+        checkpoint = self._node.store.log.checkpoint()
+        known = self._delivered.get(partner, _NOTHING_DELIVERED)
+        if checkpoint is None or known.checkpoint != checkpoint:
+            known = self._delivered[partner] = self._read_delivered(partner, checkpoint, known)
+        return known
+
+    def _read_delivered(self, partner: Party, checkpoint: str | None, known: _Delivered) -> _Delivered:
+        book = self._node.store.book
+        # The feed only grows. The entry that was read last is read again: if it is another, so is the database.
+        again = book.outgoing(partner, known.last - 1, 1) if known.last else ()
+        if not any(known.numbers.get(entry.product) == entry.sequence for entry in again):
+            known = _NOTHING_DELIVERED
+        numbers, last = dict(known.numbers), known.last
+        while entries := book.outgoing(partner, last, _BATCH):
+            numbers |= {entry.product: entry.sequence for entry in entries}
+            last = entries[-1].sequence
+        return _Delivered(checkpoint, numbers, last, book.acknowledged(partner), frozenset(book.waiting(partner)))
 
     def asset(self, person: SignedIn, product: ProductId, role: AssetRole) -> tuple[Asset, BinaryIO] | None:
         """One file of the product, opened for reading and seeking; the caller closes it."""

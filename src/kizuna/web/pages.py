@@ -29,7 +29,7 @@ from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from os import PathLike, stat_result
 
     from starlette.requests import Request
@@ -48,6 +48,7 @@ _LANGUAGE_COOKIE = "kizuna-lang"
 _LANGUAGE_NAMES = {"en": "English", "fr": "Français", "uk": "Українська", "ja": "日本語"}
 _FORM_LIMIT = 8192
 _MAX_ZOOM = 24
+_PAGE_ROWS = 200
 
 _POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self'; "
@@ -154,6 +155,15 @@ def _wanted_language(request: Request, known: Mapping[str, object]) -> str:
         except ValueError:
             continue
     return next((name for _, name in sorted(ranked, key=lambda entry: entry[0]) if name in known), "en")
+
+
+def _asked_page(text: str | None, items: Sequence[Item], selected: Item | None, pages: int) -> int:
+    """Number of the page to list, from 1: the one that was asked for, else the one on which the chosen product stands."""
+    if text is not None and text.isascii() and text.isdecimal():
+        return min(max(1, int(text[:9])), pages)
+    ids = (item.product.id for item in items)
+    place = next((place for place, id_ in enumerate(ids) if selected is not None and id_ == selected.product.id), 0)
+    return place // _PAGE_ROWS + 1
 
 
 class _Pages:
@@ -263,10 +273,19 @@ class _Pages:
         asked = request.query_params.get("product")
         selected = None if asked is None else self._item(person, asked)
         labels = [item.product.label for item in items]
+        pages = max(1, -(-len(items) // _PAGE_ROWS))
+        page = _asked_page(request.query_params.get("page"), items, selected, pages)
+        first = (page - 1) * _PAGE_ROWS
+        # A decision is made for each row and partner: only for the rows that are shown.
+        shown = items[first : first + _PAGE_ROWS]
         values: dict[str, object] = {
             "person": person,
             "marking": self._desk.highest_marking(labels) if labels else None,
-            "rows": [self._row(person, item) for item in items],
+            "rows": [self._row(person, item) for item in shown],
+            "total": len(items),
+            "first": first + 1,
+            "page": page,
+            "pages": pages,
             "selected": None if selected is None else selected.product.id,
         }
         return self._page(request, "home.html", values | ({"item": None} if selected is None else self._card(person, selected)))

@@ -19,6 +19,7 @@ from PIL import Image
 from kizuna.catalog.store import Item
 from kizuna.errors import LogDamaged, Message
 from kizuna.model.instants import Interval, parse_instant
+from kizuna.model.product import make_product_id
 from kizuna.web.files import byte_range
 from kizuna.web.pages import people_app
 from kizuna.web.signin import Sessions, safe_return
@@ -170,6 +171,86 @@ def test_what_is_hidden_is_nowhere(client, desk):
         text = client.get(path, headers=BEARER).text
         assert SHIP not in text
         assert "Odesa" not in text
+
+
+class LongDesk(FakeDesk):
+    """Holds `count` products of its own, and counts what it is asked to decide."""
+
+    def __init__(self, count):
+        super().__init__()
+        (first, *_) = self.items
+        self.ids = [make_product_id(number.to_bytes(16)) for number in range(1000, 1000 + count)]
+        self.items = [Item(dataclasses.replace(first.product, id=id_)) for id_ in self.ids]
+        self.decided = []
+
+    def releases(self, person, product):
+        self.decided.append(product)
+        return super().releases(person, SHIP)
+
+
+def listed(text):
+    return re.findall(r'class="row" data-product="([^"]+)"', text)
+
+
+def plain(text):
+    return re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", text))
+
+
+@pytest.mark.parametrize(
+    ("query", "first", "last", "said", "links"),
+    [
+        ("", 0, 200, "showing the newest 200 of 450", ["/?page=2"]),
+        ("?page=1", 0, 200, "showing the newest 200 of 450", ["/?page=2"]),
+        ("?page=2", 200, 400, "showing 201 to 400 of 450, newest first", ["/?page=1", "/?page=3"]),
+        ("?page=3", 400, 450, "showing 401 to 450 of 450, newest first", ["/?page=2"]),
+        ("?page=99", 400, 450, "showing 401 to 450 of 450, newest first", ["/?page=2"]),
+        ("?page=" + "9" * 9000, 400, 450, "showing 401 to 450 of 450, newest first", ["/?page=2"]),
+        ("?page=0", 0, 200, "showing the newest 200 of 450", ["/?page=2"]),
+        ("?page=-1", 0, 200, "showing the newest 200 of 450", ["/?page=2"]),
+        ("?page=²", 0, 200, "showing the newest 200 of 450", ["/?page=2"]),
+    ],
+)
+def test_a_long_list_comes_in_pages_and_only_what_is_shown_is_decided(query, first, last, said, links):
+    desk = LongDesk(450)
+    text = Client(people_app(desk, {"en": same})).get("/" + query, headers=BEARER).text
+    assert listed(text) == desk.ids[first:last]
+    assert desk.decided == desk.ids[first:last]
+    assert said in plain(text)
+    assert "Products 450" in plain(text)
+    assert re.findall(r'href="(/\?page=[^"]*)"', text) == links
+
+
+def test_the_page_is_the_one_with_the_chosen_product_unless_another_is_asked_for():
+    desk = LongDesk(450)
+    client = Client(people_app(desk, {"en": same}))
+    text = client.get(f"/?product={desk.ids[230]}", headers=BEARER).text
+    assert listed(text) == desk.ids[200:400]
+    assert text.count('aria-current="true"') >= 1
+    assert 'class="close" href="/?page=2"' in text
+    assert listed(client.get(f"/?product={desk.ids[230]}&page=3", headers=BEARER).text) == desk.ids[400:]
+
+
+def test_what_is_hidden_is_not_counted():
+    desk = LongDesk(250)
+    desk.items = desk.items[:201]
+    text = Client(people_app(desk, {"en": same})).get("/", headers=BEARER).text
+    assert "showing the newest 200 of 201" in plain(text)
+    assert "250" not in plain(text)
+
+
+def test_a_short_list_has_no_pages():
+    desk = LongDesk(200)
+    text = Client(people_app(desk, {"en": same})).get("/", headers=BEARER).text
+    assert len(listed(text)) == 200
+    assert "showing" not in plain(text)
+    assert "page=" not in text
+
+
+def test_footprints_come_whole_and_undecided():
+    desk = LongDesk(450)
+    collection = Client(people_app(desk, {"en": same})).get("/footprints.json", headers=BEARER).json()
+    assert len(collection["features"]) == 450
+    assert desk.decided == []
 
 
 def test_htmx_gets_the_card_alone(client):

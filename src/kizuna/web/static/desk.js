@@ -42,6 +42,8 @@ map.addEventListener("kz-pick", (event) => {
   const { product } = /** @type {CustomEvent<{product: string}>} */ (event).detail;
   const row = document.querySelector(`.row[data-product="${CSS.escape(product)}"]`);
   if (row instanceof HTMLElement) row.click();
+  // Its row stands on another page of the list: the server knows on which.
+  else location.assign(`/?product=${encodeURIComponent(product)}`);
 });
 
 // On a phone the card stands above the list: bring it into view.
