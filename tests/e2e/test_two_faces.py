@@ -164,3 +164,21 @@ def test_a_person_sees_what_the_token_of_the_node_opens(tmp_path, tiff):
         assert product in answer.text
         assert person.get("/", headers=headers | {"host": "evil.example"}).headers.get("access-control-allow-origin") is None
         assert person.get("/footprints.json").status_code == 401
+
+
+def test_the_pages_answer_to_this_machines_own_names_only(tmp_path):
+    """A site whose name was made to resolve to 127.0.0.1 is of one origin with the listener, but for the Host header."""
+    node = tmp_path / "node"
+    token = kizuna("node", "init", "--nation", "JPN", "--node", node, "--json").json()["token"]
+    with serving(node) as served, httpx.Client(base_url=served.people_url) as person:
+        port = served.people_url.rpartition(":")[2]
+        headers = {"authorization": f"Bearer {token}"}
+        for host in ("localhost", f"localhost:{port}", "127.0.0.1", f"127.8.9.1:{port}", f"[::1]:{port}", "localhost:1"):
+            assert person.get("/footprints.json", headers=headers | {"host": host}).status_code == 200, host
+        for host in ("evil.example", f"evil.example:{port}", "127.0.0.1.evil.example", "10.0.0.1", "localhost.evil.example"):
+            for path in ("/footprints.json", "/signin", "/healthz", "/static/kizuna.css", "/no/such/thing"):
+                answer = person.get(path, headers=headers | {"host": host})
+                assert (answer.status_code, answer.text) == (421, "not a host of this node\n"), (host, path)
+        forged = person.post("/signin", data={"token": token}, headers={"host": "evil.example"})
+        assert forged.status_code == 421
+        assert "set-cookie" not in forged.headers

@@ -146,7 +146,7 @@ class HttpTransport:
         if status == _NOT_FOUND:
             raise NotReleasable(
                 Message("the partner does not hand out {digest}", {"digest": digest}),
-                hint=Message("ask the feed why: kizuna receive"),
+                hint=Message("ask the feed why: kizuna sync"),
             )
         if status != _PARTIAL:
             self._unexpected(status)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["agreement"]
 
+# A register's folder holds its ladders beside its agreements.
+_MARKINGS = "kizuna/markings/"
+
 
 @click.group(help=_("Record, list, suspend and resume agreements."))
 def agreement() -> None:
@@ -53,7 +56,19 @@ def _naming(file: Path) -> Iterator[None]:
 def add(files: tuple[Path, ...], folder: Path, json_: bool) -> None:
     """Record."""
     settings = load_settings(folder, os.environ)
-    documents = [(file, parse_toml(read_file(file), name=str(file))) for file in files]
+    documents = []
+    for file in files:
+        document = parse_toml(read_file(file), name=str(file))
+        if str(document.get("schema", "")).startswith(_MARKINGS):
+            say(
+                Message(
+                    "{file}: ladders of markings, no agreement; a node reads its ladders when it is made. Left out.",
+                    {"file": str(file)},
+                ),
+                err=True,
+            )
+            continue
+        documents.append((file, document))
     for file, document in documents:
         # A fault in one file leaves none of them recorded.
         with _naming(file):

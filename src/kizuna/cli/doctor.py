@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json
-from kizuna.errors import KizunaError
+from kizuna.errors import KizunaError, Message
 from kizuna.wiring import DATABASE, load_settings, open_node, read_certificate_end, system_now
 
 if TYPE_CHECKING:
@@ -25,12 +25,14 @@ _OLDEST_PYTHON = (3, 12)
 _OLDEST_SQLITE = (3, 37, 0)
 _LEAST_FREE_BYTES = 2**30
 _LEAST_CERTIFICATE_DAYS = 30
+_MARKS = {True: click.style("✓", fg="green"), False: click.style("✗", fg="red"), None: "–"}
 
 
 @dataclass(frozen=True, slots=True)
 class _Finding:
     name: str
-    ok: bool
+    # None: there was nothing to check.
+    ok: bool | None
     what: str
     hint: str = ""
 
@@ -70,9 +72,10 @@ def _node(folder: Path) -> Iterator[_Finding]:
         except KizunaError as error:
             return _Finding(name, ok=False, what=error.message.render(_), hint="" if error.hint is None else error.hint.render(_))
 
-    yield tried("settings", lambda: (bool(load_settings(folder, os.environ)), str(folder), ""))
     if not (folder / DATABASE).exists():
+        yield _Finding("node", None, Message("no node lies in {folder}", {"folder": str(folder)}).render(_))
         return
+    yield tried("settings", lambda: (bool(load_settings(folder, os.environ)), str(folder), ""))
     with open_node(folder) as here:
         yield tried("clock", lambda: (bool(here.now()), str(system_now().date()), ""))
         yield tried("log", lambda: (True, here.journal.verify().tail[:24], ""))
@@ -104,9 +107,9 @@ def doctor(context: click.Context, folder: Path, json_: bool) -> None:
         print_json([{"check": f.name, "ok": f.ok, "found": f.what, "hint": "" if f.ok else f.hint} for f in findings])
     else:
         for finding in findings:
-            mark = click.style("✓", fg="green") if finding.ok else click.style("✗", fg="red")
+            mark = _MARKS[finding.ok]
             click.echo(
                 f"{mark} {finding.name}: {finding.what}" + ("" if finding.ok or not finding.hint else f" ({finding.hint})")
             )
-    if not all(finding.ok for finding in findings):
+    if any(finding.ok is False for finding in findings):
         context.exit(1)

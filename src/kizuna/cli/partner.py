@@ -10,7 +10,8 @@ import click
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
 from kizuna.errors import Message
 from kizuna.model.canonical import parse_json
-from kizuna.node.founding import node_card, pin_partner
+from kizuna.model.parties import parse_party
+from kizuna.node.founding import node_card, pin_partner, remove_partner
 from kizuna.wiring import address, load_settings, open_node
 
 __all__ = ["partner"]
@@ -55,6 +56,24 @@ def add(file: Path, folder: Path, json_: bool) -> None:
         print_json({"pinned": party})
         return
     say(Message("Pinned {party}.", {"party": party}))
+
+
+@partner.command(
+    help=_("Unpin a partner: from its next request on its node is a stranger here."),
+    epilog=examples("kizuna partner remove UKR/HUR --node jpn"),
+)
+@click.argument("party")
+@node_option
+@as_json
+def remove(party: str, folder: Path, json_: bool) -> None:
+    """Unpin."""
+    gone = parse_party(party, field="party")
+    with open_node(folder) as here:
+        remove_partner(here, gone)
+    if json_:
+        print_json({"removed": gone})
+        return
+    say(Message("Removed {party}.", {"party": gone}))
 
 
 @partner.command("list", help=_("List the pinned partners."), epilog=examples("kizuna partner list --node jpn --json"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,6 @@ import click
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import KizunaError, Message, NotReleasable
 from kizuna.model.instants import format_instant
-from kizuna.model.parties import parse_party
 from kizuna.wiring import open_node, transport_to
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node, Partner
 
 __all__ = ["sync"]
+
+_MOST_S = 31 * 86_400
 
 
 def _report(report: PullReport, json_: bool) -> dict[str, Json]:
@@ -81,6 +83,12 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
         raise failure
 
 
+def _number(_context: click.Context, _option: click.Parameter, value: float | None) -> float | None:
+    if value is not None and math.isnan(value):
+        raise click.BadParameter(_("nan is no number of seconds."))
+    return value
+
+
 @click.command(
     help=_("Pull what partners have for this node: once, or again and again."),
     epilog=examples(
@@ -91,7 +99,11 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
 @click.argument("partner", nargs=-1)
 @click.option("--once", is_flag=True, help=_("Pull once (the default)."))
 @click.option(
-    "--every", type=click.FloatRange(min=1), metavar="SECONDS", help=_("Pull again after so many seconds, until stopped.")
+    "--every",
+    type=click.FloatRange(min=1, max=_MOST_S),
+    callback=_number,
+    metavar="SECONDS",
+    help=_("Pull again after so many seconds, until stopped."),
 )
 @node_option
 @as_json
@@ -102,7 +114,7 @@ def sync(partner: tuple[str, ...], once: bool, every: float | None, folder: Path
     with open_node(folder) as here:
         # Partners without an address only pull from us; naming one is a mistake that must not pass in silence.
         known = [p for p in here.knowledge().partners.values() if p.url]
-        partners = [here.partner(parse_party(name, field="partner")) for name in partner] or known
+        partners = [here.partner(here.partner_named(name)) for name in partner] or known
         while True:
             try:
                 _pull_each(here, folder, partners, json_)

@@ -13,6 +13,7 @@ import base64
 import binascii
 import secrets
 import threading
+import time
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["Sessions", "from_elsewhere", "is_browser", "presented_token", "safe_return", "wants_page"]
 
 _MOST_SESSIONS = 4096
+_LONGEST_IDLE_S = 8 * 3600.0
 
 
 def _random_id() -> str:
@@ -33,37 +35,54 @@ class Sessions:
     """Open sessions of browsers, in memory: who restarts the node signs everybody out.
 
     A session leads back to the token, and the node is asked about that at every request, so that revoking a token ends its
-    sessions at once.
+    sessions at once. A session that nobody used for eight hours, a shift, has ended.
 
     Parameters
     ----------
     random
         Source of session ids.
+    elapsed_s
+        Seconds since some instant; never goes back.
     """
 
-    def __init__(self, random: Callable[[], str] = _random_id) -> None:
+    def __init__(self, random: Callable[[], str] = _random_id, elapsed_s: Callable[[], float] = time.monotonic) -> None:
         self._random = random
-        self._tokens: dict[str, str] = {}
+        self._elapsed_s = elapsed_s
+        # Token and last use by session id, least recently used first.
+        self._open: dict[str, tuple[str, float]] = {}
         self._lock = threading.Lock()
 
     def open(self, token: str) -> str:
-        """Id of a new session; the oldest session ends when there are too many."""
+        """Id of a new session; the one that was idle longest ends when there are too many."""
         with self._lock:
-            while len(self._tokens) >= _MOST_SESSIONS:
-                del self._tokens[next(iter(self._tokens))]
+            self._end_idle()
+            while len(self._open) >= _MOST_SESSIONS:
+                del self._open[next(iter(self._open))]
             session = self._random()
-            self._tokens[session] = token
+            self._open[session] = (token, self._elapsed_s())
             return session
 
     def token(self, session: str) -> str | None:
-        """Token that the session was opened with."""
+        """Token that the session was opened with, if it is open; this counts as use."""
         with self._lock:
-            return self._tokens.get(session)
+            self._end_idle()
+            token, _used_s = self._open.pop(session, (None, 0.0))
+            if token is not None:
+                self._open[session] = (token, self._elapsed_s())
+            return token
 
     def close(self, session: str) -> None:
         """End a session."""
         with self._lock:
-            self._tokens.pop(session, None)
+            self._open.pop(session, None)
+
+    def _end_idle(self) -> None:
+        oldest_s = self._elapsed_s() - _LONGEST_IDLE_S
+        while self._open:
+            session, (_token, used_s) = next(iter(self._open.items()))
+            if used_s > oldest_s:
+                break
+            del self._open[session]
 
 
 def presented_token(request: Request, sessions: Sessions, cookie: str) -> str | None:
