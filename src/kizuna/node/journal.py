@@ -124,6 +124,8 @@ class Journal:
         ------
         ClockBehind
             If the clock stands behind the last recorded fact.
+        InputError
+            If a text of it could not be read again (control characters).
         """
         return self.record_all([(kind, body)], by=by, authority=authority)[0]
 
@@ -133,6 +135,9 @@ class Journal:
         log = self.store.log
         size = log.size()
         made = [Fact(kind, now, f"{self.organisation}:{by}", authority, body) for kind, body in facts]
+        for fact in made:
+            # What could not be read again must not get into the log: the node would stand still for good.
+            fact_from_json(fact_to_json(fact))
         entries = [
             LogEntry(index, self.keys.random(SALT_BYTES), seal(FACT_TYPE, fact_to_json(fact), self.keys))
             for index, fact in enumerate(made, start=size)

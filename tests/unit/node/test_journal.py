@@ -12,7 +12,7 @@ from simulators.nodes import HUR, IQPS, START, World, agreement
 
 from kizuna.adapters.memory import MemoryKeys, MemoryStore
 from kizuna.adapters.sqlite import SqliteStore
-from kizuna.errors import ClockBehind, LogDamaged
+from kizuna.errors import ClockBehind, InputError, LogDamaged
 from kizuna.exchange.checkpoint import make_checkpoint
 from kizuna.exchange.envelope import seal
 from kizuna.formats.agreement import NO_CIVIL_DATES
@@ -204,3 +204,12 @@ def test_what_is_undone_was_never_recorded():
         node.journal.record(FactKind.TAIL_CONFIRMED, {}, by="x", authority="y")
         raise RuntimeError
     assert node.journal.verify() == before
+
+
+def test_a_fact_that_could_not_be_read_again_is_not_recorded(world):
+    node = world.node(IQPS)
+    size = node.store.log.size()
+    with pytest.raises(InputError), node.store.transaction():
+        node.journal.record(FactKind.REFUSAL_SERVED, {}, by="x", authority="officer\x1b[2J")
+    assert node.store.log.size() == size
+    assert node.knowledge().size == size
