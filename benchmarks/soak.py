@@ -92,7 +92,9 @@ class Soak:
     # ---- processes
 
     def _start(self, *arguments: object) -> subprocess.Popen[str]:
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_")}
+        environment = {
+            name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_") or name == "KIZUNA_STATE"
+        }
         return subprocess.Popen(
             [sys.executable, "-m", "kizuna", *map(str, arguments), "--json"],
             env=environment,
@@ -349,6 +351,8 @@ def main() -> int:
     print(f"soak: {options.seconds:g} s, --seed {seed}", file=sys.stderr)
     with ExitStack() as stack:
         root = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="kizuna-soak-")))
+        # What is remembered of these nodes goes when they go.
+        os.environ["KIZUNA_STATE"] = str(root / "state")
         soak = Soak(root, seed)
         stack.callback(soak.stop)
         soak.disturb(options.seconds)

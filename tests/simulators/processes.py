@@ -27,8 +27,9 @@ _PIECE_BYTES = 16_384
 
 
 def environment(more: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Environment of a person who set nothing, and `more`."""
+    """Environment of a person who set nothing but where the machine remembers its nodes, and `more`."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("KIZUNA_", "LC_", "LANG", "PYTEST_"))}
+    kept["KIZUNA_STATE"] = os.environ["KIZUNA_STATE"]
     return kept | {"LC_ALL": "C.UTF-8"} | dict(more or {})
 
 

@@ -93,13 +93,15 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()
         watcher = threading.Thread(target=_keep_up, args=(node, desk, context, trusted, stop), daemon=True)
-        watcher.start()
+
+        def answering(partner_at: int, people_at: int) -> None:
+            # Not before: a start that fails leaves the node as it was.
+            watcher.start()
+            started(f"https://{partner_host}:{partner_at}", f"http://{people_host}:{people_at}")
+
         try:
-            serve(
-                partners,
-                people,
-                lambda p, q: started(f"https://{partner_host}:{p}", f"http://{people_host}:{q}"),
-            )
+            serve(partners, people, answering)
         finally:
             stop.set()
-            watcher.join()
+            if watcher.is_alive():
+                watcher.join()
