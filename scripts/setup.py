@@ -20,7 +20,12 @@ LEVELS = ("run", "check", "test")
 OLDEST = (3, 12)
 NEWEST = (3, 14)
 PROBE = "import sys, venv, ensurepip; print('%d.%d' % sys.version_info[:2])"
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Programs of which one must be on the PATH, and the Debian packages that bring it.
+PARTS = (
+    (("chromium", "chromium-browser", "google-chrome"), ("chromium", "fonts-noto-core", "fonts-noto-cjk")),
+    (("xmlsec1",), ("xmlsec1",)),
+    (("xmllint",), ("libxml2-utils",)),
+)
 
 
 def say(text):
@@ -122,18 +127,20 @@ def install_environment(level):
         f.writelines("%s %s\n" % item for item in sorted(done.items()))
 
 
-def install_browser():
-    """Debian's Chromium, for the page's tests: installed by apt when missing and allowed."""
-    if any(shutil.which(name) for name in BROWSERS):
+def install_parts():
+    """Real parts that the tests talk to (a browser, the XML tools): installed by apt when missing and allowed."""
+    missing = [packages for names, packages in PARTS if not any(shutil.which(name) for name in names)]
+    if not missing:
         return
+    packages = [package for some in missing for package in some]
     apt = shutil.which("apt-get")
     prefix = [] if os.geteuid() == 0 else ["sudo", "-n"]
     if not apt or (prefix and not shutil.which("sudo")):
-        sys.exit("setup: the page's tests need Chromium; install it (Debian: apt-get install chromium) and run again.")
-    say("installing Chromium for the page's tests")
+        sys.exit("setup: the tests need %s; install them and run again." % ", ".join(packages))
+    say("installing %s for the tests" % ", ".join(packages))
     env = prefix + ["env", "DEBIAN_FRONTEND=noninteractive"]
     run(env + [apt, "update", "-qq"])
-    run(env + [apt, "install", "-y", "-qq", "--no-install-recommends", "chromium", "fonts-noto-core", "fonts-noto-cjk"])
+    run(env + [apt, "install", "-y", "-qq", "--no-install-recommends"] + packages)
 
 
 def main(arguments):
@@ -141,7 +148,7 @@ def main(arguments):
         sys.exit("usage: setup.py %s" % "|".join(LEVELS))
     install_environment(arguments[0])
     if arguments[0] == "test":
-        install_browser()
+        install_parts()
 
 
 if __name__ == "__main__":
