@@ -14,7 +14,14 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.label import CategoryType
 
-__all__ = ["CategoryValues", "ConfidentialityInformation", "ConfidentialityLabel", "LabelRole", "Succession"]
+__all__ = [
+    "CategoryValues",
+    "ConfidentialityInformation",
+    "ConfidentialityLabel",
+    "IdentifierType",
+    "LabelRole",
+    "Succession",
+]
 
 
 class LabelRole(StrEnum):
@@ -25,6 +32,19 @@ class LabelRole(StrEnum):
     """What the originator's label equals under another policy; it stands beside the originator's, never in its place."""
     METADATA = "metadata"
     """About the metadata themselves."""
+
+
+class IdentifierType(StrEnum):
+    """What kind of name identifies who labelled (the ``IDType`` of ADatP-4774)."""
+
+    MAIL = "rfc822Name"
+    HOST = "dNSName"
+    DIRECTORY = "directoryName"
+    URI = "uniformResourceIdentifier"
+    ADDRESS = "iPAddress"
+    X400 = "x400Address"
+    PRINCIPAL = "userPrincipalName"
+    JABBER = "jID"
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +59,14 @@ class CategoryValues:
         How it bears on access.
     values
         Generic values, in the order written.
+    uri
+        Identifier of the tag set as a URI (``"urn:oid:1.3.26.1.4.4"``), where one is given.
     """
 
     tag: str
     type: CategoryType
     values: tuple[str, ...]
+    uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +120,8 @@ class ConfidentialityLabel:
         When it is to be reviewed.
     successions
         What it becomes later, earliest first.
+    originator_type
+        What kind of name `originator` is; a party's name (``"JPN/IQPS"``) is a relative URI.
     """
 
     information: ConfidentialityInformation
@@ -105,3 +130,4 @@ class ConfidentialityLabel:
     originator: str | None = None
     review: Instant | None = None
     successions: tuple[Succession, ...] = ()
+    originator_type: IdentifierType = IdentifierType.URI
