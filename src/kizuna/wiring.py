@@ -17,7 +17,7 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.sqlite import SqliteStore
-from kizuna.adapters.tail_anchor import FileTailAnchor, state_folder
+from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.errors import InputError, Message, StoreError
@@ -56,6 +56,7 @@ __all__ = [
     "language",
     "load_register",
     "load_settings",
+    "machine_memory",
     "make_node",
     "open_input",
     "open_node",
@@ -270,6 +271,12 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
             else:
                 path.unlink(missing_ok=True)
         raise
+
+
+def machine_memory() -> tuple[Path, bool]:
+    """Folder outside every node's folder where this machine remembers the tails of its nodes' logs, and whether it can write."""
+    folder = state_folder()
+    return folder, is_writable(folder)
 
 
 @contextmanager

@@ -121,6 +121,15 @@ def test_the_ladders_beside_the_agreements_are_left_out(tmp_path):
     assert state_of(node) == before
 
 
+def test_doctor_says_when_the_machine_cannot_remember_the_tails_of_logs(tmp_path, monkeypatch):
+    blocked = tmp_path / "a file"
+    blocked.touch()
+    for state, ok in [(tmp_path / "state", True), (blocked / "state", False)]:
+        monkeypatch.setenv("KIZUNA_STATE", str(state))
+        found = {finding["check"]: finding for finding in kizuna("doctor", "--node", tmp_path / "none", "--json").json()}
+        assert (found["memory"]["ok"], found["memory"]["found"]) == (ok, str(state))
+
+
 def test_doctor_says_that_no_node_lies_there(untouched, tmp_path):
     done = kizuna("doctor", "--node", tmp_path / "nowhere", "--json")
     found = {finding["check"]: finding for finding in done.json()}

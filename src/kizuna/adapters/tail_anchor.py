@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["FileTailAnchor", "MemoryTailAnchor", "state_folder"]
+__all__ = ["FileTailAnchor", "MemoryTailAnchor", "is_writable", "state_folder"]
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
@@ -18,6 +18,12 @@ def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
     if environment.get("KIZUNA_STATE"):
         return Path(environment["KIZUNA_STATE"])
     return Path(environment.get("XDG_STATE_HOME") or Path.home() / ".local" / "state") / "kizuna"
+
+
+def is_writable(folder: Path) -> bool:
+    """Whether files can be made in `folder`, or the folder itself where it is not there yet, as far as permissions tell."""
+    place = next(path for path in [folder.absolute(), *folder.absolute().parents] if path.exists())
+    return place.is_dir() and os.access(place, os.W_OK | os.X_OK)
 
 
 class FileTailAnchor:

@@ -13,7 +13,7 @@ import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json
 from kizuna.errors import KizunaError, Message
-from kizuna.wiring import DATABASE, load_settings, open_node, read_certificate_end, system_now
+from kizuna.wiring import DATABASE, load_settings, machine_memory, open_node, read_certificate_end, system_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -48,6 +48,8 @@ def _machine(folder: Path) -> Iterator[_Finding]:
     free = shutil.disk_usage(place).free
     yield _Finding("disk", free >= _LEAST_FREE_BYTES, f"{free / 2**30:.1f} GiB", _("make room: at least 1 GiB free"))
     yield _drivers()
+    memory, kept = machine_memory()
+    yield _Finding("memory", kept, str(memory), _("make it writable, or name another folder in KIZUNA_STATE"))
 
 
 def _drivers() -> _Finding:
