@@ -102,8 +102,8 @@ class _Items:
         position: tuple[Value, ...] = (2**63 - 1, "")
         while rows := self._database.rows(
             "SELECT record, received_from, terms, moment_us, product FROM item"
-            " WHERE moment_us <= ?1 AND (moment_us < ?1 OR product > ?2) ORDER BY moment_us DESC, product LIMIT ?3",
-            (*position, _BATCH),
+            " WHERE moment_us <= ? AND (moment_us < ? OR product > ?) ORDER BY moment_us DESC, product LIMIT ?",
+            (position[0], *position, _BATCH),
         ):
             for row in rows:
                 yield self._item(row[:3])
@@ -232,9 +232,9 @@ class _Book:
         rows = self._database.rows(
             "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"
             " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place)) FROM outgoing AS o"
-            " WHERE partner = ?1 AND sequence > ?2 AND (?4 IS NULL OR sequence IN"
-            " (SELECT sequence FROM outgoing_blob WHERE partner = ?1 AND blob = ?4)) ORDER BY sequence LIMIT ?3",
-            (partner, after, limit, blob),
+            " WHERE partner = ? AND sequence > ? AND (? IS NULL OR sequence IN"
+            " (SELECT sequence FROM outgoing_blob WHERE partner = ? AND blob = ?)) ORDER BY sequence LIMIT ?",
+            (partner, after, blob, partner, blob, limit),
         )
         found = []
         for row in rows:
