@@ -20,12 +20,12 @@ would show less protection than the label asks for.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from lxml import etree
 
 from kizuna.errors import InputError, Message
+from kizuna.formats.xml_elements import ElementReader, collapsed, name_of, write_xml
 from kizuna.formats.xml_reading import parse_xml
 from kizuna.model.confidentiality import (
     CategoryValues,
@@ -48,155 +48,9 @@ LABEL_NAMESPACE = "urn:nato:stanag:4774:confidentialitymetadatalabel:1:0"
 
 _MOST_BYTES = 1_000_000
 _ROOTS = {f"{role.value}ConfidentialityLabel": role for role in LabelRole}
-_INSTANCE = "{http://www.w3.org/2001/XMLSchema-instance}"
-_XML_SPACE = re.compile(r"[ \t\r\n]+")
-_DATE_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?(Z|[+-]\d\d:\d\d)?", re.ASCII)
 
 
-def _name(element: etree._Element) -> tuple[str, str]:
-    """Namespace (empty for none) and local name."""
-    namespace, _brace, name = str(element.tag).rpartition("}")
-    return namespace.removeprefix("{"), name
-
-
-def _instant(field: str, value: str) -> Instant:
-    path, _dot, name = field.rpartition(".")
-    table = Table({name: _collapsed(value)}, path)
-    if not _DATE_TIME.fullmatch(_collapsed(value)):
-        table.fault(name, "a date and time with its zone, for example 2025-06-22T00:00:00Z")
-    return table.instant(name)
-
-
-def _collapsed(text: str) -> str:
-    """`text` as XML Schema collapses its white space; spaces of other writings stay."""
-    return _XML_SPACE.sub(" ", text).strip(" ")
-
-
-class _Element:
-    """One element, read child by child and attribute by attribute; `done` refuses what nobody asked for.
-
-    Parameters
-    ----------
-    element
-        The element.
-    path
-        Its name, and that of its parents, for the errors.
-    strict
-        Whether every element must be in the namespace of the labels.
-    """
-
-    __slots__ = ("_attributes", "_children", "_element", "_strict", "path")
-
-    def __init__(self, element: etree._Element, path: str, *, strict: bool) -> None:
-        self.path = path
-        self._element = element
-        self._strict = strict
-        self._attributes = {
-            str(name): str(value) for name, value in element.attrib.items() if not str(name).startswith(_INSTANCE)
-        }
-        self._children: dict[str, list[etree._Element]] = {}
-        for child in element:
-            self._children.setdefault(self._name_of(child), []).append(child)
-
-    def _name_of(self, child: etree._Element) -> str:
-        """Local name of a child in the namespace of the labels."""
-        namespace, name = _name(child)
-        if namespace == LABEL_NAMESPACE or not (namespace or self._strict):
-            return name
-        raise InputError(
-            Message(
-                "{field}: the element {name} is in the namespace {got!r}, expected {expected!r}",
-                {"field": self.path, "name": name, "got": namespace, "expected": LABEL_NAMESPACE},
-            ),
-            hint=Message("declare the namespace on the root element: xmlns={namespace!r}", {"namespace": LABEL_NAMESPACE}),
-            field=self.path,
-        )
-
-    def _table(self, name: str, value: str | None) -> Table:
-        return Table({} if value is None else {name: value}, self.path)
-
-    def attribute(self, name: str, *, longest: int = LONGEST_MARKING) -> str:
-        """Attribute that must be there."""
-        value = self._attributes.pop(name, None)
-        return self._table(f"@{name}", None if value is None else _collapsed(value)).text(f"@{name}", longest=longest)
-
-    def maybe_attribute(self, *names: str, longest: int = LONGEST_MARKING) -> str | None:
-        """The attribute of one of these names, which must not be empty; None without it."""
-        there = [name for name in names if name in self._attributes]
-        if len(there) > 1:
-            raise InputError(
-                Message("{field}: has both {first} and {second}", {"field": self.path, "first": there[0], "second": there[1]}),
-                hint=Message("keep the first"),
-                field=self.path,
-            )
-        return self.attribute(there[0], longest=longest) if there else None
-
-    def drop_attribute(self, name: str) -> None:
-        """Attribute that says nothing of the label."""
-        self._attributes.pop(name, None)
-
-    def instant_attribute(self, name: str) -> Instant | None:
-        """Attribute that is an instant, if it is there."""
-        value = self._attributes.pop(name, None)
-        return None if value is None else _instant(f"{self.path}.@{name}", value)
-
-    def has(self, name: str) -> bool:
-        """Whether there is such a child."""
-        return name in self._children
-
-    def children(self, name: str) -> list[_Element]:
-        """All children of that name."""
-        found = self._children.pop(name, [])
-        paths = [f"{self.path}.{name}[{index}]" for index in range(len(found))] if len(found) > 1 else [f"{self.path}.{name}"]
-        return [_Element(child, path, strict=self._strict) for child, path in zip(found, paths, strict=False)]
-
-    def child(self, name: str) -> _Element:
-        """The one child of that name."""
-        found = self.children(name)
-        if len(found) != 1:
-            raise InputError(
-                Message("{field}: got {got} elements, expected one", {"field": f"{self.path}.{name}", "got": len(found)}),
-                hint=Message("a label has exactly one {name} here", {"name": name}),
-                field=f"{self.path}.{name}",
-            )
-        return found[0]
-
-    def value(self, *, longest: int = LONGEST_MARKING) -> str:
-        """Text of the element, which must have nothing but text left."""
-        self.done(text=True)
-        path, _dot, name = self.path.rpartition(".")
-        return Table({name: _collapsed(self._element.text or "")}, path).text(name, longest=longest)
-
-    def instant(self) -> Instant:
-        """Text of the element as an instant."""
-        self.done(text=True)
-        return _instant(self.path, self._element.text or "")
-
-    def done(self, *, text: bool = False) -> None:
-        """Refuse attributes, children and text that nobody asked for.
-
-        Raises
-        ------
-        InputError
-            Naming the first.
-        """
-        unknown = [f"@{name}" for name in self._attributes] + list(self._children)
-        if unknown:
-            raise InputError(
-                Message("{field}: unknown here: {name}", {"field": self.path, "name": unknown[0]}),
-                hint=Message("remove it, or correct its name; nothing in a label is passed over"),
-                field=f"{self.path}.{unknown[0]}",
-            )
-        stray = [child.tail for child in self._element] + ([] if text else [self._element.text])
-        if any(_collapsed(part or "") for part in stray):
-            raise InputError(
-                Message("{field}: text stands between its elements", {"field": self.path}),
-                hint=Message("remove the text"),
-                field=self.path,
-            )
-
-
-def _category(element: _Element, *, strict: bool) -> CategoryValues:
+def _category(element: ElementReader, *, strict: bool) -> CategoryValues:
     written = element.attribute("Type")
     known = {kind.name: kind for kind in CategoryType}
     name = written if strict else written.upper()
@@ -209,7 +63,7 @@ def _category(element: _Element, *, strict: bool) -> CategoryValues:
     return CategoryValues(tag, known[name], values, uri)
 
 
-def _information(element: _Element, *, strict: bool) -> ConfidentialityInformation:
+def _information(element: ElementReader, *, strict: bool) -> ConfidentialityInformation:
     policy = element.child("PolicyIdentifier")
     # One library writes URL where the standard says URI.
     uri = policy.maybe_attribute("URI") if strict else policy.maybe_attribute("URI", "URL")
@@ -224,7 +78,7 @@ def _information(element: _Element, *, strict: bool) -> ConfidentialityInformati
     return information
 
 
-def _originator(element: _Element) -> tuple[str | None, IdentifierType]:
+def _originator(element: ElementReader) -> tuple[str | None, IdentifierType]:
     if not element.has("OriginatorID"):
         return None, IdentifierType.URI
     originator = element.child("OriginatorID")
@@ -235,7 +89,7 @@ def _originator(element: _Element) -> tuple[str | None, IdentifierType]:
 
 
 def _succession(
-    element: _Element, created: Instant | None, originator: tuple[str | None, IdentifierType], *, strict: bool
+    element: ElementReader, created: Instant | None, originator: tuple[str | None, IdentifierType], *, strict: bool
 ) -> Succession:
     at = element.child("SuccessionDateTime").instant()
     successor = element.child("SuccessorConfidentialityLabel")
@@ -297,7 +151,7 @@ def _checked(label: ConfidentialityLabel, name: str) -> ConfidentialityLabel:
 
 def is_label(element: etree._Element, *, strict: bool = True) -> bool:
     """Whether `element` is the root of a label."""
-    namespace, name = _name(element)
+    namespace, name = name_of(element)
     return name in _ROOTS and (namespace == LABEL_NAMESPACE or not (namespace or strict))
 
 
@@ -309,7 +163,7 @@ def label_of_element(root: etree._Element, *, strict: bool = True) -> Confidenti
     InputError
         As `read_label_xml`.
     """
-    namespace, name = _name(root)
+    namespace, name = name_of(root)
     if not is_label(root, strict=strict):
         raise InputError(
             Message(
@@ -324,7 +178,7 @@ def label_of_element(root: etree._Element, *, strict: bool = True) -> Confidenti
             hint=Message("make sure that this is an ADatP-4774 label"),
             field=name,
         )
-    element = _Element(root, name, strict=strict)
+    element = ElementReader(root, name, LABEL_NAMESPACE, strict=strict)
     element.drop_attribute("Id")
     review = element.instant_attribute("ReviewDateTime")
     created = None
@@ -392,7 +246,7 @@ class _Writer:
     def text(self, name: str, value: str, *, longest: int = LONGEST_MARKING) -> str:
         """`value`, if a reader gets it back as it is."""
         table = Table({name: value}, self._path)
-        if table.text(name, longest=longest) != _collapsed(value):
+        if table.text(name, longest=longest) != collapsed(value):
             table.fault(name, "a text without white space at its ends or in a row")
         return value
 
@@ -500,10 +354,4 @@ def write_label_xml(label: ConfidentialityLabel) -> bytes:
         If the standard does not allow the label to be written (no instant of labelling; neither review nor succession, which its
         text requires though its schema does not; several successions), or the label could not be read back.
     """
-    return serialised(label_to_element(label))
-
-
-def serialised(root: etree._Element) -> bytes:
-    """Document of `root`, indented, with one line end at its end."""
-    etree.indent(root)
-    return etree.tostring(root, xml_declaration=True, encoding="UTF-8") + b"\n"
+    return write_xml(label_to_element(label))
