@@ -1,9 +1,9 @@
 """The security group of NITF 2.1 and NSIF 1.0: the 167 bytes in which each header and subheader says how it is classified.
 
 Widths, characters and code lists follow MIL-STD-2500C and the Joint BIIF Profile (tables 5.10-1 and 5.10-2).
-`parse_nitf_security` and `nitf_security_bytes` carry the whole group. A product's `Label` says other things than the group does, so
-`nitf_security_of` and `label_of` translate only what both can say, and refuse the rest by name: a marking that lost a part on its
-way would look whole.
+`parse_nitf_security` and `nitf_security_bytes` carry the whole group. A product's `Label` says other things than the group does,
+so `nitf_security_of` and `label_of` translate only what both can say, and refuse the rest by name: a marking that lost a part on
+its way would look whole.
 """
 
 from __future__ import annotations
@@ -237,7 +237,8 @@ def parse_nitf_security(data: bytes) -> NitfSecurity:
     if len(data) != NITF_SECURITY_BYTES:
         raise InputError(
             Message("a NITF security group has {expected} bytes, got {got}", {"expected": NITF_SECURITY_BYTES, "got": len(data)}),
-            field="CLAS",
+            hint=Message("Fetch the file again."),
+            field="security",
         )
     whole = data.decode("iso8859-1")
     texts = {}
@@ -420,8 +421,8 @@ def nitf_security_of(label: Label, *, codes: CountryCodes, letters: Mapping[str,
     """Security group that says what `label` says.
 
     Policy becomes CLSY, classification CLAS, the parties of `releasable_to` REL, caveats CLTX, and the originator CAUT with CATP
-    ``O``. REL takes three letters a nation, which no pair can be mistaken for; five nations fit. The instant of labelling has no field in the group: it is the file's date (FDT), and
-    `label_of` asks for it.
+    ``O``. REL takes three letters a nation, which no pair can be mistaken for; five nations fit. The instant of labelling has no
+    field in the group: it is the file's date (FDT), and `label_of` asks for it.
 
     Parameters
     ----------
