@@ -65,7 +65,7 @@ def parse_xml(data: bytes, *, what: str, most_bytes: int = 4_000_000) -> etree._
         root = etree.fromstring(data, _parser())
     except (etree.XMLSyntaxError, UnicodeDecodeError, ValueError) as error:
         raise InputError(
-            Message("{what}: not XML: {why}", {"what": what, "why": str(error)}),
+            Message("{what}: not XML: {why}", {"what": what, "why": getattr(error, "msg", None) or str(error)}),
             hint=Message("correct the line that it names; the file must be UTF-8"),
         ) from error
     document = root.getroottree().docinfo
