@@ -1,0 +1,163 @@
+"""Value lists of IC-ISM, as the controlled value enumerations (CVE) of its data encoding specification publish them.
+
+Written by `scripts/ism_values.py`; do not edit.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["DES_VERSION", "LISTS", "ValueList"]
+
+DES_VERSION = "10"
+"""Version of the data encoding specification (DES) that the lists belong to."""
+
+
+class ValueList(NamedTuple):
+    """One list.
+
+    Parameters
+    ----------
+    version
+        CVEVersion of the list.
+    created
+        Its createDate.
+    many
+        Whether an attribute may hold several of its values.
+    values
+        In the order published.
+    patterns
+        Regular expressions that stand for further values, each for a whole value.
+    deprecated
+        Values that are withdrawn, each with the date.
+    """
+
+    version: str
+    created: str
+    many: bool
+    values: tuple[str, ...]
+    patterns: tuple[str, ...] = ()
+    deprecated: tuple[tuple[str, str], ...] = ()
+
+
+LISTS: Mapping[str, ValueList] = {
+    "ClassificationAll": ValueList("1", "2011-09-01", many=False, values=("R", "C", "S", "TS", "U")),
+    "ClassificationUS": ValueList("1", "2011-09-01", many=False, values=("TS", "S", "C", "U")),
+    "Dissem": ValueList(
+        "1",
+        "2012-01-04",
+        many=True,
+        values=("RS", "FOUO", "OC", "IMC", "NF", "PR", "REL", "RELIDO", "EYES", "DSEN", "FISA", "DISPLAYONLY"),
+        deprecated=(("EYES", "2014-09-11"),),
+    ),
+    "FGIOpen": ValueList(
+        "2",
+        "2012-06-24",
+        many=True,
+        values=tuple(
+            """
+        ABW AFG AGO AIA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AX1 AX2 AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM
+        BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPT CPV CRI CUB CUW CXR
+        CYM CYP CZE DEU DGA DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB
+        GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA JAM
+        JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV
+        MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL
+        OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SLB SLE SLV
+        SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA
+        UGA UKR URY UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM XAC XAZ XBI XBK XCR XCS XCY XEU XGL XGZ XHO XJA XJM XJN XJV XKM
+        XKN XKR XKS XMW XNV XPL XPR XQP XQZ XSP XSV XTR XWB XWK XXD XXX YEM ZAF ZMB ZWE ACGU APFS BWCS CFCK CMFC CMFP CPMT
+        CTOC CWCS EFOR EUDA FVEY GCTF GMIF ISAF KFOR MIFH MLEC NACT NATO OSTY SPAA TEYE UNCK
+""".split()
+        ),
+        deprecated=(("EFOR", "2012-06-15"), ("EUDA", "2012-05-25"), ("MIFH", "2012-05-18")),
+    ),
+    "FGIProtected": ValueList(
+        "2",
+        "2011-06-24",
+        many=True,
+        values=tuple(
+            """
+        FGI ABW AFG AGO AIA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AX2 AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM
+        BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPT CPV CRI CUB CUW CXR
+        CYM CYP CZE DEU DGA DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB
+        GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA JAM
+        JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV
+        MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL
+        OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SLB SLE SLV
+        SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA
+        UGA UKR URY UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM XAC XAZ XBI XBK XCR XCS XCY XEU XGL XGZ XHO XJA XJM XJN XJV XKM
+        XKN XKR XKS XMW XNV XPL XPR XQP XQZ XSP XSV XTR XWB XWK XXD XXX YEM ZAF ZMB ZWE ACGU APFS BWCS CFCK CMFC CMFP CPMT
+        CTOC CWCS EFOR EUDA FVEY GCTF GMIF ISAF KFOR MIFH MLEC NACT NATO OSTY SPAA TEYE UNCK
+""".split()
+        ),
+        deprecated=(("EFOR", "2012-06-15"), ("EUDA", "2012-05-25"), ("MIFH", "2012-05-18")),
+    ),
+    "NonIC": ValueList(
+        "1",
+        "2012-01-04",
+        many=True,
+        values=("DS", "XD", "ND", "SBU", "SBU-NF", "LES", "LES-NF", "SSI"),
+        patterns=("ACCM-[A-Z0-9\\-_]{1,61}", "NNPI"),
+    ),
+    "NonUSControls": ValueList("1", "2011-09-01", many=True, values=("ATOMAL", "BOHEMIA", "BALK")),
+    "OwnerProducer": ValueList(
+        "2",
+        "2011-06-24",
+        many=True,
+        values=tuple(
+            """
+        FGI ABW AFG AGO AIA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AX2 AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM
+        BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPT CPV CRI CUB CUW CXR
+        CYM CYP CZE DEU DGA DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB
+        GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA JAM
+        JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV
+        MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL
+        OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SLB SLE SLV
+        SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA
+        UGA UKR URY USA UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM XAC XAZ XBI XBK XCR XCS XCY XEU XGL XGZ XHO XJA XJM XJN XJV
+        XKM XKN XKR XKS XMW XNV XPL XPR XQP XQZ XSP XSV XTR XWB XWK XXD XXX YEM ZAF ZMB ZWE ACGU APFS BWCS CFCK CMFC CMFP CPMT
+        CTOC CWCS EFOR EUDA FVEY GCTF GMIF ISAF KFOR MIFH MLEC NACT NATO OSTY SPAA TEYE UNCK
+""".split()
+        ),
+        deprecated=(("EFOR", "2012-06-15"), ("EUDA", "2012-05-25"), ("MIFH", "2012-05-18")),
+    ),
+    "RelTo": ValueList(
+        "2",
+        "2011-06-24",
+        many=True,
+        values=tuple(
+            """
+        USA ABW AFG AGO AIA ALB AND ARE ARG ARM ASM ATA ATF ATG AUS AUT AX2 AZE BDI BEL BEN BES BFA BGD BGR BHR BHS BIH BLM
+        BLR BLZ BMU BOL BRA BRB BRN BTN BVT BWA CAF CAN CCK CHE CHL CHN CIV CMR COD COG COK COL COM CPT CPV CRI CUB CUW CXR
+        CYM CYP CZE DEU DGA DJI DMA DNK DOM DZA ECU EGY ERI ESH ESP EST ETH FIN FJI FLK FRA FRO FSM GAB GBR GEO GGY GHA GIB
+        GIN GLP GMB GNB GNQ GRC GRD GRL GTM GUF GUM GUY HKG HMD HND HRV HTI HUN IDN IMN IND IOT IRL IRN IRQ ISL ISR ITA JAM
+        JEY JOR JPN KAZ KEN KGZ KHM KIR KNA KOR KWT LAO LBN LBR LBY LCA LIE LKA LSO LTU LUX LVA MAC MAF MAR MCO MDA MDG MDV
+        MEX MHL MKD MLI MLT MMR MNE MNG MNP MOZ MRT MSR MTQ MUS MWI MYS MYT NAM NCL NER NFK NGA NIC NIU NLD NOR NPL NRU NZL
+        OMN PAK PAN PCN PER PHL PLW PNG POL PRI PRK PRT PRY PSE PYF QAT REU ROU RUS RWA SAU SDN SEN SGP SGS SHN SLB SLE SLV
+        SMR SOM SPM SRB SSD STP SUR SVK SVN SWE SWZ SXM SYC SYR TCA TCD TGO THA TJK TKL TKM TLS TON TTO TUN TUR TUV TWN TZA
+        UGA UKR URY UZB VAT VCT VEN VGB VIR VNM VUT WLF WSM XAC XAZ XBI XBK XCR XCS XCY XEU XGL XGZ XHO XJA XJM XJN XJV XKM
+        XKN XKR XKS XMW XNV XPL XPR XQP XQZ XSP XSV XTR XWB XWK XXD XXX YEM ZAF ZMB ZWE ACGU APFS BWCS CFCK CMFC CMFP CPMT
+        CTOC CWCS EFOR EUDA FVEY GCTF GMIF ISAF KFOR MIFH MLEC NACT NATO OSTY SPAA TEYE UNCK
+""".split()
+        ),
+        deprecated=(("EFOR", "2012-06-15"), ("EUDA", "2012-05-25"), ("MIFH", "2012-05-18")),
+    ),
+    "SCIControls": ValueList(
+        "2",
+        "2012-03-25",
+        many=True,
+        values=("EL", "EL-EU", "EL-NK", "HCS", "KDK", "KDK-BLFH", "KDK-IDIT", "KDK-KAND", "RSV", "SI", "SI-G", "TK"),
+        patterns=(
+            "KDK-BLFH-[A-Z0-9]{1,6}",
+            "KDK-IDIT-[A-Z0-9]{1,6}",
+            "KDK-KAND-[A-Z0-9]{1,6}",
+            "RSV-[A-Z0-9]{3}",
+            "SI-G-[A-Z]{4}",
+            "SI-[A-Z]{3}",
+            "SI-[A-Z]{3}-[A-Z]{4}",
+        ),
+    ),
+}
