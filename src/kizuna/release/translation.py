@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from kizuna.model.confidentiality import ConfidentialityLabel
     from kizuna.model.instants import Instant
+    from kizuna.model.label import CategoryType
     from kizuna.release.policies import Classification, Member, Requirement, SecurityPolicy, TagType
     from kizuna.release.policy_rules import Meaning
 
@@ -71,19 +72,17 @@ class Translation:
 
 def category_values(policy: SecurityPolicy, categories: Iterable[Selected]) -> tuple[CategoryValues, ...]:
     """`categories` as a label writes them, tag by tag; with the tag set's identifier only where names alone would mislead."""
-    ordered = in_order(policy, categories)
-    tags: dict[tuple[str, str, TagType], list[Selected]] = {}
-    for one in ordered:
-        tags.setdefault((one.tag_set.id, one.tag.name, one.tag.type), []).append(one)
-    written = []
-    for (identifier, name, type_), several in tags.items():
-        bearing = type_.bearing
+    tags: dict[tuple[str, str, CategoryType], list[Selected]] = {}
+    for one in in_order(policy, categories):
+        bearing = one.tag.type.bearing
         if bearing is not None:
-            tag = name or several[0].tag_set.name
-            values = CategoryValues(tag, bearing, tuple(one.value for one in several))
-            found, unknown = resolve_categories(policy, (values,))
-            same = not unknown and {one.key for one in found} == {one.key for one in several}
-            written.append(values if same else replace(values, uri=oid_uri(identifier)))
+            tags.setdefault((one.tag_set.id, one.tag.name or one.tag_set.name, bearing), []).append(one)
+    written = []
+    for (identifier, name, bearing), several in tags.items():
+        values = CategoryValues(name, bearing, tuple(one.value for one in several))
+        found, unknown = resolve_categories(policy, (values,))
+        same = not unknown and {one.key for one in found} == {one.key for one in several}
+        written.append(values if same else replace(values, uri=oid_uri(identifier)))
     return tuple(written)
 
 
