@@ -19,14 +19,15 @@ from kizuna.release.agreements import (
     Bound,
     Consent,
     Equivalence,
+    Resumption,
     State,
     Suspension,
     Term,
 )
-from kizuna.release.decide import APPLICABLE, Ancestor, Subject, decide, suspended_grants, suspension_terms
+from kizuna.release.decide import APPLICABLE, Ancestor, Subject, decide, suspended_grants
 from kizuna.release.decision import Obligation, ObligationKind, Outcome
 from kizuna.release.markings import UNCLASSIFIED
-from kizuna.release.register import Register, Resumption
+from kizuna.release.register import Register
 
 if TYPE_CHECKING:
     import random
@@ -191,7 +192,7 @@ def test_nothing_goes_under_an_agreement_that_is_not_in_force_or_is_suspended(qu
     for agreement in leaned_on:
         assert agreement.kind is not AgreementKind.DECLARATION
         assert agreement.term.state(at) is State.WITHIN
-        states = {term.state(at) for _, term in suspension_terms(known, agreement.id)}
+        states = {term.state(at) for _, term in known.suspension_terms(agreement.id)}
         assert states <= {State.BEFORE, State.AFTER}
 
 

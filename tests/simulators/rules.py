@@ -15,13 +15,14 @@ from kizuna.release.agreements import (
     Bound,
     Consent,
     Equivalence,
+    Resumption,
     Suspension,
     Term,
 )
 from kizuna.release.decide import Subject, decide
 from kizuna.release.decision import Obligation, ObligationKind
 from kizuna.release.markings import Ladder, Rung
-from kizuna.release.register import Register, Resumption
+from kizuna.release.register import Register
 
 if TYPE_CHECKING:
     from kizuna.model.instants import Instant
@@ -96,11 +97,12 @@ def ask(
     partner: str = "UKR/HUR",
     at: Instant | str = NOW,
     known: Instant | str | None = None,
+    purpose: str = "",
 ) -> Decision:
     """Decide, at noon on 1 July 2025 unless said otherwise."""
     moment = parse_instant(at) if isinstance(at, str) else at
     learned = moment if known is None else parse_instant(known) if isinstance(known, str) else known
-    return decide(facts, subject, parse_party(partner) if partner[:3] != "ZZZ" else partner, moment, learned)  # type: ignore[arg-type]
+    return decide(facts, subject, parse_party(partner) if partner[:3] != "ZZZ" else partner, moment, learned, purpose)  # type: ignore[arg-type]
 
 
 __all__ = [

@@ -59,6 +59,9 @@ def subject_of(items: ItemStore, product: Product, holder: Party) -> Subject:
         label=product.label,
         ancestors=tuple(_ancestors(items, product)),
         complex_data=product.complex_data,
+        event=product.event,
+        produced=product.produced,
+        resolution_m=product.resolution_m,
     )
 
 

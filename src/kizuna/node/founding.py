@@ -18,7 +18,6 @@ from kizuna.node.journal import ORGANISATION_SETTING
 from kizuna.node.people import issue_token
 from kizuna.node.share import Sharing
 from kizuna.release.agreements import State
-from kizuna.release.decide import suspension_terms
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -207,7 +206,7 @@ def is_suspended(node: Node, id_: str, at: Instant) -> bool:
 
 
 def _suspensions(node: Node, id_: str, at: Instant) -> list[Term]:
-    return [term for _, term in suspension_terms(node.knowledge().register.as_known(at), id_)]
+    return [term for _, term in node.knowledge().register.as_known(at).suspension_terms(id_)]
 
 
 def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Instant:

@@ -13,7 +13,6 @@ from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.node.decisions import decide_item
 from kizuna.release.agreements import State
-from kizuna.release.decide import suspension_terms
 from kizuna.release.decision import Decision, Outcome
 
 if TYPE_CHECKING:
@@ -126,7 +125,7 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
     lines = []
     for agreement in register.agreements:
         held = agreement.term.state(now)
-        suspended = {term.state(now) for _, term in suspension_terms(register, agreement.id)}
+        suspended = {term.state(now) for _, term in register.suspension_terms(agreement.id)}
         state: AgreementState
         if held is State.UNKNOWN or State.UNKNOWN in suspended:
             state = "unknown"

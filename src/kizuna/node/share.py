@@ -30,7 +30,7 @@ from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item, decision_record, partner_terms
 from kizuna.node.ports import Outgoing
-from kizuna.release.decide import any_live_grant, suspended_grants, suspension_terms
+from kizuna.release.decide import any_live_grant, suspended_grants
 from kizuna.release.decision import ObligationKind, Outcome
 
 if TYPE_CHECKING:
@@ -240,7 +240,7 @@ class Sharing:
             yield from _ends_of(agreement.term)
             yield agreement.recorded_at
             # A suspension can end on a day that was known from the start.
-            for suspension, term in suspension_terms(register, agreement.id):
+            for suspension, term in register.suspension_terms(agreement.id):
                 yield from _ends_of(term)
                 yield suspension.recorded_at
         for resumption in register.resumptions:

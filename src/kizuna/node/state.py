@@ -16,8 +16,8 @@ from kizuna.model.instants import parse_instant
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.node.journal import SALT_BYTES
-from kizuna.release.agreements import Bound, Suspension, Term
-from kizuna.release.register import Register, Resumption
+from kizuna.release.agreements import Bound, Resumption, Suspension, Term
+from kizuna.release.register import Register
 
 if TYPE_CHECKING:
     from collections.abc import Callable

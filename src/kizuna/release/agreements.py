@@ -12,10 +12,26 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
     from kizuna.model.parties import Party
+    from kizuna.model.regions import Area
     from kizuna.release.decision import Obligation
 
-__all__ = ["Agreement", "AgreementKind", "Article", "Bound", "Consent", "Equivalence", "State", "Suspension", "Term"]
+__all__ = [
+    "Agreement",
+    "AgreementKind",
+    "Article",
+    "Bound",
+    "Consent",
+    "Equivalence",
+    "Grant",
+    "Relabelling",
+    "Resumption",
+    "State",
+    "Suspension",
+    "Term",
+    "Withdrawal",
+]
 
 
 class State(StrEnum):
@@ -88,6 +104,14 @@ class AgreementKind(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Grant:
+    """Values of one category that an article grants to its receivers."""
+
+    tag: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Article:
     """An article that lets givers give to receivers.
 
@@ -105,6 +129,16 @@ class Article:
         Highest marking that may go, in the giver's policy; `ceiling` None where no source gives it.
     obligations
         Form in which it may go.
+    categories
+        Values of restrictive and permissive categories that its receivers may have.
+    areas
+        Where a product must lie; anywhere if there are none.
+    denied_areas
+        What a product must not touch.
+    acquired, produced
+        When it must have been observed and made; None for no limit.
+    purposes
+        What it may be used for; anything if there are none.
     """
 
     number: str
@@ -115,11 +149,21 @@ class Article:
     policy: str
     ceiling: str | None
     obligations: tuple[Obligation, ...] = ()
+    categories: tuple[Grant, ...] = ()
+    areas: tuple[Area, ...] = ()
+    denied_areas: tuple[Area, ...] = ()
+    acquired: Term | None = None
+    produced: Term | None = None
+    purposes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Equivalence:
-    """One direction of one pair of markings: what `policy` marks `marking`, `to_policy` protects as `to_marking`."""
+    """One direction of one pair of markings: what `policy` marks `marking`, `to_policy` protects as `to_marking`.
+
+    `valid` is when the pair holds, within the term of its agreement; None for all of it. (A nation that renames its levels has
+    two pairs, one until that day and one from it.)
+    """
 
     policy: str
     marking: str
@@ -128,6 +172,7 @@ class Equivalence:
     article: str
     basis: str
     verified: bool
+    valid: Term | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +243,48 @@ class Suspension:
 
 
 @dataclass(frozen=True, slots=True)
+class Resumption:
+    """End of the suspension of an agreement, recorded later than the suspension itself."""
+
+    agreement: str
+    at: Instant
+    recorded_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
+class Withdrawal:
+    """A party's withdrawal from an agreement, whatever its version. Nothing goes under it from `at` on.
+
+    Parameters
+    ----------
+    agreement
+        Id of the agreement.
+    at
+        When it takes effect.
+    recorded_at
+        When it became known here.
+    reason
+        One sentence.
+    """
+
+    agreement: str
+    at: Instant
+    recorded_at: Instant
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Relabelling:
+    """The originator's correction of a label. Of those known at a time the one recorded last counts."""
+
+    product: str
+    label: Label
+    recorded_at: Instant
+
+
+@dataclass(frozen=True, slots=True)
 class Consent:
-    """An originator's consent that a holder passes a product on to a receiver."""
+    """An originator's consent that a holder passes a product (or what is derived from it) on to a receiver."""
 
     originator: Party
     product: str

@@ -44,6 +44,8 @@ class ObligationKind(StrEnum):
     """Not before this many hours after the observation."""
     AREA = "area"
     """Only what lies inside the area of the article."""
+    PURPOSE = "purpose"
+    """To be used for nothing else than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,7 @@ class Decision:
     @property
     def reduced(self) -> bool:
         """Whether it may go only with something taken away (a caveat or a second marking takes nothing away)."""
-        kept = {ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD}
+        kept = {ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD, ObligationKind.PURPOSE}
         return self.outcome is Outcome.PERMIT and any(o.kind not in kept for o in self.obligations)
 
 

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+from kizuna.model.instants import format_instant
+from kizuna.release.agreements import Bound, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from kizuna.model.instants import Instant
-    from kizuna.release.agreements import Agreement, Consent, Suspension
+    from kizuna.release.agreements import Agreement, Consent, Relabelling, Resumption, Suspension, Withdrawal
     from kizuna.release.markings import Ladder
 
-__all__ = ["Register", "Resumption"]
-
-
-@dataclass(frozen=True, slots=True)
-class Resumption:
-    """End of the suspension of an agreement, recorded later than the suspension itself."""
-
-    agreement: str
-    at: Instant
-    recorded_at: Instant
+__all__ = ["Register"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +26,7 @@ class Register:
     ----------
     agreements
         All versions of all agreements.
-    suspensions, resumptions, consents
+    suspensions, resumptions, withdrawals, consents, relabellings
         As recorded.
     ladders
         Ladders of classification by policy.
@@ -46,6 +40,10 @@ class Register:
     consents: tuple[Consent, ...] = ()
     ladders: Mapping[str, Ladder] = field(default_factory=dict)
     accepted_ladders: frozenset[str] = frozenset()
+    withdrawals: tuple[Withdrawal, ...] = ()
+    relabellings: tuple[Relabelling, ...] = ()
+    # What was compiled of these facts, by the instants between which the same was known. A change makes another register.
+    views: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def as_known(self, known_at: Instant) -> Register:
         """Register without what became known after `known_at`, and of each agreement only the version known then."""
@@ -58,10 +56,24 @@ class Register:
         return replace(
             self,
             agreements=tuple(latest[id_] for id_ in sorted(latest)),
-            suspensions=tuple(s for s in self.suspensions if s.recorded_at <= known_at),
-            resumptions=tuple(r for r in self.resumptions if r.recorded_at <= known_at),
-            consents=tuple(c for c in self.consents if c.recorded_at <= known_at),
+            suspensions=_known(self.suspensions, known_at),
+            resumptions=_known(self.resumptions, known_at),
+            consents=_known(self.consents, known_at),
+            withdrawals=_known(self.withdrawals, known_at),
+            relabellings=_known(self.relabellings, known_at),
         )
+
+    def recorded_instants(self) -> set[Instant]:
+        """Instants at which anything became known."""
+        facts: tuple[_Recorded, ...] = (
+            *self.agreements,
+            *self.suspensions,
+            *self.resumptions,
+            *self.consents,
+            *self.withdrawals,
+            *self.relabellings,
+        )
+        return {fact.recorded_at for fact in facts}
 
     def ladder_rank(self, policy: str, marking: str) -> int | None:
         """Rank of `marking` in its policy, or None where either is unknown."""
@@ -69,3 +81,42 @@ class Register:
         if ladder is None:
             return None
         return ladder.rank(marking, accept_unverified=policy in self.accepted_ladders)
+
+    def suspension_terms(self, agreement: str) -> Iterator[tuple[Suspension, Term]]:
+        """Suspensions of an agreement, each with its term as ended by a resumption, if one is recorded."""
+        for suspension in self.suspensions:
+            if suspension.agreement == agreement:
+                yield suspension, _term_of(suspension, self.resumptions)
+
+
+class _Recorded(Protocol):
+    @property
+    def recorded_at(self) -> Instant: ...
+
+
+def _known[F: _Recorded](facts: tuple[F, ...], known_at: Instant) -> tuple[F, ...]:
+    return tuple(fact for fact in facts if fact.recorded_at <= known_at)
+
+
+def _term_of(suspension: Suspension, resumptions: Iterable[Resumption]) -> Term:
+    """Term of a suspension, ended by the first resumption that was recorded after it and while it still ran (or may have).
+
+    A resumption that was known before the suspension was recorded is about an earlier one. Of two facts of one instant nobody
+    can say which came later: the suspension stands.
+    """
+    begin, end = suspension.term.begin, suspension.term.end
+    # A suspension of which nobody knows when it began had begun when it was recorded.
+    begun = begin.latest or suspension.recorded_at
+    over = None if end is None else end.latest
+    ends = [
+        r.at
+        for r in resumptions
+        if r.agreement == suspension.agreement
+        and r.recorded_at > suspension.recorded_at
+        and r.at > begun
+        and (over is None or r.at < over)
+    ]
+    if not ends:
+        return suspension.term
+    resumed = min(ends)
+    return Term(begin, Bound(resumed, resumed, format_instant(resumed)))
