@@ -1,6 +1,6 @@
 """The vectors of spiffing (Surevine, MIT): markings, validity, access, translation, six policies, exceptions included.
 
-They are read from the data beside the repository. Where a vector expects an exception of spiffing's, ours must name the same thing.
+They are read from the data beside the repository. Where a vector expects an exception, ours must name the same thing.
 """
 
 from __future__ import annotations

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from kizuna.errors import InputError, Message
 from kizuna.model.confidentiality import ConfidentialityInformation, ConfidentialityLabel, Succession
 from kizuna.model.label import CategoryType
+from kizuna.release.policies import oid_uri
 from kizuna.release.policy_rules import findings, findings_of, policy_findings, resolve
 from kizuna.release.translation import Direction, category_values, translate
 
@@ -117,7 +118,7 @@ def _combine(
         classification=level.name,
         categories=category_values(policy, categories),
         privacy_mark=marks[0] if marks else None,
-        policy_uri=next((one.policy_uri for one in several if one.policy_uri is not None), None),
+        policy_uri=oid_uri(policy.id) if any(one.policy_uri is not None for one in several) else None,
     )
     found = findings_of(policy, information, created)
     reasons += [finding.message for finding in found if finding not in lacked]
