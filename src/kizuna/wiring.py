@@ -28,8 +28,8 @@ from kizuna.model.parties import parse_party
 from kizuna.node.founding import ORGANISATION_SETTING, found_node
 from kizuna.node.journal import Journal
 from kizuna.node.state import Node
-from kizuna.release.decide import Subject, decide
 from kizuna.release.register import Register
+from kizuna.release.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,7 +41,6 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.state import Partner
     from kizuna.release.agreements import Agreement, Suspension
-    from kizuna.release.decision import Decision
 
 __all__ = [
     "CIVIL_OFFSETS",
@@ -51,7 +50,6 @@ __all__ = [
     "SETTINGS_FILE",
     "Settings",
     "address",
-    "decide_file",
     "label_path",
     "language",
     "load_register",
@@ -64,6 +62,7 @@ __all__ = [
     "read_label_file",
     "read_tile",
     "sample_folder",
+    "subject_of_file",
     "system_now",
     "translate",
     "transport_to",
@@ -412,29 +411,29 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
     )
 
 
-def decide_file(
-    path: Path,
-    partner: Party,
-    valid_at: Instant,
-    known_at: Instant,
-    agreements: Path | None,
-    accept_fictional: Sequence[str],
-    accept_ladders: Sequence[str],
-) -> Decision:
-    """Decide on a file that lies outside a node, by its label (``FILE.label.toml``) and a folder of agreements.
+def subject_of_file(path: Path) -> Subject:
+    """What a decision has to know of a file that lies outside a node, with its label beside it (``FILE.label.toml``).
 
     Raises
     ------
     InputError
-        If the file, its label or an agreement cannot be used.
+        If the file or its label cannot be used.
     """
-    register = load_register(agreements, accept_fictional, accept_ladders)
     label = read_label_file(label_path(path))
     with open_input(path) as file:
         kind, _media_type = sniff(file.read(HEAD_BYTES), path)
-        complex_data = kind.extract(file, path.name).complex_data
-    subject = Subject(path.name, kind.NAME, label.originator, label.originator, label, complex_data=complex_data)
-    return decide(register, subject, partner, valid_at, known_at)
+        found = kind.extract(file, path.name)
+    return Subject(
+        path.name,
+        kind.NAME,
+        label.originator,
+        label.originator,
+        label,
+        complex_data=found.complex_data,
+        event=found.event,
+        produced=found.produced,
+        resolution_m=found.resolution_m,
+    )
 
 
 def label_path(path: Path) -> Path:

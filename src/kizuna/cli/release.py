@@ -12,8 +12,9 @@ from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.decisions import decide_item, require_item
+from kizuna.release.decide import decide
 from kizuna.release.decision import Outcome, decision_to_json
-from kizuna.wiring import decide_file, open_node, system_now
+from kizuna.wiring import load_register, open_node, subject_of_file, system_now
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -113,7 +114,8 @@ def explain(
         now = system_now()
         title = path.name
         valid, known = valid or now, known or now
-        decision = decide_file(path, party, valid, known, agreements, accept_fictional, accept_ladder)
+        register = load_register(agreements, accept_fictional, accept_ladder)
+        decision = decide(register, subject_of_file(path), party, valid, known)
     else:
         with open_node(folder) as here:
             item = require_item(here, product)
