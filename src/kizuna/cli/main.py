@@ -22,6 +22,7 @@ _COMMANDS = {
     "sar": "kizuna.cli.sar:sar",
     "release": "kizuna.cli.release:release",
     "agreement": "kizuna.cli.agreement:agreement",
+    "label": "kizuna.cli.label:label",
     "sync": "kizuna.cli.sync:sync",
     "audit": "kizuna.cli.audit:audit",
     "doctor": "kizuna.cli.doctor:doctor",
