@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.release import decision_lines, outcome_word
+from kizuna.cli.decision_text import decision_lines, outcome_word
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Interval, format_instant, parse_instant

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.release_view import diff, trap, view
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, say
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
@@ -16,12 +17,7 @@ from kizuna.release.decide import decide
 from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.wiring import load_register, open_node, subject_of_file, system_now
 
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from kizuna.release.decision import Decision, Reason
-
-__all__ = ["decision_lines", "outcome_word", "release"]
+__all__ = ["release"]
 
 _NOT_RELEASABLE = 3
 
@@ -31,43 +27,8 @@ def release() -> None:
     """Group."""
 
 
-def outcome_word(decision: Decision) -> str:
-    """Outcome in one word, as people read it."""
-    if decision.reduced:
-        return _("REDUCED")
-    return {Outcome.PERMIT: _("PERMIT"), Outcome.DENY: _("DENY"), Outcome.REFER: _("REFER")}[decision.outcome]
-
-
-def _held(reason: Reason) -> str:
-    parts = []
-    if reason.agreement is not None:
-        parts.append(f"{reason.agreement} v{reason.version}")
-    if reason.article is not None:
-        parts.append(_("article {number}").format(number=reason.article))
-    if reason.since is not None:
-        parts.append(_("since {date}").format(date=reason.since))
-    if reason.end is not None:
-        parts.append(_("until {instant}").format(instant=format_instant(reason.end)))
-    if reason.fictional:
-        parts.append(_("FICTIONAL"))
-    return ", ".join(parts)
-
-
-def decision_lines(decision: Decision) -> Iterator[str]:
-    """A decision as people read it."""
-    for reason in decision.reasons:
-        held = _held(reason)
-        yield f"  {reason.message.render(_)}" + (f"  [{held}]" if held else "")
-    unknown = {fault.message.render(_) for fault in decision.faults}
-    for text in sorted(unknown):
-        yield "  " + _("unknown: {what}").format(what=text)
-    for obligation in decision.obligations:
-        text = f"{obligation.kind.value} {obligation.value}".strip()
-        yield "  " + _("obligation: {what} ({agreement} article {article})").format(
-            what=text, agreement=obligation.agreement, article=obligation.article
-        )
-    for change in decision.changes:
-        yield "  " + _("would change it: {what}").format(what=change.message.render(_))
+for command in (view, diff, trap):
+    release.add_command(command)
 
 
 @release.command(

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.release import outcome_word
+from kizuna.cli.decision_text import outcome_word
 from kizuna.cli.terminal import Progress, _, say
 from kizuna.errors import KizunaError, Message
 from kizuna.formats.agreement import parse_toml
