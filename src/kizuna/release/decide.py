@@ -194,7 +194,8 @@ def _explained(case: Case, rule: Rule) -> tuple[Failure, ...]:
     """What a failing rule says: something, always."""
     explanation = EXPLANATIONS[rule.id]
     subject, label = case.subject, case.label
-    entry = None if case.entry is None else (case.entry.agreement.id, case.entry.article.number)
+    # Entries live as long as the question that keeps what is said of them.
+    entry = id(case.entry)
     match explanation.kept:
         case Kept.ALL:
             key: object = (rule.id, entry)

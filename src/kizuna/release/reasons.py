@@ -593,17 +593,26 @@ EXPLANATIONS: dict[RuleId, Explanation] = {
 
 
 def protected_reason(case: Case) -> tuple[tuple[Obligation, ...], tuple[Reason, ...]]:
-    """The receiver's marking of a classified product that may go, and which article asks for it."""
-    if case.product.rank <= 0:
+    """The receiver's marking of what may go, and which article asks for it.
+
+    A product carries at least the dominant label of all that it is derived from: of its own label and those of its parents the
+    highest is what the receiver must protect.
+    """
+    rank, label = case.product.rank, case.label
+    for _, parent in _parents(case):
+        above = case.view.register.ladder_rank(parent.policy, parent.classification) or 0
+        if above > rank:
+            rank, label = above, parent
+    if rank <= 0:
         return (), ()
-    protection = _protection(case, case.label)
+    protection = _protection(case, label)
     agreement, equal = protection.agreement, protection.pair
     assert agreement is not None  # noqa: S101 - INVARIANT: the rule on equivalence held
     assert equal is not None  # noqa: S101 - the same
     values: Values = {
         "holder": nation_of(case.subject.holder),
         "partner": nation_of(case.partner),
-        "marking": f"{case.label.policy} {case.label.classification}",
+        "marking": f"{label.policy} {label.classification}",
         "agreement": agreement.id,
         "article": equal.article,
         "equal": f"{equal.to_policy} {equal.to_marking}",

@@ -589,6 +589,16 @@ def test_a_pair_of_markings_holds_over_its_own_dates_too():
     assert marks == {"2025-06-30": ["UKR Таємно"], "2025-07-01": ["UKR Цілком таємно"]}
 
 
+def test_what_is_derived_carries_at_least_the_dominant_label():
+    unclassified = replace(SUBJECT, label=OPEN, ancestors=(Ancestor("parent", JPN, LABEL), Ancestor("other", JPN, OPEN)))
+    decision = ask(subject=unclassified)
+    assert decision.outcome is Outcome.PERMIT
+    assert [(o.kind.value, o.value) for o in decision.obligations] == [("re-mark", "UKR Таємно")]
+    higher = replace(PAIR, marking="極秘", to_marking="Цілком таємно")
+    above = replace(SUBJECT, ancestors=(Ancestor("parent", JPN, replace(LABEL, classification="極秘")),))
+    assert [o.value for o in ask(pairs(PAIR, higher), above).obligations] == ["UKR Цілком таємно"]
+
+
 def test_a_parents_originator_may_agree_to_its_going_on():
     parent = Ancestor("theirs", FRA, replace(OPEN, originator=FRA))
     derived_ = replace(SUBJECT, ancestors=(parent,))
