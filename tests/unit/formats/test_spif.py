@@ -249,6 +249,11 @@ def test_colours_that_the_schema_does_not_know_are_written_in_numbers(before, af
     assert read_spif(ACME_XML.replace(before, after)).classifications[0].color == name
 
 
+def test_a_requirement_that_does_not_say_how_many_asks_for_all():
+    level = read_spif(ACME_XML.replace(b' operation="oneOrMore"', b"")).classification("CONFIDENTIAL")
+    assert [requirement.operation for requirement in level.required] == [Operation.ALL]
+
+
 def test_single_selection_is_at_most_one():
     changed = ACME_XML.replace(b'tagType="restrictive"', b'tagType="restrictive" singleSelection="true"')
     assert read_spif(changed).tag_set("Sensitive").tags[0].most == 1

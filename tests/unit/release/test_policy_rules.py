@@ -146,6 +146,13 @@ def test_excluded_categories(lacv, values, excluded):
     assert found(policy, label("TEST", "LOW", "+B: B1")) == []
 
 
+def test_a_category_that_excludes_all_of_its_kind_excludes_the_others():
+    alone = TagCategory("A1", "1", excluded=(Member("T", TagType.PERMISSIVE),))
+    policy = policy_with(Tag("A", TagType.PERMISSIVE, (alone, TagCategory("A2", "2"))))
+    assert found(policy, label("TEST", "LOW", "A: A1")) == []
+    assert found(policy, label("TEST", "LOW", "A: A1, A2")) == [(FindingKind.EXCLUDED, "A A1 does not go with A A2")]
+
+
 A1, A2, B1 = Member("T", TagType.PERMISSIVE, "1"), Member("T", TagType.PERMISSIVE, "2"), Member("T", TagType.RESTRICTIVE, "1")
 ANY_A = Member("T", TagType.PERMISSIVE)
 

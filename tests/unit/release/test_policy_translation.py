@@ -174,6 +174,12 @@ def test_what_may_be_left_out_is_left_out_and_named():
     assert translation.discarded == ("Tag A",)
 
 
+def test_what_may_be_left_out_on_the_way_there_does_not_come_back():
+    category = TagCategory("A", "1", equivalents=(to_category("1", discard=True),))
+    policy = here([[to_level(2)]], tags=(Tag("Tag", TagType.PERMISSIVE, (category,)),))
+    assert result(translate(there(), label("THERE", "HIGH", "To: JPN"), policy, DECRYPT)) == ["To JPN has no equivalent in HERE"]
+
+
 def test_what_the_equivalence_of_a_classification_requires_is_added():
     policy = here([[to_level(2, Applied.BOTH, RED, BLUE)]])
     assert result(translate(policy, label("HERE", "ONE"), there(), ENCRYPT)) == ("HIGH", {"Colour": ("RED", "BLUE")})
