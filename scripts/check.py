@@ -8,7 +8,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
-QUICK_TESTS = ["src", "tests/unit", "tests/property", "tests/docs", "tests/decisions"]
+QUICK_TESTS = ["src", "tests/unit", "tests/property", "tests/docs", "tests/decisions", "tests/proofs"]
 
 
 def steps(level: str) -> list[tuple[str, list[str]]]:
