@@ -7,29 +7,29 @@ between which it lies. What is written for the log holds instants only, so that 
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import begin_of_day, end_of_day, format_instant, instant_of, parse_instant
+from kizuna.formats.agreement_areas import MOST_AREAS, area_to_json, no_files, read_area
+from kizuna.formats.agreement_terms import NO_CIVIL_DATES, UNKNOWN, CivilOffsets, read_period, read_term, term_to_json
+from kizuna.formats.faults import Faults
+from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of
 from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, MOST_TEXTS, open_table
-from kizuna.release.agreements import Agreement, AgreementKind, Article, Bound, Equivalence, Suspension, Term
+from kizuna.release.agreements import Agreement, AgreementKind, Article, Bound, Equivalence, Grant, Suspension, Term
 from kizuna.release.decision import Obligation, ObligationKind
 from kizuna.release.markings import UNCLASSIFIED, Ladder, Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from kizuna.formats.agreement_areas import Loader
     from kizuna.model.canonical import Json
-    from kizuna.model.instants import Instant
     from kizuna.model.label import Label
-    from kizuna.model.parties import Nation, Party
+    from kizuna.model.parties import Party
     from kizuna.model.reading import Table
-
-    Offset = Callable[[Nation, date], timedelta]
+    from kizuna.model.regions import Area
 
 __all__ = [
     "AGREEMENT_SCHEMA",
@@ -37,6 +37,7 @@ __all__ = [
     "NO_CIVIL_DATES",
     "CivilOffsets",
     "agreement_to_json",
+    "check_agreement",
     "parse_toml",
     "read_agreement",
     "read_label_document",
@@ -46,37 +47,33 @@ __all__ = [
 AGREEMENT_SCHEMA = "kizuna/agreement/1"
 LABEL_SCHEMA = "kizuna/label/1"
 _MARKINGS_SCHEMA = "kizuna/markings/1"
-_UNKNOWN = "unknown"
 # Obligations add caveats to a label on its way out, and the receiver reads no more than `MOST_TEXTS`.
 _MOST_CAVEATS = 50
 _MOST_OBLIGATIONS = 20
+# Beyond these nobody meant hours or metres (`kizuna.release.view.amount`).
+_LARGEST_AMOUNT = 1e6
 
+_AGREEMENT_FIELDS = (
+    "schema", "id", "version", "title", "kind", "parties", "fictional", "tells_partner", "sources", "recorded", "in_force",
+    "articles", "equivalences", "suspensions",
+)  # fmt: skip
+_ARTICLE_FIELDS = (
+    "number", "title", "givers", "receivers", "kinds", "policy", "ceiling", "categories", "areas", "denied_areas", "acquired",
+    "produced", "purposes", "onward", "obligations",
+)  # fmt: skip
+_EQUIVALENCE_FIELDS = (
+    "policy", "marking", "to_policy", "to_marking", "article", "basis", "verified", "from", "until",
+)  # fmt: skip
+_TERM_FIELDS = ("from", "until")
+_SUSPENSION_FIELDS = ("from", "until", "reason", "recorded")
+_OBLIGATION_FIELDS = ("kind", "value")
+_CATEGORY_FIELDS = ("tag", "values")
 
-@dataclass(frozen=True, slots=True)
-class CivilOffsets:
-    """Offsets from UTC (local = UTC + offset) by which a nation's civil days become instants.
-
-    Parameters
-    ----------
-    begin
-        Where in the nation a day begins last.
-    end
-        Where in the nation a day ends first.
-    """
-
-    begin: Offset
-    end: Offset
-
-
-def _no_civil_date(nation: Nation, day: date) -> timedelta:
-    raise InputError(
-        Message("a record of the log holds the civil date {day} of {nation}", {"day": day.isoformat(), "nation": nation}),
-        hint=Message("records of the log hold instants only; verify the log: kizuna audit verify"),
-    )
-
-
-NO_CIVIL_DATES = CivilOffsets(_no_civil_date, _no_civil_date)
-"""For documents of the log, whose dates are instants already."""
+# What stands for a member that could not be read, in an agreement that is refused as a whole.
+_NO_TERM = Term(Bound(None, None, UNKNOWN))
+_NO_INSTANT = parse_instant("1970-01-01")
+_AMOUNTS = {ObligationKind.RESOLUTION: "metres above 0", ObligationKind.DELAY: "hours above 0"}
+_TEXTS = {ObligationKind.CAVEAT: "the text of the caveat", ObligationKind.REMARK: "the receiver's policy and marking"}
 
 
 def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
@@ -111,122 +108,202 @@ def read_label_document(document: Mapping[str, object]) -> Label:
     return label
 
 
-def _instant_of_day(day: date, nations: Sequence[Nation], offsets: CivilOffsets, *, end: bool, widest: bool) -> Instant:
-    """Instant of a civil day at which a term begins or ends.
-
-    An agreement is in force while it is day for all its parties; a suspension (`widest`) lasts while it is day for any.
-    """
-    if end and widest:
-        following = day + timedelta(days=1)
-        return begin_of_day(following, [offsets.begin(nation, following) for nation in nations])
-    if end:
-        return end_of_day(day, [offsets.end(nation, day) for nation in nations])
-    if widest:
-        before = day - timedelta(days=1)
-        return end_of_day(before, [offsets.end(nation, before) for nation in nations])
-    return begin_of_day(day, [offsets.begin(nation, day) for nation in nations])
+# Articles
 
 
-def _civil_day(value: object) -> date | None:
-    """Civil day of a bare date, between quotation marks or without them."""
-    if isinstance(value, str) and len(value) == len("2025-06-21"):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return None
-    return value if isinstance(value, date) and not isinstance(value, datetime) else None
+def _amount(table: Table, expected: str) -> str:
+    """Parameter of an obligation that is a number, which TOML may hold as one or as a text; as text."""
+    value = table.raw("value")
+    text = f"{value:.15g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
+    if not isinstance(text, str):
+        table.fault("value", expected)
+    try:
+        amount = float(text)
+    except ValueError:
+        table.fault("value", expected)
+    if not 0 < amount < _LARGEST_AMOUNT:
+        table.fault("value", f"{expected} and below {_LARGEST_AMOUNT:g}")
+    return text
 
 
-def _read_bound(table: Table, name: str, nations: Sequence[Nation], offsets: CivilOffsets, *, end: bool, widest: bool) -> Bound:
-    value = table.raw(name)
-    if value == _UNKNOWN:
-        return Bound(None, None, _UNKNOWN)
-    if isinstance(value, datetime):
-        moment = instant_of(value, field=table.field(name))
-        return Bound(moment, moment, format_instant(moment))
-    day = _civil_day(value)
-    if day is not None:
-        try:
-            moment = _instant_of_day(day, nations, offsets, end=end, widest=widest)
-        except OverflowError:
-            table.fault(name, "a day of the years 2 to 9998; leave the end out where there is none")
-        return Bound(moment, moment, day.isoformat())
-    if isinstance(value, str):
-        moment = parse_instant(value, field=table.field(name))
-        return Bound(moment, moment, value)
-    member = table.table(name)
-    text = member.text("text")
-    known = member.has("earliest") or member.has("latest")
-    bound = Bound(member.instant("earliest"), member.instant("latest"), text) if known else Bound(None, None, text)
-    member.done()
-    if bound.earliest is not None and bound.latest is not None and bound.latest < bound.earliest:
-        member.fault("latest", "an instant that is not before the earliest")
-    return bound
-
-
-def _read_term(table: Table, parties: Iterable[Party], offsets: CivilOffsets, *, widest: bool = False) -> Term:
-    nations = sorted({nation_of(party) for party in parties})
-    begin = _read_bound(table, "from", nations, offsets, end=False, widest=widest)
-    end = _read_bound(table, "until", nations, offsets, end=True, widest=widest) if table.has("until") else None
-    if end is not None and begin.earliest is not None and end.latest is not None and end.latest <= begin.earliest:
-        raise InputError(
-            Message(
-                "{field}: the end {end} stands before the begin {begin}",
-                {"field": table.field("until"), "end": end.text, "begin": begin.text},
-            ),
-            hint=Message("correct {begin_field} or {field}", {"begin_field": table.field("from"), "field": table.field("until")}),
-            field=table.field("until"),
-        )
-    return Term(begin, end)
-
-
-def _read_obligation(table: Table, agreement: str, article: str) -> Obligation:
+def _read_obligation(table: Table, agreement: str, article: str, *, recorded: bool) -> Obligation:
     kind = ObligationKind(table.choice("kind", [kind.value for kind in ObligationKind]))
-    value = table.text("value", longest=LONGEST_LINE) if table.has("value") else ""
-    table.done()
-    needs = {ObligationKind.CAVEAT, ObligationKind.RESOLUTION, ObligationKind.DELAY}
-    if kind in needs and not value:
-        table.fault("value", f"the parameter of {kind.value}")
-    return Obligation(kind, value, agreement, article)
+    if recorded:
+        # What stands in a log was read once. Whether it can be applied is asked anew at every decision.
+        return Obligation(kind, table.text("value", longest=LONGEST_LINE) if table.has("value") else "", agreement, article)
+    if kind is ObligationKind.PURPOSE:
+        raise InputError(
+            Message("{field}: a purpose is not written as an obligation", {"field": table.field("kind")}),
+            hint=Message('write it into the article: purposes = ["..."]'),
+            field=table.field("kind"),
+        )
+    if kind in _AMOUNTS:
+        return Obligation(kind, _amount(table, _AMOUNTS[kind]), agreement, article)
+    if kind in _TEXTS:
+        value = table.text("value", longest=LONGEST_LINE) if table.has("value") else ""
+        if not value:
+            table.fault("value", f"the parameter of {kind.value}: {_TEXTS[kind]}")
+        return Obligation(kind, value, agreement, article)
+    if table.has("value"):
+        table.fault("value", f"no value: {kind.value} has no parameter")
+    return Obligation(kind, "", agreement, article)
 
 
-def _read_article(table: Table, agreement: str) -> Article:
-    number = table.text("number")
-    ceiling = table.text("ceiling")
+def _read_obligations(table: Table, agreement: str, article: str, faults: Faults, *, recorded: bool) -> tuple[Obligation, ...]:
+    made: list[Obligation] = []
+    for member in faults.keep((), table.tables, "obligations"):
+        try:
+            made.append(_read_obligation(member, agreement, article, recorded=recorded))
+        except InputError as error:
+            faults.found.append(error)
+        for name in _OBLIGATION_FIELDS:
+            member.raw(name)
+        faults.close(member, _OBLIGATION_FIELDS)
+    if len(made) > _MOST_OBLIGATIONS:
+        faults.keep(None, table.fault, "obligations", f"at most {_MOST_OBLIGATIONS} obligations")
+    return tuple(made)
+
+
+def _onward(table: Table, obligations: tuple[Obligation, ...], agreement: str, article: str) -> tuple[Obligation, ...]:
+    """Obligations with what the article says of passing on: ``never``, or only with the originator's ``consent``."""
+    if not table.has("onward"):
+        return obligations
+    never = any(o.kind is ObligationKind.NO_ONWARD for o in obligations)
+    if table.choice("onward", ["consent", "never"]) == "never":
+        return obligations if never else (*obligations, Obligation(ObligationKind.NO_ONWARD, "", agreement, article))
+    if never:
+        table.fault("onward", "never, which the obligation no-onward says too")
+    return obligations
+
+
+def _read_grants(table: Table, faults: Faults) -> tuple[Grant, ...]:
+    made = []
+    for member in faults.keep((), table.tables, "categories"):
+        tag = faults.keep("", member.text, "tag", longest=LONGEST_MARKING)
+        values = faults.keep(None, member.texts, "values", most=MOST_TEXTS)
+        if values == ():
+            faults.keep(None, member.fault, "values", "at least one value")
+        faults.close(member, _CATEGORY_FIELDS)
+        made.append(Grant(tag, values or ()))
+    return tuple(made)
+
+
+def _read_areas(table: Table, name: str, load: Loader, faults: Faults) -> tuple[Area, ...]:
+    members = faults.keep((), table.tables, name)
+    if len(members) > MOST_AREAS:
+        faults.keep(None, table.fault, name, f"at most {MOST_AREAS} areas")
+    made = [faults.keep(None, read_area, member, load) for member in members[:MOST_AREAS]]
+    return tuple(area for area in made if area is not None)
+
+
+def _read_period(table: Table, name: str, parties: Sequence[Party], offsets: CivilOffsets) -> Term | None:
+    return read_period(table.table(name), parties, offsets) if table.has(name) else None
+
+
+def _read_article(
+    table: Table, agreement: str, parties: Sequence[Party], offsets: CivilOffsets, load: Loader, faults: Faults, *, recorded: bool
+) -> Article:
+    number = faults.keep("", table.text, "number")
+    ceiling = faults.keep(UNKNOWN, table.text, "ceiling", longest=LONGEST_MARKING)
+    obligations = _read_obligations(table, agreement, number, faults, recorded=recorded)
+    areas = _read_areas(table, "areas", load, faults)
     article = Article(
         number=number,
-        title=table.text("title"),
-        givers=table.parties("givers"),
-        receivers=table.parties("receivers"),
-        kinds=table.texts("kinds", most=MOST_TEXTS),
-        policy=table.text("policy", longest=LONGEST_MARKING),
-        ceiling=None if ceiling == _UNKNOWN else ceiling,
-        obligations=tuple(_read_obligation(o, agreement, number) for o in table.tables("obligations")),
+        title=faults.keep("", table.text, "title"),
+        givers=faults.keep((), table.parties, "givers"),
+        receivers=faults.keep((), table.parties, "receivers"),
+        kinds=faults.keep((), table.texts, "kinds", most=MOST_TEXTS),
+        policy=faults.keep("", table.text, "policy", longest=LONGEST_MARKING),
+        ceiling=None if ceiling == UNKNOWN else ceiling,
+        obligations=faults.keep(obligations, _onward, table, obligations, agreement, number),
+        categories=_read_grants(table, faults),
+        areas=areas,
+        denied_areas=_read_areas(table, "denied_areas", load, faults),
+        acquired=faults.keep(None, _read_period, table, "acquired", parties, offsets),
+        produced=faults.keep(None, _read_period, table, "produced", parties, offsets),
+        purposes=faults.keep((), table.texts, "purposes", most=MOST_TEXTS),
     )
-    table.done()
-    if len(article.obligations) > _MOST_OBLIGATIONS:
-        table.fault("obligations", f"at most {_MOST_OBLIGATIONS} obligations")
+    if not recorded and not areas and not table.raw("areas"):
+        if any(obligation.kind is ObligationKind.AREA for obligation in obligations):
+            field = table.field("obligations")
+            faults.add(
+                field,
+                Message("{field}: the obligation area, and the article names no areas", {"field": field}),
+                Message("name the areas of the article: [[articles.areas]] with name, and geometry or file"),
+            )
+    faults.close(table, _ARTICLE_FIELDS)
     return article
 
 
-def _read_equivalence(table: Table) -> Equivalence:
+def _refuse_strangers(index: int, article: Article, agreement: str, parties: Sequence[Party], faults: Faults) -> None:
+    """Refuse givers and receivers that are no parties.
+
+    An organisation may be named by an article of its nation's agreement, never the nation by its organisation's.
+    """
+    named = {*article.givers, *article.receivers} - set(parties)
+    strangers = {party for party in named if nation_of(party) not in parties}
+    if strangers or not article.givers or not article.receivers:
+        faults.add(
+            f"articles[{index}]",
+            Message(
+                "articles[{index}]: {party} is no party to {agreement}",
+                {"index": index, "party": min(strangers, default="nobody"), "agreement": agreement},
+            ),
+            Message("name givers and receivers among the parties, or organisations of a nation that is a party"),
+        )
+
+
+# Equivalences and suspensions
+
+
+def _read_equivalence(table: Table, parties: Sequence[Party], offsets: CivilOffsets, begin: Bound, faults: Faults) -> Equivalence:
+    valid = None
+    if table.has("from") or table.has("until"):
+        # Without a begin of its own it holds from that of the agreement on.
+        valid = faults.keep(_NO_TERM, read_term, table, parties, offsets, begin=begin)
     equivalence = Equivalence(
-        policy=table.text("policy", longest=LONGEST_MARKING),
-        marking=table.text("marking", longest=LONGEST_MARKING),
-        to_policy=table.text("to_policy", longest=LONGEST_MARKING),
-        to_marking=table.text("to_marking", longest=LONGEST_MARKING),
-        article=table.text("article"),
-        basis=table.text("basis"),
-        verified=table.boolean("verified"),
+        policy=faults.keep("", table.text, "policy", longest=LONGEST_MARKING),
+        marking=faults.keep("", table.text, "marking", longest=LONGEST_MARKING),
+        to_policy=faults.keep("", table.text, "to_policy", longest=LONGEST_MARKING),
+        to_marking=faults.keep("", table.text, "to_marking", longest=LONGEST_MARKING),
+        article=faults.keep("", table.text, "article"),
+        basis=faults.keep("", table.text, "basis"),
+        verified=faults.keep(False, table.boolean, "verified"),  # noqa: FBT003 - what stands for it where it cannot be read
+        valid=valid,
     )
-    table.done()
+    faults.close(table, _EQUIVALENCE_FIELDS)
     if equivalence.to_marking == UNCLASSIFIED and equivalence.marking != UNCLASSIFIED:
-        table.fault("to_marking", f"a marking above {UNCLASSIFIED}, which protects nothing")
+        faults.keep(None, table.fault, "to_marking", f"a marking above {UNCLASSIFIED}, which protects nothing")
     return equivalence
 
 
-def read_agreement(document: Mapping[str, object], offsets: CivilOffsets) -> tuple[Agreement, tuple[Suspension, ...]]:
-    """Agreement of its document, with the suspensions that the same document records.
+def _read_suspension(
+    table: Table, agreement: str, parties: Sequence[Party], offsets: CivilOffsets, faults: Faults, *, fictional: bool
+) -> Suspension:
+    term = faults.keep(_NO_TERM, read_term, table, parties, offsets, widest=True)
+    recorded_at = faults.keep(_NO_INSTANT, table.instant, "recorded")
+    suspension = Suspension(agreement, term, recorded_at, faults.keep("", table.text, "reason"), fictional)
+    table.raw("until")
+    faults.close(table, _SUSPENSION_FIELDS)
+    return suspension
+
+
+def _in_force(table: Table, parties: Sequence[Party], offsets: CivilOffsets, faults: Faults) -> Term:
+    try:
+        member = table.table("in_force")
+    except InputError as error:
+        faults.found.append(error)
+        return _NO_TERM
+    term = faults.keep(_NO_TERM, read_term, member, parties, offsets)
+    member.raw("until")
+    faults.close(member, _TERM_FIELDS)
+    return term
+
+
+def check_agreement(
+    document: Mapping[str, object], offsets: CivilOffsets, load: Loader = no_files, *, recorded: bool = False
+) -> tuple[Agreement | None, tuple[Suspension, ...], list[InputError]]:
+    """Agreement of its document with all faults that can be found in it.
 
     Parameters
     ----------
@@ -234,71 +311,130 @@ def read_agreement(document: Mapping[str, object], offsets: CivilOffsets) -> tup
         Parsed TOML, or JSON that `agreement_to_json` wrote.
     offsets
         Asked only where a date is civil; `NO_CIVIL_DATES` for what the log holds.
+    load
+        Gives the bytes of a file that the document names (an area's), by its name relative to the document.
+    recorded
+        Whether the document comes from the node's own log. Then what an older version of kizuna let pass is no fault: an
+        obligation that cannot be read lets nothing go, and a log that could not be read would stop the node.
+
+    Returns
+    -------
+    agreement, suspensions, faults
+        The agreement and the suspensions that the document records; None and nothing where there are faults.
+    """
+    faults = Faults()
+    try:
+        table = open_table(document, schema=AGREEMENT_SCHEMA, what="agreement")
+    except InputError as error:
+        return None, (), [error]
+    id_ = faults.keep("", table.text, "id")
+    parties = faults.keep((), table.parties, "parties")
+    if len(set(parties)) < 2 and not faults.found:  # noqa: PLR2004 - an agreement is between two at least
+        faults.keep(None, table.fault, "parties", "at least two parties")
+    # Of parties that are not known the civil days are not, and nobody is a stranger to them.
+    whole = not faults.found
+    fictional = faults.keep(False, table.boolean, "fictional", default=False)  # noqa: FBT003 - the default where it is absent
+    term = _in_force(table, parties, offsets, faults)
+    suspensions = tuple(
+        _read_suspension(member, id_, parties, offsets, faults, fictional=fictional)
+        for member in faults.keep((), table.tables, "suspensions")
+    )
+    agreement = Agreement(
+        id=id_,
+        version=faults.keep(1, table.integer, "version", least=1),
+        title=faults.keep("", table.text, "title"),
+        kind=AgreementKind(
+            faults.keep(AgreementKind.DECLARATION.value, table.choice, "kind", [kind.value for kind in AgreementKind])
+        ),
+        parties=parties,
+        term=term,
+        recorded_at=faults.keep(_NO_INSTANT, table.instant, "recorded"),
+        articles=tuple(
+            _read_article(article, id_, parties, offsets, load, faults, recorded=recorded)
+            for article in faults.keep((), table.tables, "articles")
+        ),
+        equivalences=tuple(
+            _read_equivalence(equivalence, parties, offsets, term.begin, faults)
+            for equivalence in faults.keep((), table.tables, "equivalences")
+        ),
+        tells_partner=faults.keep(False, table.boolean, "tells_partner", default=False),  # noqa: FBT003 - the same
+        fictional=fictional,
+        sources=faults.keep((), table.texts, "sources", most=MOST_TEXTS),
+    )
+    faults.close(table, _AGREEMENT_FIELDS)
+    if whole:
+        said = [fault.field or "" for fault in faults.found]
+        for index, article in enumerate(agreement.articles):
+            # Who could not be read is no stranger.
+            if not {f"articles[{index}].givers", f"articles[{index}].receivers"}.intersection(said):
+                _refuse_strangers(index, article, id_, parties, faults)
+    if faults.found:
+        return None, (), faults.found
+    return agreement, suspensions, []
+
+
+def read_agreement(
+    document: Mapping[str, object], offsets: CivilOffsets, load: Loader = no_files, *, recorded: bool = False
+) -> tuple[Agreement, tuple[Suspension, ...]]:
+    """Agreement of its document, with the suspensions that the same document records; as `check_agreement`.
 
     Raises
     ------
     InputError
-        Naming the faulty field.
+        The first fault, naming its field.
     """
-    table = open_table(document, schema=AGREEMENT_SCHEMA, what="agreement")
-    id_ = table.text("id")
-    parties = table.parties("parties")
-    fictional = table.boolean("fictional", default=False)
-    in_force = table.table("in_force")
-    suspensions = []
-    for member in table.tables("suspensions"):
-        term = _read_term(member, parties, offsets, widest=True)
-        suspensions.append(Suspension(id_, term, member.instant("recorded"), member.text("reason"), fictional))
-        member.done()
-    agreement = Agreement(
-        id=id_,
-        version=table.integer("version", least=1),
-        title=table.text("title"),
-        kind=AgreementKind(table.choice("kind", [kind.value for kind in AgreementKind])),
-        parties=parties,
-        term=_read_term(in_force, parties, offsets),
-        recorded_at=table.instant("recorded"),
-        articles=tuple(_read_article(article, id_) for article in table.tables("articles")),
-        equivalences=tuple(_read_equivalence(equivalence) for equivalence in table.tables("equivalences")),
-        tells_partner=table.boolean("tells_partner", default=False),
-        fictional=fictional,
-        sources=table.texts("sources", most=MOST_TEXTS),
-    )
-    in_force.done()
-    table.done()
-    if len(set(parties)) < 2:  # noqa: PLR2004 - an agreement is between two at least
-        table.fault("parties", "at least two parties")
-    for index, article in enumerate(agreement.articles):
-        strangers = (set(article.givers) | set(article.receivers)) - set(parties)
-        # An organisation may be named by an article of its nation's agreement, never the nation by its organisation's.
-        strangers = {party for party in strangers if nation_of(party) not in parties}
-        if strangers or not article.givers or not article.receivers:
-            raise InputError(
-                Message(
-                    "articles[{index}]: {party} is no party to {agreement}",
-                    {"index": index, "party": min(strangers, default="nobody"), "agreement": id_},
-                ),
-                hint=Message("name givers and receivers among the parties, or organisations of a nation that is a party"),
-                field=f"articles[{index}]",
-            )
-    return agreement, tuple(suspensions)
+    agreement, suspensions, faults = check_agreement(document, offsets, load, recorded=recorded)
+    if agreement is None:
+        raise faults[0]
+    return agreement, suspensions
 
 
-def _bound_to_json(bound: Bound) -> Json:
-    if bound.earliest is None or bound.latest is None:
-        return {"text": bound.text}
-    return {"text": bound.text, "earliest": format_instant(bound.earliest), "latest": format_instant(bound.latest)}
+def _obligation_to_json(obligation: Obligation) -> Json:
+    form: dict[str, Json] = {"kind": obligation.kind.value}
+    return form | {"value": obligation.value} if obligation.value else form
 
 
-def _term_to_json(term: Term) -> dict[str, Json]:
-    form: dict[str, Json] = {"from": _bound_to_json(term.begin)}
-    if term.end is not None:
-        form["until"] = _bound_to_json(term.end)
+def _article_to_json(article: Article) -> Json:
+    form: dict[str, Json] = {
+        "number": article.number,
+        "title": article.title,
+        "givers": list(article.givers),
+        "receivers": list(article.receivers),
+        "kinds": list(article.kinds),
+        "policy": article.policy,
+        "ceiling": article.ceiling or UNKNOWN,
+        "obligations": [_obligation_to_json(obligation) for obligation in article.obligations],
+    }
+    if article.categories:
+        form["categories"] = [{"tag": grant.tag, "values": list(grant.values)} for grant in article.categories]
+    if article.areas:
+        form["areas"] = [area_to_json(area) for area in article.areas]
+    if article.denied_areas:
+        form["denied_areas"] = [area_to_json(area) for area in article.denied_areas]
+    if article.acquired is not None:
+        form["acquired"] = term_to_json(article.acquired)
+    if article.produced is not None:
+        form["produced"] = term_to_json(article.produced)
+    if article.purposes:
+        form["purposes"] = list(article.purposes)
     return form
 
 
+def _equivalence_to_json(equivalence: Equivalence) -> Json:
+    form: dict[str, Json] = {
+        "policy": equivalence.policy,
+        "marking": equivalence.marking,
+        "to_policy": equivalence.to_policy,
+        "to_marking": equivalence.to_marking,
+        "article": equivalence.article,
+        "basis": equivalence.basis,
+        "verified": equivalence.verified,
+    }
+    return form if equivalence.valid is None else form | term_to_json(equivalence.valid)
+
+
 def agreement_to_json(agreement: Agreement, suspensions: Iterable[Suspension] = ()) -> dict[str, Json]:
-    """JSON form of `agreement` with its dates as instants; `read_agreement` reads it back."""
+    """JSON form of `agreement` with its dates as instants and its areas as geometries; `read_agreement` reads it back."""
     return {
         "schema": AGREEMENT_SCHEMA,
         "id": agreement.id,
@@ -310,38 +446,16 @@ def agreement_to_json(agreement: Agreement, suspensions: Iterable[Suspension] = 
         "tells_partner": agreement.tells_partner,
         "sources": list(agreement.sources),
         "recorded": format_instant(agreement.recorded_at),
-        "in_force": _term_to_json(agreement.term),
-        "articles": [
-            {
-                "number": article.number,
-                "title": article.title,
-                "givers": list(article.givers),
-                "receivers": list(article.receivers),
-                "kinds": list(article.kinds),
-                "policy": article.policy,
-                "ceiling": article.ceiling or _UNKNOWN,
-                "obligations": [
-                    {"kind": o.kind.value, "value": o.value} if o.value else {"kind": o.kind.value} for o in article.obligations
-                ],
-            }
-            for article in agreement.articles
-        ],
-        "equivalences": [
-            {
-                "policy": e.policy,
-                "marking": e.marking,
-                "to_policy": e.to_policy,
-                "to_marking": e.to_marking,
-                "article": e.article,
-                "basis": e.basis,
-                "verified": e.verified,
-            }
-            for e in agreement.equivalences
-        ],
+        "in_force": term_to_json(agreement.term),
+        "articles": [_article_to_json(article) for article in agreement.articles],
+        "equivalences": [_equivalence_to_json(equivalence) for equivalence in agreement.equivalences],
         "suspensions": [
-            {**_term_to_json(s.term), "reason": s.reason, "recorded": format_instant(s.recorded_at)} for s in suspensions
+            {**term_to_json(s.term), "reason": s.reason, "recorded": format_instant(s.recorded_at)} for s in suspensions
         ],
     }
+
+
+# Ladders
 
 
 def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
