@@ -223,14 +223,14 @@ def _read_article(
         produced=faults.keep(None, _read_period, table, "produced", parties, offsets),
         purposes=faults.keep((), table.texts, "purposes", most=MOST_TEXTS),
     )
-    if not recorded and not areas and not table.raw("areas"):
-        if any(obligation.kind is ObligationKind.AREA for obligation in obligations):
-            field = table.field("obligations")
-            faults.add(
-                field,
-                Message("{field}: the obligation area, and the article names no areas", {"field": field}),
-                Message("name the areas of the article: [[articles.areas]] with name, and geometry or file"),
-            )
+    needs_areas = any(obligation.kind is ObligationKind.AREA for obligation in obligations)
+    if needs_areas and not recorded and not table.raw("areas"):
+        field = table.field("obligations")
+        faults.add(
+            field,
+            Message("{field}: the obligation area, and the article names no areas", {"field": field}),
+            Message("name the areas of the article: [[articles.areas]] with name, and geometry or file"),
+        )
     faults.close(table, _ARTICLE_FIELDS)
     return article
 
