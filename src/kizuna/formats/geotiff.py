@@ -39,28 +39,55 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 __all__ = [
+    "DEEPEST_ZOOM",
+    "DETECTED_COG",
+    "EQUATOR_M",
+    "HIGH_PERCENTILE",
+    "LOW_PERCENTILE",
+    "STRETCH_HIGH",
+    "STRETCH_LOW",
+    "TILE",
+    "WEB_COG",
+    "WEB_MERCATOR",
     "GeoReference",
+    "Levels",
     "Placed",
+    "copy_as_cog",
+    "decibels_of",
+    "levels_of",
+    "open_tiff",
     "place",
+    "placement_of",
     "read_amplitude",
     "read_georeference",
     "read_levels",
     "render_tile",
+    "to_lonlat",
     "write_detected_cog",
     "write_web_cog",
 ]
 
 type Levels = npt.NDArray[np.uint8]
 
-_WEB_MERCATOR = CRS.from_epsg(3857)
+WEB_MERCATOR = CRS.from_epsg(3857)
 _WGS84 = CRS.from_epsg(4326)
-_EQUATOR_M = 2.0 * math.pi * 6378137.0  # Web Mercator's square is this wide (EPSG:3857, OGC 17-083r4 annex D)
-_TILE = 256
-_DEEPEST_ZOOM = 24
+EQUATOR_M = 2.0 * math.pi * 6378137.0  # Web Mercator's square is this wide (EPSG:3857, OGC 17-083r4 annex D)
+TILE = 256
+DEEPEST_ZOOM = 24
 _EDGE_POINTS = 8
-_LOW_PERCENTILE, _HIGH_PERCENTILE = 8.0, 99.7
-_STRETCH_LOW, _STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
+LOW_PERCENTILE, HIGH_PERCENTILE = 8.0, 99.7
+STRETCH_LOW, STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
 _SPLINE = "SRC_METHOD"
+DETECTED_COG = {"BLOCKSIZE": "512", "PREDICTOR": "YES", "OVERVIEW_RESAMPLING": "AVERAGE"}
+"""How a COG of amplitude is laid out."""
+WEB_COG = {
+    "BLOCKSIZE": str(TILE),
+    "TILING_SCHEME": "GoogleMapsCompatible",
+    "WARP_RESAMPLING": "NEAREST",
+    "OVERVIEW_RESAMPLING": "AVERAGE",
+    "ADD_ALPHA": "NO",
+}
+"""How a COG of display levels is laid out; `ZOOM_LEVEL` comes to it."""
 # Samples that are taken for amplitude. Two of the narrow ones fit into one of 64 bits, which is why those are not among them.
 _UNSIGNED = frozenset({"uint8", "uint16", "uint32"})
 _PLAIN = _UNSIGNED | {"int8", "int16", "int32", "float16", "float32"}
@@ -131,7 +158,14 @@ class Placed:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
-def _open(file: BinaryIO) -> DatasetReader:
+def open_tiff(file: BinaryIO) -> DatasetReader:
+    """Open a TIFF file with at least one band.
+
+    Raises
+    ------
+    InputError
+        Not a TIFF, or a damaged one.
+    """
     file.seek(0)
     try:
         dataset = rasterio.open(file, driver="GTiff")
@@ -150,7 +184,7 @@ def _open(file: BinaryIO) -> DatasetReader:
 
 def _is_plain(file: BinaryIO) -> bool:
     # What is no TIFF at all is refused by GDAL, in better words.
-    with _open(file):
+    with open_tiff(file):
         return holds_one_plain_image(read_directories(file))
 
 
@@ -192,7 +226,14 @@ def _detect(dataset: DatasetReader, *, plain: bool) -> tuple[npt.NDArray[np.floa
     return np.abs(band).astype(np.float32), mask & (band != 0) if np.issubdtype(band.dtype, np.integer) else mask
 
 
-def _placement(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[GroundControlPoint, ...]]:
+def placement_of(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[GroundControlPoint, ...]]:
+    """Coordinate system of an image with its transform or with its ground control points, never with both.
+
+    Raises
+    ------
+    InputError
+        It has neither.
+    """
     points, points_crs = dataset.gcps
     if dataset.crs is not None and not dataset.transform.is_identity:
         return dataset.crs, dataset.transform, ()
@@ -205,7 +246,7 @@ def _placement(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[Ground
     )
 
 
-def _to_lonlat(
+def to_lonlat(
     crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], rows: list[float], cols: list[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """Longitudes and latitudes in degrees of pixel-corner coordinates."""
@@ -237,8 +278,8 @@ def read_georeference(file: BinaryIO) -> GeoReference:
         Not a TIFF, a damaged one, or one without position.
     """
     plain = _is_plain(file)
-    with _open(file) as dataset:
-        crs, transform, points = _placement(dataset)
+    with open_tiff(file) as dataset:
+        crs, transform, points = placement_of(dataset)
         ring = _outline(crs, transform, points, dataset.shape)
         return GeoReference(
             footprint_lonlat_deg=ring,
@@ -256,7 +297,7 @@ def _outline(
     steps = np.linspace(0.0, 1.0, _EDGE_POINTS, endpoint=False)
     rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * height
     cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * width
-    longitude, latitude = _to_lonlat(crs, transform, points, rows.tolist(), cols.tolist())
+    longitude, latitude = to_lonlat(crs, transform, points, rows.tolist(), cols.tolist())
     if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
         raise InputError(
             Message("the GeoTIFF's position cannot be turned into longitude and latitude"),
@@ -271,10 +312,10 @@ def _outline(
 def _pixel_m(crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], shape: tuple[int, int]) -> float:
     """Coarser sampling on the ground at the middle of the image, over ten pixels, on a sphere: it only chooses a zoom level."""
     row, col, span = shape[0] / 2.0, shape[1] / 2.0, 10.0
-    longitude, latitude = _to_lonlat(crs, transform, points, [row, row + span, row], [col, col, col + span])
+    longitude, latitude = to_lonlat(crs, transform, points, [row, row + span, row], [col, col, col + span])
     east = np.radians(longitude[1:] - longitude[0]) * math.cos(math.radians(float(latitude[0])))
     north = np.radians(latitude[1:] - latitude[0])
-    return float(np.hypot(east, north).max()) * _EQUATOR_M / (2.0 * math.pi) / span
+    return float(np.hypot(east, north).max()) * EQUATOR_M / (2.0 * math.pi) / span
 
 
 def read_amplitude(file: BinaryIO) -> Placed:
@@ -296,8 +337,8 @@ def read_amplitude(file: BinaryIO) -> Placed:
         As `read_georeference`; or several images or bands of which no amplitude can be made.
     """
     plain = _is_plain(file)
-    with _open(file) as dataset:
-        crs, transform, points = _placement(dataset)
+    with open_tiff(file) as dataset:
+        crs, transform, points = placement_of(dataset)
         try:
             amplitude, mask = _detect(dataset, plain=plain)
         except (RasterioError, OSError) as error:
@@ -344,36 +385,38 @@ def write_web_cog(placed: Placed) -> bytes:
     """
     corner_latitude = np.mean([y for _, y in _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)])
     wanted = placed.pixel_m / math.cos(math.radians(float(corner_latitude)))
-    zoom = min(max(math.ceil(math.log2(_EQUATOR_M / _TILE / wanted)), 0), _DEEPEST_ZOOM)
-    resolution = _EQUATOR_M / _TILE / 2**zoom
-    warped, transform = _warp(placed, _WEB_MERCATOR, resolution, _EQUATOR_M / 2.0)
-    decibels = 20.0 * np.log10(warped, where=warped > 0.0, out=np.full_like(warped, np.nan))
+    zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE / wanted)), 0), DEEPEST_ZOOM)
+    resolution = EQUATOR_M / TILE / 2**zoom
+    warped, transform = _warp(placed, WEB_MERCATOR, resolution, EQUATOR_M / 2.0)
+    decibels = decibels_of(warped)
     known = decibels[np.isfinite(decibels)]
     if not known.size:
         raise InputError(
             Message("no pixel of the image holds data"), hint=Message("Check the file's no-data value."), field="file"
         )
-    low, high = (float(value) for value in np.percentile(known, [_LOW_PERCENTILE, _HIGH_PERCENTILE]))
+    low, high = (float(value) for value in np.percentile(known, [LOW_PERCENTILE, HIGH_PERCENTILE]))
     high = max(high, low + 1.0)
+    tags = {**placed.tags, STRETCH_LOW: repr(low), STRETCH_HIGH: repr(high)}
+    options = {**WEB_COG, "ZOOM_LEVEL": str(zoom)}
+    return _cog(levels_of(warped, decibels, low, high), WEB_MERCATOR, transform, nodata=0, tags=tags, options=options)
+
+
+def decibels_of(amplitude: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Decibels of amplitude 1; NaN where there is no data or no echo."""
+    decibels = np.full_like(amplitude, np.nan)
+    np.log10(amplitude, where=amplitude > 0.0, out=decibels)
+    decibels *= np.float32(20.0)
+    return decibels
+
+
+def levels_of(
+    amplitude: npt.NDArray[np.float32], decibels: npt.NDArray[np.float32], low: float, high: float
+) -> npt.NDArray[np.uint8]:
+    """Display levels between two limits: 0 without data, 1 for `low` decibels and less, 255 for `high` and more."""
     levels = np.clip(np.rint(1.0 + 254.0 * (decibels - low) / (high - low)), 1, 255)
-    levels[np.isnan(warped)] = 0  # dead pixels (amplitude 0) stay black, outside stays transparent
+    levels[np.isnan(amplitude)] = 0  # dead pixels (amplitude 0) stay black, outside stays transparent
     levels[np.isnan(levels)] = 1
-    tags = {**placed.tags, _STRETCH_LOW: repr(low), _STRETCH_HIGH: repr(high)}
-    return _cog(
-        levels.astype(np.uint8),
-        _WEB_MERCATOR,
-        transform,
-        nodata=0,
-        tags=tags,
-        options={
-            "BLOCKSIZE": str(_TILE),
-            "TILING_SCHEME": "GoogleMapsCompatible",
-            "ZOOM_LEVEL": str(zoom),
-            "WARP_RESAMPLING": "NEAREST",
-            "OVERVIEW_RESAMPLING": "AVERAGE",
-            "ADD_ALPHA": "NO",
-        },
-    )
+    return levels.astype(np.uint8)
 
 
 def write_detected_cog(placed: Placed) -> bytes:
@@ -400,7 +443,7 @@ def write_detected_cog(placed: Placed) -> bytes:
         transform,
         nodata=math.nan,
         tags=placed.tags,
-        options={"BLOCKSIZE": "512", "PREDICTOR": "YES", "OVERVIEW_RESAMPLING": "AVERAGE"},
+        options=DETECTED_COG,
     )
 
 
@@ -439,7 +482,7 @@ def _cog(
     options: Mapping[str, str],
 ) -> bytes:
     height, width = band.shape
-    with MemoryFile() as plain, MemoryFile() as finished:
+    with MemoryFile() as plain:
         with plain.open(
             driver="GTiff",
             width=width,
@@ -452,13 +495,19 @@ def _cog(
         ) as dataset:
             dataset.write(band, 1)
             dataset.update_tags(**tags)
+        return copy_as_cog(plain, options)
+
+
+def copy_as_cog(plain: MemoryFile, options: Mapping[str, str]) -> bytes:
+    """Cloud-optimised GeoTIFF of a plain one: its overviews are made anew from its pixels."""
+    with MemoryFile() as finished:
         rasterio.shutil.copy(plain.name, finished.name, driver="COG", COMPRESS="DEFLATE", **options)
         return bytes(finished.read())
 
 
 def read_levels(file: BinaryIO, *, longest: int) -> Levels:
     """Display levels of a web COG, no side longer than `longest` pixels; 0 is no data."""
-    with _open(file) as dataset:
+    with open_tiff(file) as dataset:
         scale = max(1.0, max(dataset.shape) / longest)
         shape = tuple(max(1, round(side / scale)) for side in dataset.shape)
         levels: Levels = dataset.read(1, out_shape=shape, resampling=Resampling.average)
@@ -467,7 +516,7 @@ def read_levels(file: BinaryIO, *, longest: int) -> Levels:
         return levels[known[0][0] : known[0][-1] + 1, known[1][0] : known[1][-1] + 1] if known[0].size else levels
 
 
-def render_tile(file: BinaryIO, z: int, x: int, y: int, size: int = _TILE) -> bytes | None:
+def render_tile(file: BinaryIO, z: int, x: int, y: int, size: int = TILE) -> bytes | None:
     """One map tile (WebP) out of a web COG.
 
     Parameters
@@ -489,14 +538,14 @@ def render_tile(file: BinaryIO, z: int, x: int, y: int, size: int = _TILE) -> by
     InputError
         No such tile, or not a web COG.
     """
-    if not (0 <= z <= _DEEPEST_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z and 0 < size <= 4 * _TILE):
+    if not (0 <= z <= DEEPEST_ZOOM and 0 <= x < 2**z and 0 <= y < 2**z and 0 < size <= 4 * TILE):
         raise InputError(
             Message("there is no tile {z}/{x}/{y} of {size} pixels", {"z": z, "x": x, "y": y, "size": size}),
             hint=Message("Zoom goes from 0 to 24, column and row from 0 to 2**zoom - 1, size to 1024."),
             field="tile",
         )
-    with _open(file) as dataset:
-        if dataset.crs != _WEB_MERCATOR or dataset.dtypes[0] != "uint8":
+    with open_tiff(file) as dataset:
+        if dataset.crs != WEB_MERCATOR or dataset.dtypes[0] != "uint8":
             raise InputError(
                 Message("not a web-optimised COG of display levels"),
                 hint=Message("Tiles are cut from the visual asset of a product, not from its original."),
@@ -509,11 +558,11 @@ def render_tile(file: BinaryIO, z: int, x: int, y: int, size: int = _TILE) -> by
 
 
 def _tile_levels(dataset: DatasetReader, z: int, x: int, y: int, size: int) -> Levels | None:
-    span = _EQUATOR_M / 2**z
+    span = EQUATOR_M / 2**z
     resolution = dataset.transform.a
     # The tile in the file's pixels. Both lie on powers of two of one lattice; rounding to 1/65536 removes the noise of metres.
-    first_col = round((x * span - _EQUATOR_M / 2.0 - dataset.transform.c) / resolution * 65536) / 65536
-    first_row = round((dataset.transform.f - (_EQUATOR_M / 2.0 - y * span)) / resolution * 65536) / 65536
+    first_col = round((x * span - EQUATOR_M / 2.0 - dataset.transform.c) / resolution * 65536) / 65536
+    first_row = round((dataset.transform.f - (EQUATOR_M / 2.0 - y * span)) / resolution * 65536) / 65536
     extent = span / resolution
     left, right = max(first_col, 0.0), min(first_col + extent, float(dataset.width))
     top, bottom = max(first_row, 0.0), min(first_row + extent, float(dataset.height))
