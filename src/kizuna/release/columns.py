@@ -3,8 +3,8 @@
 What a fact means is settled when its row is made (`kizuna.release.view`); the rules (`kizuna.release.rules`) only compare.
 Rows hold integers alone, so that the same rules read them from Python objects, SQL tables and NumPy arrays.
 
-Instants are microseconds since 1970-01-01T00:00:00Z. `NEVER` and `ALWAYS` lie beyond every instant. Masks are sets: bit *i*
-stands for the *i*-th party, kind, marking, need or area of a vocabulary.
+Instants are microseconds since 1970-01-01T00:00:00Z. `NEVER` and `ALWAYS` lie beyond every instant, and no number of a product
+lies beyond them. Masks are sets: bit *i* stands for the *i*-th party, kind, marking, need or area of a vocabulary.
 """
 
 from __future__ import annotations
@@ -14,7 +14,21 @@ from datetime import UTC, datetime, timedelta
 
 from kizuna.model.instants import Instant
 
-__all__ = ["ALL", "ALWAYS", "NEVER", "NO", "PERHAPS", "YES", "ArticleRow", "ProductRow", "QuestionRow", "masks_of", "micros"]
+__all__ = [
+    "ALL",
+    "ALWAYS",
+    "NEVER",
+    "NO",
+    "PERHAPS",
+    "YES",
+    "ArticleRow",
+    "ProductRow",
+    "QuestionRow",
+    "folded",
+    "masks_of",
+    "micros",
+    "words_of",
+]
 
 type Mask = int
 
@@ -206,3 +220,33 @@ class QuestionRow:
 def masks_of(row: type) -> frozenset[str]:
     """Names of the columns of `row` that are masks."""
     return frozenset(name for name, kind in row.__annotations__.items() if kind == "Mask")
+
+
+def folded(mask: Mask, bits: int) -> Mask:
+    """Mask of `bits` bits that has the same in common with every mask of a column of that many bits as `mask` has.
+
+    In a column a mask is a number in two's complement: its last bit is the sign, which stands for all parties, kinds, ... that
+    come after those of the other bits. No such number has only some of them: all or none. So of `mask` all that lies there may be
+    folded into that bit, and a column never has to be made wider when a vocabulary grows.
+
+    Examples
+    --------
+    >>> folded(0b101, 8), folded(ALL, 8), folded(1 << 100, 8)
+    (5, -1, -128)
+    """
+    sign = 1 << bits - 1
+    low = mask & sign - 1
+    return low - sign if mask >> bits - 1 else low
+
+
+def words_of(mask: Mask, words: int, bits: int = 64) -> tuple[int, ...]:
+    """Words of a mask of ``words * bits`` bits, the lowest first, each a number in two's complement.
+
+    Examples
+    --------
+    >>> words_of(1 << 63, 2), words_of(ALL, 2), words_of(5, 1)
+    ((-9223372036854775808, 0), (-1, -1), (5,))
+    """
+    sign, every = 1 << bits - 1, (1 << bits) - 1
+    parts = (mask >> bits * word & every for word in range(words))
+    return tuple([(part ^ sign) - sign for part in parts])

@@ -90,8 +90,11 @@ def decide(
 def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, purpose: str = NO_PURPOSE) -> Decision:
     """Decide in a view of the register (`kizuna.release.view.view_of`), as `decide` does."""
     label = view.label_of(subject.product, subject.label)
-    # A label may hold a need that no question was compiled with yet: it is looked at before the question is.
+    # A label may hold a need that no question was compiled with yet: labels are looked at before the question is.
     view.label_columns(label)
+    for ancestor in subject.ancestors:
+        if ancestor.label is not None:
+            view.label_columns(view.label_of(ancestor.product, ancestor.label))
     question = view.question(subject.holder, partner, purpose, valid_at)
     key = _common(subject, label, question, valid_at)
     if key is None:

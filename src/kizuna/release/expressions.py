@@ -9,16 +9,17 @@ Only these operations exist: comparisons and sums of numbers; intersection of ma
 
 from __future__ import annotations
 
+import operator
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, cast
 
-from kizuna.release.columns import ArticleRow, ProductRow, QuestionRow, masks_of
+from kizuna.release.columns import ALL, ALWAYS, NEVER, ArticleRow, ProductRow, QuestionRow, masks_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
-__all__ = ["Column", "Expression", "Literal", "Operation", "Operator", "Sort", "columns_of", "trace"]
+__all__ = ["Column", "Expression", "Literal", "Operation", "Operator", "Sort", "columns_of", "conjuncts", "settle", "trace"]
 
 
 class Sort(StrEnum):
@@ -41,6 +42,21 @@ class Operator(StrEnum):
     BELOW = "<"
     AT_MOST = "<="
     PLUS = "+"
+
+
+_PYTHON: dict[Operator, Callable[[int, int], int]] = {
+    Operator.AND: operator.and_,
+    Operator.OR: operator.or_,
+    Operator.MEET: operator.and_,
+    Operator.EQUAL: operator.eq,
+    Operator.UNEQUAL: operator.ne,
+    Operator.BELOW: operator.lt,
+    Operator.AT_MOST: operator.le,
+    Operator.PLUS: operator.add,
+}
+# What changes nothing, and what leaves nothing open.
+_NEUTRAL = {Operator.AND: 1, Operator.OR: 0, Operator.MEET: ALL, Operator.PLUS: 0}
+_ABSORBING = {Operator.AND: 0, Operator.OR: 1, Operator.MEET: 0}
 
 
 class Expression:
@@ -101,7 +117,7 @@ class Column(Expression):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Literal(Expression):
-    """A number, or 0 as the empty mask."""
+    """A number, a mask, or a truth (0 or 1)."""
 
     value: int
     sort: Sort = Sort.NUMBER
@@ -163,3 +179,60 @@ def columns_of(expression: Expression) -> Iterator[Column]:
     elif isinstance(expression, Operation):
         yield from columns_of(expression.left)
         yield from columns_of(expression.right)
+
+
+def conjuncts(expression: Expression) -> Iterator[Expression]:
+    """Parts of `expression` that must all hold, in the order written."""
+    if isinstance(expression, Operation) and expression.operator is Operator.AND:
+        yield from conjuncts(expression.left)
+        yield from conjuncts(expression.right)
+    else:
+        yield expression
+
+
+def settle(expression: Expression, rows: Mapping[str, object]) -> Expression:
+    """Tree of `expression` with the rows of some sides filled in, and all that hangs on these alone worked out.
+
+    Examples
+    --------
+    >>> from types import SimpleNamespace
+    >>> tree = trace(lambda p, a, q: (a.delay == 0) | (p.acquired_until + a.delay <= q.at))
+    >>> settle(tree, {"a": SimpleNamespace(delay=0)}).value
+    1
+    """
+    match expression:
+        case Column() if expression.side in rows:
+            return Literal(getattr(rows[expression.side], expression.name), expression.sort)
+        case Operation():
+            return _join(expression, settle(expression.left, rows), settle(expression.right, rows))
+        case _:
+            return expression
+
+
+def _join(operation: Operation, left: Expression, right: Expression) -> Expression:
+    """The operation on two settled trees."""
+    sign, sort = operation.operator, operation.sort
+    if isinstance(left, Literal) and isinstance(right, Literal):
+        return Literal(int(_PYTHON[sign](left.value, right.value)), sort)
+    for known, other in ((left, right), (right, left)):
+        if isinstance(known, Literal):
+            if known.value == _NEUTRAL.get(sign):
+                return other
+            if known.value == _ABSORBING.get(sign):
+                return Literal(known.value, sort)
+    return Literal(1, sort) if _without_limit(sign, left, right) else Operation(sign, left, right, sort)
+
+
+def _without_limit(sign: Operator, left: Expression, right: Expression) -> bool:
+    """Whether a comparison holds whatever a column holds: no number in a row lies before `ALWAYS` or after `NEVER`."""
+    match sign, left, right:
+        case Operator.AT_MOST, Literal(value=value), Column():
+            return value <= ALWAYS
+        case Operator.AT_MOST, Column(), Literal(value=value):
+            return value >= NEVER
+        case Operator.BELOW, Literal(value=value), Column():
+            return value < ALWAYS
+        case Operator.BELOW, Column(), Literal(value=value):
+            return value > NEVER
+        case _:
+            return False

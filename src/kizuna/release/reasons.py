@@ -517,7 +517,12 @@ def _delay(case: Case) -> Iterator[Failure]:
         message = Message("It is not known when it was observed, and {agreement} article {article} asks for a delay.", values)
         yield _fail(case, RuleId.DELAY, message, Message("the time of the observation", values), unknown=True)
         return
-    ready = event.end + timedelta(microseconds=case.article.row.delay)
+    try:
+        ready = event.end + timedelta(microseconds=case.article.row.delay)
+    except OverflowError:
+        # Nobody can read how long it is, or it passes the year 9999: the rule on obligations says the same.
+        yield from (_inapplicable(case, o) for o in case.article.article.obligations if o.kind is ObligationKind.DELAY)
+        return
     values = values | {"ready": format_instant(Instant(ready))}
     message = Message("{agreement} article {article} lets it go only {hours} hours after the observation, from {ready}.", values)
     yield _fail(case, RuleId.DELAY, message, Message("from {ready} on ({agreement} article {article})", values))

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 __all__ = [
     "APPLICABLE",
     "NO_PURPOSE",
+    "Consents",
     "Entry",
     "EquivalenceFault",
     "LabelColumns",
@@ -57,6 +58,8 @@ APPLICABLE = frozenset(
 
 NO_PURPOSE = ""
 """Stands for a question that states no purpose: the purposes of the article then go with the product, as an obligation."""
+
+type Consents = tuple[tuple[Party, tuple[str, ...]], ...]
 
 _MOST_VIEWS = 64
 _MOST_LABELS = 100_000
@@ -355,6 +358,31 @@ class View:
                 protected |= equal
         return secured, ~protected, ~perhaps
 
+    def controls(self, subject: Subject, own: Label) -> tuple[Consents, Consents]:
+        """Consents that a product with its own label (`label_of`) needs to go on, and those that its parents need.
+
+        Each is a party and the ids of products: that party must have agreed that one of them goes on.
+        """
+        holder = subject.holder
+        # Whose product it is and who labelled it are one party as a rule; where they are two, each has a say.
+        needed = [(party, (subject.product,)) for party in {subject.originator, own.originator} if party != holder]
+        parents: list[tuple[Party, tuple[str, ...]]] = []
+        for ancestor in subject.ancestors:
+            parties = {ancestor.originator}
+            if ancestor.label is not None:
+                parties.add(self.label_of(ancestor.product, ancestor.label).originator)
+            parents += [(party, (subject.product, ancestor.product)) for party in parties if party not in {None, holder}]
+        return tuple(needed), tuple(parents)
+
+    def consents_to(self, partner: Party, at: Instant) -> dict[tuple[Party, str], int]:
+        """Consents (`YES`, `PERHAPS`) of parties that products go on to the partner, by party and product."""
+        found = {}
+        for originator, product, receiver in self._consents:
+            answer = self.consented([originator], [product], partner, at) if receiver == partner else NO
+            if answer != NO:
+                found[originator, product] = answer
+        return found
+
     def consented(self, originators: Iterable[Party], products: Iterable[str], partner: Party, at: Instant) -> int:
         """Whether each of the originators agreed that one of the products goes on to the partner."""
         answer = YES
@@ -423,15 +451,10 @@ class View:
         columns = self.label_columns(own)
         parents = self._lineage(subject, own)
         consent = parents_consent = YES
-        if subject.originator != subject.holder or own.originator != subject.holder:
-            # Whose product it is and who labelled it are one party as a rule; where they are two, each has a say.
-            others = {subject.originator, own.originator} - {subject.holder}
-            consent = self.consented(others, [subject.product], partner, at)
-        for ancestor in subject.ancestors:
-            label = None if ancestor.label is None else self.label_of(ancestor.product, ancestor.label)
-            others = {o for o in (ancestor.originator, None if label is None else label.originator) if o is not None}
-            given = self.consented(others - {subject.holder}, (subject.product, ancestor.product), partner, at)
-            parents_consent = min(parents_consent, given)
+        if subject.ancestors or subject.originator != subject.holder or own.originator != subject.holder:
+            needed, parents_needed = self.controls(subject, own)
+            consent = min((self.consented([party], ids, partner, at) for party, ids in needed), default=YES)
+            parents_consent = min((self.consented([party], ids, partner, at) for party, ids in parents_needed), default=YES)
         event, placement = subject.event, subject.placement
         return ProductRow(
             self.kinds.bit(subject.kind),
@@ -455,7 +478,7 @@ class View:
             ALWAYS if event is None else micros(event.begin),
             NEVER if event is None or event.end is None else micros(event.end),
             NEVER if subject.produced is None else micros(subject.produced),
-            0 if subject.resolution_m is None else int(subject.resolution_m * _MILLIMETRES_A_METRE + 1e-6),
+            _millimetres(subject.resolution_m),
             int(subject.complex_data),
             self.areas.mask(placement.inside) if placement.inside else 0,
             ALL if placement.touches is None else self.areas.mask(placement.touches),
@@ -506,6 +529,13 @@ def amount(text: str | None) -> float:
     except ValueError:
         return math.inf
     return amount if 0 <= amount < 1e6 else math.inf  # noqa: PLR2004 - a million hours or metres
+
+
+def _millimetres(resolution_m: float | None) -> int:
+    """Resolution in millimetres, rounded down; 0 where it is unknown or no length at all."""
+    if resolution_m is None or not 0 <= resolution_m < math.inf:
+        return 0
+    return min(int(resolution_m * _MILLIMETRES_A_METRE + 1e-6), NEVER)
 
 
 def _review(label: Label) -> int:

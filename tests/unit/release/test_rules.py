@@ -700,3 +700,26 @@ def test_the_reason_of_a_suspension_is_said_in_one_line():
     held = suspension("2025-06-30", reason="review\nof \u202ethe rule")
     (reason,) = ask(register(SHARE, ISA, suspensions=(held,))).reasons
     assert reason.message.render().endswith(": review of the rule")
+
+
+def test_the_first_decision_on_a_parents_category_is_the_second_one_too():
+    granting = article(categories=(Grant("SAP", ("X",)),))
+    child = derived(replace(LABEL, categories=(Category("SAP", CategoryType.RESTRICTIVE, ("X",)),)))
+    assert [ask(granting, child).outcome for _ in range(2)] == [Outcome.PERMIT, Outcome.PERMIT]
+
+
+@pytest.mark.parametrize("delay", ["some", "1e300", "900000"])
+def test_a_delay_that_nobody_can_compute_denies_and_says_so(delay):
+    late = replace(OBSERVED, event=Interval(MAY.begin, parse_instant("9999-12-31")))
+    for subject in (OBSERVED, late):
+        decision = ask(article(obligations=(obligation(ObligationKind.DELAY, delay),)), subject)
+        assert decision.outcome is Outcome.DENY
+        assert decision.reasons
+
+
+@pytest.mark.parametrize("resolution", [float("inf"), float("nan"), 1e300])
+def test_a_resolution_that_is_no_length_is_unknown(resolution):
+    coarse = replace(OBSERVED, resolution_m=resolution)
+    asked = article(obligations=(obligation(ObligationKind.RESOLUTION, "1"),))
+    outcome = Outcome.PERMIT if resolution == 1e300 else Outcome.DENY
+    assert ask(asked, coarse).outcome is outcome
