@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant
 from kizuna.model.label import label_to_json
 from kizuna.model.product import parse_product_id
+from kizuna.model.regions import NOWHERE_KNOWN
 from kizuna.release.decide import Ancestor, Subject, decide
 from kizuna.release.decision import Decision, Outcome, decision_to_json
+from kizuna.release.view import view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
+    from kizuna.catalog.areas import Placer
     from kizuna.catalog.store import Item, ItemStore
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
@@ -21,7 +25,7 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product, ProductId
     from kizuna.node.state import Node
 
-__all__ = ["decide_item", "decision_record", "partner_terms", "require_item", "subject_of"]
+__all__ = ["as_labelled_now", "decide_item", "decision_record", "labelling", "partner_terms", "require_item", "subject_of"]
 
 _MOST_GENERATIONS = 64
 
@@ -49,8 +53,22 @@ def _ancestors(items: ItemStore, product: Product) -> Iterator[Ancestor]:
     yield Ancestor("…", None, None)
 
 
-def subject_of(items: ItemStore, product: Product, holder: Party) -> Subject:
-    """What a decision has to know of `product`, held by `holder`."""
+def subject_of(items: ItemStore, product: Product, holder: Party, placer: Placer | None = None) -> Subject:
+    """What a decision has to know of `product`, held by `holder`.
+
+    Parameters
+    ----------
+    items
+        Where its ancestors are looked up.
+    product
+        The product as it was published, under the label that it had then: a decision knows by itself which correction of a label
+        was known when.
+    holder
+        Who is asked to hand it over.
+    placer
+        Says how its footprint lies to the areas that agreements name; without one that is unknown, and no article that names
+        areas lets it go.
+    """
     return Subject(
         product=product.id,
         kind=product.kind,
@@ -62,7 +80,27 @@ def subject_of(items: ItemStore, product: Product, holder: Party) -> Subject:
         event=product.event,
         produced=product.produced,
         resolution_m=product.resolution_m,
+        placement=NOWHERE_KNOWN if placer is None else placer.place(product.footprint),
     )
+
+
+def labelling(node: Node) -> Callable[[Product], Product]:
+    """What puts a product under its label as its originator last corrected it, for people and for what goes out."""
+    known = node.knowledge().register
+    if not known.relabellings:
+        return lambda product: product
+    view = view_of(known, node.now())
+
+    def labelled(product: Product) -> Product:
+        label = view.label_of(product.id, product.label)
+        return product if label == product.label else replace(product, label=label)
+
+    return labelled
+
+
+def as_labelled_now(node: Node, product: Product) -> Product:
+    """`product` under its label as its originator last corrected it."""
+    return labelling(node)(product)
 
 
 def decide_item(
@@ -70,7 +108,7 @@ def decide_item(
 ) -> Decision:
     """Decide whether `partner` may have `product`, now or as of other instants."""
     now = node.now()
-    subject = subject_of(node.store.items, product, node.organisation)
+    subject = subject_of(node.store.items, product, node.organisation, node.placer())
     return decide(node.knowledge().register, subject, partner, valid_at or now, known_at or now)
 
 
@@ -102,6 +140,8 @@ def decision_record(product: Product, partner: Party, decision: Decision, purpos
 
     Parameters
     ----------
+    product
+        Under the label that was decided on (`as_labelled_now`).
     purpose
         ``queue`` or ``serve``.
     at

@@ -1,4 +1,4 @@
-"""Begin a node, pin its partners, record its agreements."""
+"""Begin a node, pin its partners, record its agreements, suspend and resume them, withdraw from them."""
 
 from __future__ import annotations
 
@@ -8,21 +8,24 @@ from typing import TYPE_CHECKING
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
+from kizuna.catalog.areas import require_sound
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import agreement_to_json, read_agreement
+from kizuna.formats.agreement_areas import no_files
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
 from kizuna.node.journal import ORGANISATION_SETTING
 from kizuna.node.people import issue_token
-from kizuna.node.share import Sharing
+from kizuna.node.share import reconsider_all
 from kizuna.release.agreements import State
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kizuna.formats.agreement import CivilOffsets
+    from kizuna.formats.agreement_areas import Loader
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -32,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CARD_SCHEMA",
     "ORGANISATION_SETTING",
+    "area_faults",
     "found_node",
     "is_suspended",
     "node_card",
@@ -40,6 +44,7 @@ __all__ = [
     "remove_partner",
     "resume_agreement",
     "suspend_agreement",
+    "withdraw_agreement",
 ]
 
 CARD_SCHEMA = "kizuna/card/1"
@@ -143,10 +148,38 @@ def remove_partner(node: Node, party: Party) -> None:
         node.journal.record(FactKind.PARTNER_REMOVED, {"party": party}, by=node.by, authority="node operator")
 
 
+def area_faults(agreement: Agreement) -> Iterator[InputError]:
+    """Areas of an agreement of which it cannot be said what lies inside; each error names its field."""
+    for index, article in enumerate(agreement.articles):
+        for name, areas in (("areas", article.areas), ("denied_areas", article.denied_areas)):
+            for number, area in enumerate(areas):
+                try:
+                    require_sound(area, field=f"articles[{index}].{name}[{number}]")
+                except InputError as error:
+                    yield error
+
+
 def record_agreement(
-    node: Node, document: Mapping[str, object], offsets: CivilOffsets, accepted_fictional: Sequence[str]
+    node: Node,
+    document: Mapping[str, object],
+    offsets: CivilOffsets,
+    accepted_fictional: Sequence[str],
+    load: Loader = no_files,
 ) -> Agreement | None:
     """Record a version of an agreement.
+
+    Parameters
+    ----------
+    node
+        This node.
+    document
+        The agreement's document.
+    offsets
+        Offsets of civil dates.
+    accepted_fictional
+        Ids of agreements whose fictional supplement this node accepts.
+    load
+        Gives the bytes of an area's file that the document names; the log then holds the area itself.
 
     Returns
     -------
@@ -158,7 +191,9 @@ def record_agreement(
     InputError
         Naming the faulty field, or a version that is there already.
     """
-    agreement, suspensions = read_agreement(document, offsets)
+    agreement, suspensions = read_agreement(document, offsets, load)
+    for fault in area_faults(agreement):
+        raise fault
     if agreement.fictional and agreement.id not in accepted_fictional:
         return None
     known = [a.version for a in node.knowledge().register.agreements if a.id == agreement.id]
@@ -176,15 +211,8 @@ def record_agreement(
         node.journal.record(
             FactKind.AGREEMENT_RECORDED, body, by=node.by, authority="; ".join(agreement.sources) or "release officer"
         )
-    _reconsider(node)
+    reconsider_all(node)
     return agreement
-
-
-def _reconsider(node: Node) -> None:
-    """Queue at once what a change of the register lets go, rather than when a serving node looks next."""
-    desk = Sharing(node)
-    for party in node.knowledge().partners:
-        desk.reconsider(party, node.now())
 
 
 def _latest(node: Node, id_: str) -> Agreement:
@@ -250,5 +278,57 @@ def resume_agreement(node: Node, id_: str, authority: str) -> Instant:
     body: dict[str, Json] = {"agreement": id_, "from": format_instant(now)}
     with node.store.transaction():
         resumed = node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority).recorded_at
-    _reconsider(node)
+    reconsider_all(node)
     return resumed
+
+
+def withdraw_agreement(node: Node, id_: str, reason: str, authority: str, at: Instant | None = None) -> Instant:
+    """Withdraw from an agreement, whatever its version: nothing goes under it from then on.
+
+    Parameters
+    ----------
+    node
+        This node.
+    id_
+        The agreement's id.
+    reason
+        One sentence.
+    authority
+        By what authority.
+    at
+        When it takes effect; None for now.
+
+    Returns
+    -------
+    at
+        When it takes effect.
+
+    Raises
+    ------
+    InputError
+        If it is unknown here, the instant has passed, or an earlier withdrawal takes effect by then.
+    """
+    _latest(node, id_)
+    now = node.now()
+    effect = now if at is None else at
+    if effect < now:
+        raise InputError(
+            Message("at: {at} has passed, it is {now}", {"at": format_instant(effect), "now": format_instant(now)}),
+            hint=Message("what was handed over cannot be taken back by a date: leave it out to withdraw from now on"),
+            field="at",
+        )
+    known = [w.at for w in node.knowledge().register.withdrawals if w.agreement == id_]
+    if known and min(known) <= effect:
+        raise InputError(
+            Message(
+                "{agreement} is withdrawn from already, with effect from {at}",
+                {"agreement": id_, "at": format_instant(min(known))},
+            ),
+            hint=Message("see: kizuna agreement show {agreement}", {"agreement": id_}),
+            field="agreement",
+        )
+    body: dict[str, Json] = {"agreement": id_, "at": format_instant(effect), "reason": reason}
+    with node.store.transaction():
+        node.journal.record(FactKind.AGREEMENT_WITHDRAWN, body, by=node.by, authority=authority)
+    reconsider_all(node)
+    return effect

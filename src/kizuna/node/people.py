@@ -5,18 +5,18 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from kizuna.errors import Message
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
-from kizuna.node.decisions import decide_item
+from kizuna.node.decisions import decide_item, labelling
 from kizuna.release.agreements import State
 from kizuna.release.decision import Decision, Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from kizuna.catalog.store import Item
     from kizuna.model.instants import Instant
@@ -37,9 +37,10 @@ __all__ = [
     "agreement_lines",
     "issue_token",
     "partner_statuses",
+    "shown",
 ]
 
-AgreementState = Literal["in force", "not yet", "ended", "suspended", "a person must decide", "unknown"]
+AgreementState = Literal["in force", "not yet", "ended", "withdrawn", "suspended", "a person must decide", "unknown"]
 Role = Literal["analyst", "officer", "operator"]
 
 _PEOPLE = "people"
@@ -127,7 +128,9 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
         held = agreement.term.state(now)
         suspended = {term.state(now) for _, term in register.suspension_terms(agreement.id)}
         state: AgreementState
-        if held is State.UNKNOWN or State.UNKNOWN in suspended:
+        if any(w.agreement == agreement.id and w.at <= now for w in register.withdrawals):
+            state = "withdrawn"
+        elif held is State.UNKNOWN or State.UNKNOWN in suspended:
             state = "unknown"
         elif held is State.BEFORE:
             state = "not yet"
@@ -144,6 +147,14 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
             AgreementLine(agreement.id, agreement.title, agreement.version, agreement.parties, begin, state, agreement.fictional)
         )
     return lines
+
+
+def shown(node: Node, items: Iterable[Item]) -> Iterator[Item]:
+    """Items as people see them: each product under its label as it was last corrected."""
+    labelled = labelling(node)
+    for item in items:
+        product = labelled(item.product)
+        yield item if product is item.product else replace(item, product=product)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +214,13 @@ class PeopleRoom:
         return " · ".join(f"{policy} {marking}" for policy, (_, marking) in sorted(highest.items()))
 
     def products(self, person: SignedIn) -> Sequence[Item]:  # noqa: ARG002 - roles part in a later version
-        """Everything that the node holds, newest observation first."""
-        return list(self._node.store.items.all())
+        """Everything that the node holds, newest observation first, each under its label as it was last corrected."""
+        return list(shown(self._node, self._node.store.items.all()))
 
     def product(self, person: SignedIn, product: ProductId) -> Item | None:  # noqa: ARG002
         """One of `products`."""
-        return self._node.store.items.get(product)
+        item = self._node.store.items.get(product)
+        return None if item is None else next(shown(self._node, [item]))
 
     def releases(self, person: SignedIn, product: ProductId) -> Sequence[PartnerRelease]:
         """Who can see the product, by partner."""

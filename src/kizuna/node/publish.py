@@ -13,6 +13,7 @@ from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import HEAD_BYTES, sniff
 from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_json
 from kizuna.model.provenance import FactKind
+from kizuna.node.decisions import as_labelled_now
 from kizuna.node.share import queue_for_partners
 from kizuna.release.markings import UNCLASSIFIED
 
@@ -127,7 +128,7 @@ def _require_same_label(name: str, label: Label, known: Product) -> None:
                     "fields": ", ".join(differing),
                 },
             ),
-            hint=Message("labels are corrected by a later version, which this version of kizuna does not do yet"),
+            hint=Message("correct the label: kizuna product relabel {product} --label FILE", {"product": known.id}),
             field="label",
         )
 
@@ -204,7 +205,7 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             fresh += [asset] if new else []
         known = _published_before(node, kept[0].digest)
         if known is not None:
-            _require_same_label(name, label, known)
+            _require_same_label(name, label, as_labelled_now(node, known))
             _discard(node, fresh)
             return Published(known, known=True)
         product = Product(

@@ -7,7 +7,10 @@ them, a resumption has each decided anew.
 
 from __future__ import annotations
 
+import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.errors import KizunaError, Message, PartnerMisbehaved, StoreError
@@ -25,30 +28,33 @@ from kizuna.exchange.feed import (
 from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import kind_named
 from kizuna.model.digests import digest_of
-from kizuna.model.instants import format_instant, parse_instant
+from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
-from kizuna.node.decisions import decide_item, decision_record, partner_terms
+from kizuna.node.decisions import as_labelled_now, decide_item, decision_record, partner_terms
 from kizuna.node.ports import Outgoing
 from kizuna.release.decide import any_live_grant, suspended_grants
 from kizuna.release.decision import ObligationKind, Outcome
+from kizuna.release.view import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
-    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
     from kizuna.release.agreements import Term
     from kizuna.release.decision import Decision, Reason
+    from kizuna.release.register import Register
 
-__all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reduce_product"]
+__all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconsider_all", "reduce_product"]
 
 _RECONSIDERED = "reconsidered"
 _MOST_NUMBERED_AT_ONCE = 20
+_MICROSECONDS_AN_HOUR = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,17 +84,25 @@ class BlobPart:
 def reduce_product(product: Product, decision: Decision) -> Product | None:
     """Product in the form in which it may go: every obligation of the permit applied, its record cut to match.
 
-    The lineage stays at home: an id of a product that the partner may not see is nothing it may learn. None where the
-    obligations leave no file of it.
+    Parameters
+    ----------
+    product
+        Product under its label as it is now (`as_labelled_now`).
+    decision
+        The permit.
+
+    Returns
+    -------
+    reduced
+        None where the obligations leave no file of it. The lineage stays at home: an id of a product that the partner may not
+        see is nothing it may learn.
     """
     kind = kind_named(product.kind)
     kinds = {obligation.kind for obligation in decision.obligations}
     assets = kind.redact(product.assets, kinds)
     if not assets:
         return None
-    caveats = [o.value for o in decision.obligations if o.kind is ObligationKind.CAVEAT]
-    marks = [f"To be protected as {o.value}" for o in decision.obligations if o.kind is ObligationKind.REMARK]
-    label = replace(product.label, caveats=(*product.label.caveats, *marks, *caveats))
+    label = _outgoing_label(product.label, [(o.kind.value, o.value) for o in decision.obligations])
     reductions = (*product.reductions, *(o.kind.value for o in decision.obligations))
     stripped = product.asset(AssetRole.ORIGINAL) is not None and all(a.role is not AssetRole.ORIGINAL for a in assets)
     # Not even a digest of what was taken away goes along, of this version or of the one before.
@@ -106,6 +120,13 @@ def reduce_product(product: Product, decision: Decision) -> Product | None:
     )
 
 
+def _outgoing_label(label: Label, obligations: Sequence[tuple[str, str]]) -> Label:
+    """Label as it goes out under obligations, each its kind and value: their caveats stand behind its own."""
+    caveats = [value for kind, value in obligations if kind == ObligationKind.CAVEAT]
+    marks = [f"To be protected as {value}" for kind, value in obligations if kind == ObligationKind.REMARK]
+    return replace(label, caveats=(*label.caveats, *marks, *caveats))
+
+
 def queue_for_partners(
     node: Node, products: Iterable[Product], partners: Iterable[Party] | None = None
 ) -> list[tuple[Product, Party, Decision]]:
@@ -119,7 +140,10 @@ def queue_for_partners(
     made = [(product, partner, decide_item(node, product, partner)) for product in products for partner in partners]
     if made:
         node.journal.record_all(
-            [(FactKind.DECISION_MADE, decision_record(product, partner, d, "queue", now)) for product, partner, d in made],
+            [
+                (FactKind.DECISION_MADE, decision_record(as_labelled_now(node, product), partner, d, "queue", now))
+                for product, partner, d in made
+            ],
             by=node.by,
             authority="release rules",
         )
@@ -129,6 +153,13 @@ def queue_for_partners(
     return made
 
 
+def reconsider_all(node: Node) -> None:
+    """Queue at once what a change of the register lets go, rather than when a serving node looks next."""
+    desk = Sharing(node)
+    for party in node.knowledge().partners:
+        desk.reconsider(party, node.now())
+
+
 def _ends_of(term: Term) -> Iterator[Instant]:
     """Instants at which a term has certainly begun and is certainly over."""
     for bound in (term.begin, term.end):
@@ -136,12 +167,12 @@ def _ends_of(term: Term) -> Iterator[Instant]:
             yield bound.latest
 
 
-def _obligations(terms: dict[str, Json]) -> set[tuple[str, str]]:
+def _obligations(terms: dict[str, Json]) -> list[tuple[str, str]]:
     """Kind and value of each obligation in the terms of a permit."""
     found = terms.get("obligations")
     if not isinstance(found, list):
-        return set()
-    return {(str(o["kind"]), str(o["value"])) for o in found if isinstance(o, dict)}
+        return []
+    return [(str(o["kind"]), str(o["value"])) for o in found if isinstance(o, dict)]
 
 
 class Sharing:
@@ -243,9 +274,40 @@ class Sharing:
             for suspension, term in register.suspension_terms(agreement.id):
                 yield from _ends_of(term)
                 yield suspension.recorded_at
+            for pair in agreement.equivalences:
+                if pair.valid is not None:
+                    yield from _ends_of(pair.valid)
         for resumption in register.resumptions:
             yield resumption.at
             yield resumption.recorded_at
+        for withdrawal in register.withdrawals:
+            # Another agreement's withdrawal may end what stood in the way: two contradicting equivalences, say.
+            yield withdrawal.at
+            yield withdrawal.recorded_at
+        for consent in register.consents:
+            yield from _ends_of(consent.term)
+            yield consent.recorded_at
+        for relabelling in register.relabellings:
+            yield relabelling.recorded_at
+            yield relabelling.label.created
+        yield from self._delays_over(register)
+
+    def _delays_over(self, register: Register) -> Iterator[Instant]:
+        """Instants from which products may go that an article holds back for some hours after their observation."""
+        delays = {
+            timedelta(microseconds=math.ceil(hours * _MICROSECONDS_AN_HOUR))
+            for agreement in register.agreements
+            for article in agreement.articles
+            for obligation in article.obligations
+            if obligation.kind is ObligationKind.DELAY and math.isfinite(hours := amount(obligation.value))
+        }
+        # Most registers hold nothing back: their products need not be looked through.
+        for item in self._node.store.items.all() if delays else ():
+            if item.product.event is not None and item.product.event.end is not None:
+                for delay in delays:
+                    # What is to wait beyond the end of the calendar waits for good.
+                    with suppress(OverflowError):
+                        yield Instant(item.product.event.end + delay)
 
     def _still_permitted(self, peer: Party, entries: Sequence[Outgoing]) -> list[Outgoing]:
         """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap.
@@ -273,10 +335,11 @@ class Sharing:
             decision = None if item is None else decide_item(node, item.product, peer)
             if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                 return None
-            reduced = reduce_product(item.product, decision)
+            product = as_labelled_now(node, item.product)
+            reduced = reduce_product(product, decision)
             if reduced is None:
                 return None
-            sealed = self._make_entry(peer, item.product, reduced, decision, outgoing.sequence, now)
+            sealed = self._make_entry(peer, product, reduced, decision, outgoing.sequence, now)
             node.store.book.reseal(sealed)
         return sealed
 
@@ -288,17 +351,22 @@ class Sharing:
         decision = decide_item(self._node, item.product, peer)
         if decision.outcome is not Outcome.PERMIT:
             return None
-        reduced = reduce_product(item.product, decision)
+        product = as_labelled_now(self._node, item.product)
+        reduced = reduce_product(product, decision)
         if reduced is None or not {asset.digest for asset in reduced.assets} >= set(outgoing.blobs):
             return None
-        # INVARIANT: what was signed under fewer obligations than hold now does not go: its caveats would be the old ones.
-        terms = partner_terms(decision)
-        return reduced if _obligations(terms) <= _obligations(self._signed_terms(outgoing)) else None
+        # INVARIANT: what was signed under fewer obligations than hold now does not go: its caveats would be the old ones. Nor
+        # does what was signed under a label that its originator has corrected since.
+        signed = self._signed(outgoing)
+        under = _obligations(signed.decision)
+        if not set(_obligations(partner_terms(decision))) <= set(under):
+            return None
+        return reduced if signed.product.label == _outgoing_label(product.label, under) else None
 
-    def _signed_terms(self, outgoing: Outgoing) -> dict[str, Json]:
-        """Terms that stand in an entry as this node signed it."""
+    def _signed(self, outgoing: Outgoing) -> FeedEntry:
+        """An entry as this node signed it."""
         try:
-            return unseal_entry(outgoing.envelope, self._node.keys.public_key).decision
+            return unseal_entry(outgoing.envelope, self._node.keys.public_key)
         except PartnerMisbehaved as error:
             raise StoreError(
                 Message(
@@ -328,10 +396,11 @@ class Sharing:
                 decision = None if item is None else decide_item(node, item.product, peer)
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                     continue
-                reduced = reduce_product(item.product, decision)
+                product = as_labelled_now(node, item.product)
+                reduced = reduce_product(product, decision)
                 if reduced is None:
                     continue
-                outgoing = self._make_entry(peer, item.product, reduced, decision, book.last_sequence(peer) + 1, now)
+                outgoing = self._make_entry(peer, product, reduced, decision, book.last_sequence(peer) + 1, now)
                 book.sequence(outgoing)
                 made.append(outgoing)
         return made

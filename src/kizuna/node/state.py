@@ -9,14 +9,18 @@ from collections import deque
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from kizuna.catalog.areas import Placer, areas_of
 from kizuna.errors import InputError, LogDamaged, Message, TailUnconfirmed
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.formats.agreement import NO_CIVIL_DATES, read_agreement, read_ladders
+from kizuna.formats.agreement_terms import read_term
 from kizuna.model.instants import parse_instant
+from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.model.provenance import FactKind
+from kizuna.model.reading import Table
 from kizuna.node.journal import SALT_BYTES
-from kizuna.release.agreements import Bound, Resumption, Suspension, Term
+from kizuna.release.agreements import Bound, Consent, Relabelling, Resumption, Suspension, Term, Withdrawal
 from kizuna.release.register import Register
 
 if TYPE_CHECKING:
@@ -28,6 +32,7 @@ if TYPE_CHECKING:
     from kizuna.model.provenance import Fact
     from kizuna.node.journal import Journal
     from kizuna.node.ports import BlobStore, TailAnchor
+    from kizuna.release.agreements import Agreement
 
 __all__ = ["Knowledge", "Node", "Partner"]
 
@@ -84,7 +89,7 @@ class Knowledge:
                     accepted_ladders=register.accepted_ladders | set(body["accepted"]),
                 )
             case FactKind.AGREEMENT_RECORDED:
-                agreement, suspensions = read_agreement(body["document"], NO_CIVIL_DATES)
+                agreement, suspensions = read_agreement(body["document"], NO_CIVIL_DATES, recorded=True)
                 # What a node knew and when is told by its own log, not by the file that it was given.
                 register = replace(
                     register,
@@ -100,6 +105,21 @@ class Knowledge:
             case FactKind.AGREEMENT_RESUMED:
                 resumption = Resumption(body["agreement"], parse_instant(body["from"]), fact.recorded_at)
                 register = replace(register, resumptions=(*register.resumptions, resumption))
+            case FactKind.AGREEMENT_WITHDRAWN:
+                withdrawal = Withdrawal(body["agreement"], parse_instant(body["at"]), fact.recorded_at, body["reason"])
+                register = replace(register, withdrawals=(*register.withdrawals, withdrawal))
+            case FactKind.CONSENT_GIVEN:
+                consent = Consent(
+                    parse_party(body["originator"]),
+                    body["product"],
+                    parse_party(body["receiver"]),
+                    read_term(Table(body["term"], "term"), (), NO_CIVIL_DATES),
+                    fact.recorded_at,
+                )
+                register = replace(register, consents=(*register.consents, consent))
+            case FactKind.LABEL_CORRECTED:
+                relabelling = Relabelling(body["product"], read_label(Table(body["label"], "label")), fact.recorded_at)
+                register = replace(register, relabellings=(*register.relabellings, relabelling))
             case FactKind.PARTNER_PINNED:
                 party = parse_party(body["party"])
                 partner = Partner(
@@ -144,6 +164,7 @@ class Node:
         self._learned: deque[Knowledge] = deque(maxlen=_VIEWS)
         self._anchor = anchor
         self._lock = threading.Lock()
+        self._placer: tuple[tuple[Agreement, ...], Placer] = ((), Placer(()))
 
     @property
     def organisation(self) -> Party:
@@ -195,6 +216,15 @@ class Node:
             grown = extend(known.frontier, known.size, [leaf])
             known = replace(known.learn(self.journal.read_entry(entry)), size=known.size + 1, frontier=grown)
         return known
+
+    def placer(self) -> Placer:
+        """Says how footprints lie to the areas that the agreements name, of whichever version: a past one may be asked about."""
+        agreements = self.knowledge().register.agreements
+        known, placer = self._placer
+        if known is not agreements and known != agreements:
+            placer = Placer(areas_of(agreements))
+        self._placer = agreements, placer
+        return placer
 
     def partner(self, party: Party) -> Partner:
         """Pinned partner.

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["AgreementLine", "AgreementState", "PartnerRelease", "PartnerStatus", "PeopleDesk", "Person", "Role"]
 
 Role = Literal["analyst", "officer", "operator"]
-AgreementState = Literal["in force", "not yet", "ended", "suspended", "a person must decide", "unknown"]
+AgreementState = Literal["in force", "not yet", "ended", "withdrawn", "suspended", "a person must decide", "unknown"]
 
 
 class Person(Protocol):

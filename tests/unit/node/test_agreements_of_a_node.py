@@ -1,0 +1,208 @@
+"""Agreements in a node: withdrawn from, with areas on the ground, and with delays that pass."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+from simulators.nodes import HUR, IQPS, NZL, START, agreement
+
+from kizuna.errors import InputError
+from kizuna.exchange.feed import page_from_bytes
+from kizuna.formats.agreement import NO_CIVIL_DATES
+from kizuna.model.instants import Instant, Interval, parse_instant
+from kizuna.model.product import Footprint
+from kizuna.model.provenance import FactKind
+from kizuna.node.decisions import decide_item
+from kizuna.node.founding import record_agreement, withdraw_agreement
+from kizuna.node.people import agreement_lines
+from kizuna.release.decision import Outcome
+from kizuna.release.rules import RuleId
+
+
+def box(west, south, east, north):
+    return ((west, south), (east, south), (east, north), (west, north), (west, south))
+
+
+def area(name, *corners):
+    return {"name": name, "geometry": {"type": "Polygon", "coordinates": [[list(p) for p in box(*corners)]]}}
+
+
+def decision(world, product, partner=HUR, **when):
+    return decide_item(world.node(IQPS), product, partner, **when)
+
+
+def served(world):
+    return len(page_from_bytes(world.desk(IQPS).feed(HUR, 0, 100).body).entries)
+
+
+def state(world):
+    (line,) = agreement_lines(world.node(IQPS))
+    return line.state
+
+
+# ---- withdrawal
+
+
+def test_a_withdrawal_stops_everything_from_now_on(any_world):
+    world = any_world
+    world.agree(IQPS)
+    product = world.take_in(IQPS, 1)
+    world.take_in(IQPS, 2)
+    assert served(world) == 2
+    before = world.node(IQPS).now()
+    world.tick()
+    assert withdraw_agreement(world.node(IQPS), "SHARE", "Breach of the third-party rule.", "order 9") == world.node(IQPS).now()
+    world.tick()
+    assert decision(world, product).outcome is Outcome.DENY
+    assert [reason.rule for reason in decision(world, product).reasons] == [RuleId.NOT_WITHDRAWN]
+    assert served(world) == 0
+    assert state(world) == "withdrawn"
+    assert decision(world, product, valid_at=before).outcome is Outcome.PERMIT
+    (fact,) = [f for _, f in world.node(IQPS).journal.facts() if f.kind is FactKind.AGREEMENT_WITHDRAWN]
+    assert (fact.authority, fact.body["reason"]) == ("order 9", "Breach of the third-party rule.")
+
+
+def test_a_withdrawal_takes_effect_on_its_day(world):
+    world.agree(IQPS)
+    product = world.take_in(IQPS, 1)
+    day = parse_instant("2025-07-03")
+    assert withdraw_agreement(world.node(IQPS), "SHARE", "x", "order", day) == day
+    world.tick()
+    assert (served(world), state(world)) == (1, "in force")
+    assert decision(world, product, valid_at=day).outcome is Outcome.DENY
+    world.tick(days=2)
+    assert (served(world), state(world)) == (0, "withdrawn")
+
+
+def test_no_version_brings_back_what_was_withdrawn_from(world):
+    world.agree(IQPS)
+    product = world.take_in(IQPS, 1)
+    withdraw_agreement(world.node(IQPS), "SHARE", "x", "order")
+    world.tick()
+    world.agree(IQPS, version=2)
+    assert decision(world, product).outcome is Outcome.DENY
+    world.agree(IQPS, id="ANOTHER")
+    assert decision(world, product).outcome is Outcome.PERMIT
+
+
+def test_a_withdrawal_that_says_nothing_new_is_refused(world):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    for id_, at, field in (("SHAER", None, "agreement"), ("SHARE", parse_instant("2025-06-30"), "at")):
+        with pytest.raises(InputError) as caught:
+            withdraw_agreement(node, id_, "x", "order", at)
+        assert caught.value.field == field
+    withdraw_agreement(node, "SHARE", "x", "order", parse_instant("2025-07-03"))
+    world.tick()
+    for at in (parse_instant("2025-07-03"), parse_instant("2025-07-04")):
+        with pytest.raises(InputError) as caught:
+            withdraw_agreement(node, "SHARE", "x", "order", at)
+        assert caught.value.field == "agreement"
+    # An earlier one is news.
+    withdraw_agreement(node, "SHARE", "x", "order", parse_instant("2025-07-02"))
+    assert len(node.knowledge().register.withdrawals) == 2
+
+
+# ---- areas
+
+SEA = area("Black Sea", 28, 41, 42, 47)
+INSIDE, ACROSS, APART = (Footprint(box(*c)) for c in ((30, 43, 31, 44), (27, 43, 29, 44), (10, 43, 11, 44)))
+
+
+@pytest.mark.parametrize(
+    ("article", "footprint", "outcome", "rule"),
+    [
+        ({"areas": [SEA]}, INSIDE, Outcome.PERMIT, RuleId.GRANT),
+        ({"areas": [SEA]}, ACROSS, Outcome.DENY, RuleId.AREA),
+        ({"areas": [SEA]}, Footprint(INSIDE.ring, nominal=True), Outcome.DENY, RuleId.AREA),
+        ({"areas": [SEA]}, None, Outcome.DENY, RuleId.AREA),
+        ({"denied_areas": [SEA]}, APART, Outcome.PERMIT, RuleId.GRANT),
+        ({"denied_areas": [SEA]}, ACROSS, Outcome.DENY, RuleId.DENIED_AREA),
+        ({"denied_areas": [SEA]}, Footprint(APART.ring, nominal=True), Outcome.DENY, RuleId.DENIED_AREA),
+    ],
+)
+def test_where_a_product_lies_decides(any_world, article, footprint, outcome, rule):
+    world = any_world
+    world.agree(IQPS, article=article)
+    product = world.take_in(IQPS, 1, footprint=footprint)
+    made = decision(world, product)
+    assert (made.outcome, made.reasons[0].rule) == (outcome, rule)
+    assert served(world) == (outcome is Outcome.PERMIT)
+
+
+def test_areas_of_a_version_that_comes_later_are_looked_at_too(world):
+    world.agree(IQPS)
+    product = world.take_in(IQPS, 1, footprint=ACROSS)
+    assert decision(world, product).outcome is Outcome.PERMIT
+    world.agree(IQPS, version=2, article={"areas": [SEA]})
+    assert decision(world, product).outcome is Outcome.DENY
+    # Inside none of them; that together they cover it does not help.
+    world.agree(IQPS, version=3, article={"areas": [SEA, area("more", 20, 40, 28, 48)]})
+    assert decision(world, product).outcome is Outcome.DENY
+    world.agree(IQPS, version=4, article={"areas": [area("more", 20, 40, 29, 48)]})
+    assert decision(world, product).outcome is Outcome.PERMIT
+
+
+def test_the_log_holds_the_area_itself_not_the_name_of_a_file(world):
+    document = agreement(article={"areas": [{"name": "Black Sea", "file": "sea.geojson"}]})
+    files = {"sea.geojson": json.dumps(SEA["geometry"]).encode()}
+    record_agreement(world.node(IQPS), document, NO_CIVIL_DATES, [], files.__getitem__)
+    files.clear()
+    world.tick()
+    assert decision(world, world.take_in(IQPS, 1, footprint=INSIDE)).outcome is Outcome.PERMIT
+    assert decision(world, world.take_in(IQPS, 2, footprint=ACROSS)).outcome is Outcome.DENY
+
+
+def test_an_area_that_crosses_itself_is_not_recorded(world):
+    crossing = {"type": "Polygon", "coordinates": [[[0, 0], [2, 2], [2, 0], [0, 3], [0, 0]]]}
+    size = world.node(IQPS).store.log.size()
+    with pytest.raises(InputError) as caught:
+        world.agree(IQPS, article={"denied_areas": [{"name": "x", "geometry": crossing}]})
+    assert caught.value.field == "articles[0].denied_areas[0]"
+    assert world.node(IQPS).store.log.size() == size
+
+
+# ---- dates that pass without anything being recorded
+
+
+def test_what_an_article_holds_back_goes_when_the_delay_is_over(any_world):
+    world = any_world
+    world.agree(IQPS, article={"obligations": [{"kind": "detected-only"}, {"kind": "delay", "value": 48}]})
+    observed = Instant(START - timedelta(hours=1))
+    product = world.take_in(IQPS, 1, event=Interval(observed, observed))
+    world.take_in(IQPS, 2, event=None)
+    assert decision(world, product).outcome is Outcome.DENY
+    assert served(world) == 0
+    world.tick(hours=46.9)
+    assert served(world) == 0
+    world.tick(hours=0.2)
+    assert served(world) == 1
+    assert decision(world, product).outcome is Outcome.PERMIT
+
+
+def test_what_a_classified_product_waits_for_is_the_day_of_its_equivalence(world):
+    """A nation that renames its levels: the pair of the new name begins on its day, and what waited goes."""
+    pair = {
+        "policy": "JPN",
+        "marking": "秘",
+        "to_policy": "UKR",
+        "to_marking": "Таємно",
+        "article": "4",
+        "basis": "text",
+        "verified": True,
+        "from": "2025-07-03T00:00:00Z",
+    }
+    security = agreement(id="ISA", kind="information-security", parties=["JPN", "UKR"], articles=[], equivalences=[pair])
+    record_agreement(world.node(IQPS), security, NO_CIVIL_DATES, [])
+    world.tick()
+    world.agree(IQPS, article={"ceiling": "秘"})
+    product = world.hold(IQPS, 1)
+    product = world.take_in(IQPS, 1, label=type(product.label)("JPN", "秘", IQPS, START))
+    assert decision(world, product).outcome is Outcome.DENY
+    assert served(world) == 0
+    world.tick(days=2)
+    assert decision(world, product).outcome is Outcome.PERMIT
+    assert served(world) == 1
+    assert decision(world, product, NZL).outcome is Outcome.DENY
