@@ -108,7 +108,7 @@ def test_the_same_bytes_under_another_label_are_refused_and_nothing_kept(world, 
         publish(node, geotiff("float32"), "again.tif", label)
     assert caught.value.field == "label"
     assert all(part in str(caught.value) for part in (product.id, OPEN.marking, label.marking, field))
-    assert "later version" in caught.value.hint.render()
+    assert "kizuna product relabel" in caught.value.hint.render()
     assert kept(world) == before
     assert node.store.items.get(product.id).product.label == OPEN
 
