@@ -92,9 +92,11 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     label = view.label_of(subject.product, subject.label)
     # A label may hold a need that no question was compiled with yet: labels are looked at before the question is.
     view.label_columns(label)
-    for ancestor in subject.ancestors:
-        if ancestor.label is not None:
-            view.label_columns(view.label_of(ancestor.product, ancestor.label))
+    parents = [view.label_of(ancestor.product, ancestor.label) for ancestor in subject.ancestors if ancestor.label is not None]
+    for parent in parents:
+        view.label_columns(parent)
+    if parents:
+        view.common_needs([label, *parents])
     question = view.question(subject.holder, partner, purpose, valid_at)
     key = _common(subject, label, question, valid_at)
     if key is None:

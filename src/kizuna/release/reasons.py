@@ -424,10 +424,12 @@ def _ceiling(case: Case) -> Iterator[Failure]:
 
 def _lineage_ceiling(case: Case) -> Iterator[Failure]:
     row = case.article.row
+    together = case.view.common_needs([case.label, *(label for _, label in _parents(case))]) & row.lacking
     for ancestor, label in _parents(case):
         columns = case.view.label_columns(label)
         above = columns.rank > 0 and (columns.policy != row.policy or columns.rank > row.ceiling)
-        if above or columns.needs & row.lacking:
+        shared = together and any(category.type is CategoryType.PERMISSIVE for category in label.categories)
+        if above or columns.needs & row.lacking or shared:
             yield _withheld(ancestor, case.partner, RuleId.LINEAGE_CEILING)
 
 
@@ -507,7 +509,8 @@ def _produced(case: Case) -> Iterator[Failure]:
 
 
 def _obligation(case: Case, kind: ObligationKind) -> str:
-    return next((o.value for o in case.article.article.obligations if o.kind is kind), "")
+    """Parameter of the strictest obligation of a kind."""
+    return max((o.value for o in case.article.article.obligations if o.kind is kind), key=amount, default="")
 
 
 def _delay(case: Case) -> Iterator[Failure]:

@@ -279,9 +279,13 @@ class View:
         """Row of an article at an instant, and at all others between the same dates."""
         begin, end = agreement.term.begin, agreement.term.end
         rank = None if article.ceiling is None else self.register.ladder_rank(article.policy, article.ceiling)
-        asked = {o.kind: o.value for o in article.obligations}
-        delay, finest = amount(asked.get(ObligationKind.DELAY)), amount(asked.get(ObligationKind.RESOLUTION))
-        unconditional = set(asked) - {
+        asked = {o.kind for o in article.obligations}
+        # Of two delays the longer one is asked for, of two limits the coarser one.
+        delay, finest = (
+            max((amount(o.value) for o in article.obligations if o.kind is kind), default=0.0)
+            for kind in (ObligationKind.DELAY, ObligationKind.RESOLUTION)
+        )
+        unconditional = asked - {
             ObligationKind.DETECTED_ONLY,
             ObligationKind.DELAY,
             ObligationKind.RESOLUTION,
@@ -415,6 +419,24 @@ class View:
             self._labels[key] = found
         return found
 
+    def common_needs(self, labels: Iterable[Label]) -> int:
+        """Mask of what the permissive categories of several labels ask together: one of the values that all have of a tag.
+
+        It is what the dominant label keeps (ADatP-4774.1): who may have a value of each label, but none that all have, may not
+        have what is derived from both.
+        """
+        known = len(self.needs)
+        permissive: dict[str, list[frozenset[str]]] = {}
+        for label in labels:
+            for category in label.categories:
+                if category.type is CategoryType.PERMISSIVE:
+                    permissive.setdefault(category.tag, []).append(frozenset(category.values))
+        common = ((tag, frozenset.intersection(*values)) for tag, values in permissive.items() if len(values) > 1)
+        mask = self.needs.mask((tag, values) for tag, values in common if values)
+        if len(self.needs) > known:
+            self._questions.clear()
+        return mask
+
     def category_needs(self, category: Category) -> int:
         """Mask of what one category asks of an article."""
         return self.needs.mask(_needs_of(category))
@@ -427,7 +449,7 @@ class View:
         columns = [self.label_columns(label) for label in known]
         classified = [column for column in columns if column.rank > 0]
         whole = len(known) == len(labels) and all(a.originator is not None for a in subject.ancestors)
-        releasable, needs, marking = ALL, 0, 0
+        releasable, needs, marking = ALL, self.common_needs([own, *known]), 0
         for column in columns:
             releasable &= column.releasable
             needs |= column.needs
