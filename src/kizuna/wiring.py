@@ -20,12 +20,14 @@ from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
+from kizuna.catalog.areas import areas_of, place
 from kizuna.errors import InputError, Message, StoreError
 from kizuna.formats.agreement import CivilOffsets, parse_toml, read_agreement, read_label_document, read_ladders
+from kizuna.formats.agreement_areas import LARGEST_FILE_BYTES
 from kizuna.kinds.registry import HEAD_BYTES, sniff
 from kizuna.model.instants import instant_of
 from kizuna.model.parties import parse_party
-from kizuna.node.founding import ORGANISATION_SETTING, found_node
+from kizuna.node.founding import ORGANISATION_SETTING, area_faults, found_node
 from kizuna.node.journal import Journal
 from kizuna.node.state import Node
 from kizuna.release.register import Register
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from typing import BinaryIO
 
     from kizuna.exchange.transport import Transport
+    from kizuna.formats.agreement_areas import Loader
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
@@ -50,6 +53,7 @@ __all__ = [
     "SETTINGS_FILE",
     "Settings",
     "address",
+    "beside",
     "label_path",
     "language",
     "load_register",
@@ -371,6 +375,27 @@ def system_now() -> Instant:
     return SystemClock().now()
 
 
+def beside(path: Path) -> Loader:
+    """Reads the files that the agreement in `path` names: those beside it and in folders below, no others.
+
+    A file that cannot be read, or that a link leads elsewhere, is an `InputError`.
+    """
+    folder = path.resolve().parent
+
+    def load(name: str) -> bytes:
+        file = (folder / name).resolve()
+        if not file.is_relative_to(folder):
+            raise InputError(
+                Message("{path} leads out of the agreement's folder", {"path": name}),
+                hint=Message("put the file itself beside the agreement"),
+                field="file",
+            )
+        with open_input(file) as source:
+            return source.read(LARGEST_FILE_BYTES + 1)
+
+    return load
+
+
 def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_ladders: Sequence[str]) -> Register:
     """Register of a folder of agreement files, the sample's by default.
 
@@ -391,7 +416,9 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
             ladders |= read_ladders(document)
             continue
         try:
-            agreement, suspended = read_agreement(document, CIVIL_OFFSETS)
+            agreement, suspended = read_agreement(document, CIVIL_OFFSETS, beside(path))
+            for fault in area_faults(agreement):
+                raise fault
         except InputError as error:
             raise InputError(
                 Message("{path}: {why}", {"path": str(path), "why": str(error)}), hint=error.hint, field=error.field
@@ -411,8 +438,15 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
     )
 
 
-def subject_of_file(path: Path) -> Subject:
+def subject_of_file(path: Path, register: Register) -> Subject:
     """What a decision has to know of a file that lies outside a node, with its label beside it (``FILE.label.toml``).
+
+    Parameters
+    ----------
+    path
+        The file.
+    register
+        Register by which it will be decided: its agreements name the areas to which the file's footprint is compared.
 
     Raises
     ------
@@ -433,6 +467,7 @@ def subject_of_file(path: Path) -> Subject:
         event=found.event,
         produced=found.produced,
         resolution_m=found.resolution_m,
+        placement=place(found.footprint, areas_of(register.agreements)),
     )
 
 

@@ -76,7 +76,7 @@ def explain(
         title = path.name
         valid, known = valid or now, known or now
         register = load_register(agreements, accept_fictional, accept_ladder)
-        decision = decide(register, subject_of_file(path), party, valid, known)
+        decision = decide(register, subject_of_file(path, register), party, valid, known)
     else:
         with open_node(folder) as here:
             item = require_item(here, product)

@@ -80,8 +80,9 @@ def _asked(
     known = None if known_at is None else parse_instant(known_at, field="known-at")
     if files:
         now = system_now()
-        products = [Named(path.name, subject_of_file(path)) for path in files]
-        yield _Asked(products, load_register(agreements, accept_fictional, accept_ladder), party, now), known or now
+        register = load_register(agreements, accept_fictional, accept_ladder)
+        products = [Named(path.name, subject_of_file(path, register)) for path in files]
+        yield _Asked(products, register, party, now), known or now
         return
     if agreements is not None or accept_fictional or accept_ladder:
         raise InputError(

@@ -22,14 +22,15 @@ if TYPE_CHECKING:
 
     Loader = Callable[[str], bytes]
 
-__all__ = ["MOST_AREAS", "MOST_POSITIONS", "area_to_json", "no_files", "read_area"]
+__all__ = ["LARGEST_FILE_BYTES", "MOST_AREAS", "MOST_POSITIONS", "area_to_json", "no_files", "read_area"]
 
 MOST_AREAS = 100
 """Most areas of an article."""
 MOST_POSITIONS = 20_000
 """Most positions of an area, over all its rings."""
+LARGEST_FILE_BYTES = 2_000_000
+"""Largest file of an area that is read."""
 
-_LARGEST_FILE_BYTES = 2_000_000
 _LONGEST_NAME = 200
 # A triangle, closed.
 _FEWEST_POSITIONS = 4
@@ -177,8 +178,8 @@ def _from_file(table: Table, load: Loader) -> tuple[tuple[Ring, ...], ...]:
         table.fault("file", "the name of a file beside the agreement or in a folder below it")
     try:
         data = load(name)
-        if len(data) > _LARGEST_FILE_BYTES:
-            table.fault("file", f"a file of at most {_LARGEST_FILE_BYTES} bytes")
+        if len(data) > LARGEST_FILE_BYTES:
+            table.fault("file", f"a file of at most {LARGEST_FILE_BYTES} bytes")
         return _polygons(Table(_geometry_of(parse_json(data, field=field), field), field))
     except InputError as error:
         # Whatever is wrong inside the file, the agreement's line that names it is where a reader begins.

@@ -62,7 +62,8 @@ def subjects_known(node: Node, known_at: Instant) -> list[Named]:
         if fact.recorded_at <= known_at and fact.kind in {FactKind.PRODUCT_PUBLISHED, FactKind.PRODUCT_RECEIVED}:
             product = product_from_json(fact.body["product"])
             known[product.id] = product
-    return [Named(p.title, subject_of(node.store.items, p, node.organisation)) for p in known.values()]
+    placer = node.placer()
+    return [Named(p.title, subject_of(node.store.items, p, node.organisation, placer)) for p in known.values()]
 
 
 def partner_view(
