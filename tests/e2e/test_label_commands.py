@@ -24,9 +24,7 @@ from kizuna.model.confidentiality import CategoryValues, ConfidentialityInformat
 from kizuna.model.instants import parse_instant
 from kizuna.model.label import CategoryType
 
-PUBLISHED = Path(__file__).parents[3] / "shared/data/labels"
-SPIFFING = PUBLISHED / "spiffing"
-needs_policies = pytest.mark.skipif(not SPIFFING.is_dir(), reason=f"the published security policies are not at {SPIFFING}")
+SPIFFING = Path(__file__).parents[1] / "vectors/spiffing"
 NATO_POLICY = SPIFFING / "nato-4774-policy.xml"
 
 NATO = ConfidentialityLabel(
@@ -124,7 +122,6 @@ def test_a_label_in_xml_is_shown(nato):
     assert form["categories"][1] == {"tag": "Releasable To", "type": "permissive", "values": ["NATO", "JPN", "UKR"], "uri": None}
 
 
-@needs_policies
 @pytest.mark.parametrize(
     ("language", "marking"),
     [
@@ -138,7 +135,6 @@ def test_a_policy_says_how_its_label_is_marked_in_each_language(nato, language, 
     assert kizuna("label", "show", nato, "--policy", NATO_POLICY, env={"LC_ALL": f"{language}_X.UTF-8"}).out.startswith(marking)
 
 
-@needs_policies
 def test_a_label_is_not_marked_under_another_policy(nato):
     done = kizuna("label", "show", nato, "--policy", SPIFFING / "uk-demo.xml", "--json")
     assert done.status == 2
@@ -230,7 +226,6 @@ def test_a_product_label_is_checked_against_the_ladders(scene):
     assert kizuna("label", "check", scene, "--json").fault()["field"] == "created"
 
 
-@needs_policies
 def test_a_label_is_checked_under_its_policy(nato):
     assert kizuna("label", "check", nato, "--policy", NATO_POLICY).status == 0
     done = kizuna("label", "check", changed(nato, b">UKR<", b">ATLANTIS<"), "--policy", NATO_POLICY)
@@ -242,7 +237,6 @@ def test_a_label_is_checked_under_its_policy(nato):
     assert "unknown policy NATO" in done.json()["findings"][0]["text"]
 
 
-@needs_policies
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_published_examples_lack_their_instant_of_labelling(number):
     done = kizuna("label", "check", SPIFFING / f"nato-4774-17-{number}.nato", "--policy", NATO_POLICY, "--json")
@@ -252,7 +246,6 @@ def test_the_published_examples_lack_their_instant_of_labelling(number):
     assert "CreationDateTime" in form["text"]
 
 
-@needs_policies
 @pytest.mark.parametrize(
     ("classification", "values", "status"),
     [
@@ -367,7 +360,6 @@ def test_what_stands_beside_the_label_of_a_binding_is_not_left_out_in_silence(bo
     assert "not translated: JPN 秘" in done.err
 
 
-@needs_policies
 def test_a_label_goes_to_its_equal_under_another_policy(tmp_path):
     """spiffing's vector: TLPX:AMBER J:EU is TLP:AMBER [REGION=EU] [Additional Handling May Apply]/[Imported Data]."""
     region = CategoryValues("Jurisdiction", CategoryType.PERMISSIVE, ("EU",))

@@ -27,10 +27,9 @@ from kizuna.model.confidentiality import (
 from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.label import CategoryType
 
-LABELS = Path(__file__).parents[4] / "shared/data/labels"
+LABELS = Path(__file__).parents[2] / "vectors"
 SCHEMA = resources.files("kizuna.formats") / "schemas/label-4774.xsd"
 XMLLINT = shutil.which("xmllint")
-needs_labels = pytest.mark.skipif(not LABELS.is_dir(), reason=f"the published example labels are not at {LABELS}")
 needs_xmllint = pytest.mark.skipif(XMLLINT is None, reason="xmllint (libxml2-utils) is not installed")
 
 NATO = ConfidentialityInformation(
@@ -318,7 +317,6 @@ def test_a_bomb_is_refused(name, strict):
         read_label_xml(BOMBS[name], strict=strict)
 
 
-@needs_labels
 @needs_xmllint
 @pytest.mark.parametrize("number", range(1, 7))
 def test_the_nato_examples_are_valid_and_read_but_for_their_instant_of_labelling(number):
@@ -336,7 +334,6 @@ def test_the_nato_examples_are_valid_and_read_but_for_their_instant_of_labelling
     assert read_label_xml(write_label_xml(whole)) == whole
 
 
-@needs_labels
 def test_a_nato_example_says_what_it_says():
     label = read_label_xml((LABELS / "spiffing/nato-4774-17-4.nato").read_bytes(), strict=False)
     assert label.information.classification == "RESTRICTED"
@@ -346,7 +343,6 @@ def test_a_nato_example_says_what_it_says():
     )
 
 
-@needs_labels
 @needs_xmllint
 @pytest.mark.parametrize(("name", "categories"), [("label1.xml", 2), ("label2.xml", 0)])
 def test_the_sparrow_examples_declare_a_prefix_that_is_none(tmp_path, name, categories):

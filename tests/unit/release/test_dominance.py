@@ -18,8 +18,8 @@ from kizuna.model.instants import parse_instant
 from kizuna.release.dominance import dominant
 from kizuna.release.policy_rules import Clearance, FindingKind, acdf, findings
 
-LABELS = Path(__file__).parents[4] / "shared/data/labels"
-PUBLISHED = [LABELS / "xmlspif/ACME-SPIF-example.xml", LABELS / "sparrow/ACME.xml"]
+XMLSPIF = Path(__file__).parents[4] / "shared/data/labels/xmlspif/ACME-SPIF-example.xml"
+PUBLISHED = [XMLSPIF, Path(__file__).parents[2] / "vectors/sparrow/ACME.xml"]
 
 # ADatP-4774.1 table 12: two sources, the dominant label (None: a policy decision), and whether a release is referred to a person.
 CASES = [
