@@ -25,7 +25,10 @@ PARTS = (
     (("chromium", "chromium-browser", "google-chrome"), ("chromium", "fonts-noto-core", "fonts-noto-cjk")),
     (("xmlsec1",), ("xmlsec1",)),
     (("xmllint",), ("libxml2-utils",)),
+    (("initdb",), ("postgresql",)),
 )
+# Where Debian puts programs that are not on the PATH.
+ELSEWHERE = ("/usr/lib/postgresql/*/bin",)
 
 
 def say(text):
@@ -128,8 +131,10 @@ def install_environment(level):
 
 
 def install_parts():
-    """Real parts that the tests talk to (a browser, the XML tools): installed by apt when missing and allowed."""
-    missing = [packages for names, packages in PARTS if not any(shutil.which(name) for name in names)]
+    """Real parts that the tests talk to (a browser, the XML tools, a database): installed by apt when missing and allowed."""
+    folders = [folder for pattern in ELSEWHERE for folder in sorted(glob.glob(pattern))]
+    path = os.pathsep.join([os.environ.get("PATH", os.defpath)] + folders)
+    missing = [packages for names, packages in PARTS if not any(shutil.which(name, path=path) for name in names)]
     if not missing:
         return
     packages = [package for some in missing for package in some]
