@@ -20,6 +20,7 @@ import rasterio.shutil
 import rasterio.transform
 from affine import Affine
 from PIL import Image
+from rasterio.abc import FileContainer
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -158,6 +159,68 @@ class Placed:
     tags: Mapping[str, str] = field(default_factory=dict)
 
 
+class _Reading(io.RawIOBase):
+    """A place of its own in a file that others read too. Closing it leaves the file open."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__()
+        self._file = file
+        self._at = 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        start = {io.SEEK_SET: 0, io.SEEK_CUR: self._at}
+        self._at = offset + (start[whence] if whence in start else self._file.seek(0, io.SEEK_END))
+        return self._at
+
+    def tell(self) -> int:
+        return self._at
+
+    def read(self, size: int = -1) -> bytes:
+        self._file.seek(self._at)
+        data = self._file.read(size)
+        self._at += len(data)
+        return data
+
+
+class _OneFile(FileContainer):  # type: ignore[misc] # rasterio ships no types
+    """An open file as the only one of a file system that GDAL reads from: none of the files beside it that GDAL looks for."""
+
+    NAME = "image"
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def _require(self, path: str) -> None:
+        if path.rpartition("/")[2] != self.NAME:
+            raise FileNotFoundError(path)
+
+    def open(self, path: str, mode: str = "r", **_options: object) -> _Reading:
+        self._require(path)
+        if "w" in mode or "+" in mode or "a" in mode:
+            raise PermissionError(path)
+        return _Reading(self._file)
+
+    def isfile(self, path: str) -> bool:
+        return path.rpartition("/")[2] == self.NAME
+
+    def isdir(self, path: str) -> bool:  # noqa: ARG002 - the interface is rasterio's
+        return False
+
+    def ls(self, path: str) -> list[str]:  # noqa: ARG002
+        return []
+
+    def mtime(self, path: str) -> int:
+        self._require(path)
+        return 0
+
+    def size(self, path: str) -> int:
+        self._require(path)
+        return self._file.seek(0, io.SEEK_END)
+
+    def rm(self, path: str) -> None:
+        raise PermissionError(path)
+
+
 def open_tiff(file: BinaryIO) -> DatasetReader:
     """Open a TIFF file with at least one band.
 
@@ -166,9 +229,9 @@ def open_tiff(file: BinaryIO) -> DatasetReader:
     InputError
         Not a TIFF, or a damaged one.
     """
-    file.seek(0)
     try:
-        dataset = rasterio.open(file, driver="GTiff")
+        # Given the file itself, rasterio would read all of it into memory.
+        dataset = rasterio.open(_OneFile.NAME, driver="GTiff", opener=_OneFile(file))
     except (RasterioError, OSError, ValueError) as error:
         raise InputError(
             Message("not a readable TIFF file: {reason}", {"reason": str(error).splitlines()[0] if str(error) else "damaged"}),
