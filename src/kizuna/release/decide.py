@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
+from kizuna.release.case import Case, Failure, Kept
 from kizuna.release.columns import micros
 from kizuna.release.decision import Change, Decision, Fault, Obligation, ObligationKind, Outcome, Reason
 from kizuna.release.expressions import columns_of, trace
-from kizuna.release.reasons import EXPLANATIONS, Case, Failure, Kept, grant, in_force, not_suspended, protected_reason
+from kizuna.release.reasons import EXPLANATIONS, grant, protected_reason
 from kizuna.release.rules import RULES, RuleId
+from kizuna.release.standing import in_force, not_suspended
 from kizuna.release.subject import Ancestor, Subject
 from kizuna.release.view import APPLICABLE, NO_PURPOSE, view_of
 

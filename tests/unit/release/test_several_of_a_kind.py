@@ -43,7 +43,7 @@ def test_of_two_parents_only_what_both_name_opens_a_permissive_category(grants, 
     assert decision.outcome is outcome
     if outcome is Outcome.DENY:
         assert {reason.rule for reason in decision.reasons} == {RuleId.LINEAGE_CEILING}
-        assert [reason.message.values["product"] for reason in decision.reasons] == ["a", "b"]
+        assert "a, b" in {reason.message.values.get("products") for reason in decision.reasons}
 
 
 def test_the_products_own_label_counts_among_them():

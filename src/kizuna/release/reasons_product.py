@@ -1,0 +1,242 @@
+"""Why a rule about the product does not hold: its labels, its originators, what it is derived from, how it would be protected."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from kizuna.errors import Message
+from kizuna.model.instants import format_instant
+from kizuna.model.parties import nation_of
+from kizuna.release.case import Case, Explanation, Failure, Kept, Values, cite, label_known, parents, unplaced_parents
+from kizuna.release.columns import NO, YES
+from kizuna.release.decision import Reason
+from kizuna.release.rules import RuleId
+from kizuna.release.standing import not_standing
+from kizuna.release.view import EquivalenceFault, find_equivalence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from kizuna.model.label import Label
+    from kizuna.release.agreements import Agreement, Equivalence
+    from kizuna.release.subject import Ancestor
+
+__all__ = ["PRODUCT_EXPLANATIONS", "Protection", "protection"]
+
+
+def _partner_known(case: Case) -> Iterator[Failure]:
+    message = Message("The nation of {partner} is unknown.", {"partner": case.partner})
+    yield Failure(Reason(RuleId.PARTNER_KNOWN, message), unknown=True)
+
+
+def _label_current(case: Case) -> Iterator[Failure]:
+    if case.label.created > case.at:
+        values: Values = {"created": format_instant(case.label.created)}
+        message = Message("Its label was made only on {created}: before that it has none.", values)
+        yield Failure(Reason(RuleId.LABEL_CURRENT, message), Message("labelled from {created}", values))
+    elif case.label.review is not None:
+        values = {"review": format_instant(case.label.review)}
+        message = Message("Its label was to be reviewed by {review}: a person must decide.", values)
+        yield Failure(Reason(RuleId.LABEL_CURRENT, message), Message("a review of the label", values))
+
+
+def _releasable_to(case: Case) -> Iterator[Failure]:
+    named = case.label.releasable_to or ()
+    values: Values = {"originator": case.subject.originator, "partner": case.partner, "named": ", ".join(named)}
+    message = (
+        Message("Its originator {originator} releases it to {named} only.", values)
+        if named
+        else Message("Its originator {originator} releases it to nobody.", values)
+    )
+    yield Failure(Reason(RuleId.RELEASABLE_TO, message), Message("{partner} named in Releasable To by {originator}", values))
+
+
+def _originator_consent(case: Case) -> Iterator[Failure]:
+    for originator in dict.fromkeys((case.subject.originator, case.label.originator)):
+        if originator == case.subject.holder:
+            continue
+        values: Values = {"originator": originator, "partner": case.partner}
+        change = Message("consent of {originator} as originator", values)
+        match case.view.consented([originator], [case.subject.product], case.partner, case.at):
+            case 0:
+                message = Message("{originator} has not agreed that it goes on to {partner}.", values)
+                yield Failure(Reason(RuleId.ORIGINATOR_CONSENT, message), change)
+            case 1:
+                message = Message(
+                    "Whether {originator} agrees about then that it goes on to {partner}, a person must decide.", values
+                )
+                yield Failure(Reason(RuleId.ORIGINATOR_CONSENT, message), change)
+            case _:
+                continue
+
+
+def _lineage(case: Case) -> Iterator[Failure]:
+    yield from unplaced_parents(case)
+    for ancestor, label in parents(case):
+        yield from _parent_releasable(case, ancestor, label)
+        yield from _parent_consent(case, ancestor, label)
+        values: Values = {"product": ancestor.product, "created": format_instant(label.created)}
+        change = Message("a label of {product} that holds then", values)
+        if label.created > case.at:
+            message = Message("It is derived from {product}, whose label was made only on {created}.", values)
+            yield Failure(Reason(RuleId.LINEAGE, message), change)
+        elif label.review is not None and label.review <= case.at:
+            values |= {"review": format_instant(label.review)}
+            message = Message(
+                "It is derived from {product}, whose label was to be reviewed by {review}: a person must decide.", values
+            )
+            yield Failure(Reason(RuleId.LINEAGE, message), change)
+
+
+def _parent_releasable(case: Case, ancestor: Ancestor, label: Label) -> Iterator[Failure]:
+    # Where the labels have nobody in common at all, the rule on dominant labels says so.
+    if label.releasable_to is None or case.partner in label.releasable_to or case.product.disjoint == 1:
+        return
+    values: Values = {
+        "product": ancestor.product,
+        "originator": label.originator,
+        "partner": case.partner,
+        "named": ", ".join(label.releasable_to),
+    }
+    message = (
+        Message("It is derived from {product}, which its originator {originator} releases to {named} only.", values)
+        if label.releasable_to
+        else Message("It is derived from {product}, which its originator {originator} releases to nobody.", values)
+    )
+    change = Message("{partner} named in Releasable To of {product} by {originator}", values)
+    yield Failure(Reason(RuleId.LINEAGE, message), change)
+
+
+def _parent_consent(case: Case, ancestor: Ancestor, label: Label) -> Iterator[Failure]:
+    products = (case.subject.product, ancestor.product)
+    for originator in dict.fromkeys((ancestor.originator, label.originator)):
+        if originator is None or originator == case.subject.holder:
+            continue
+        answer = case.view.consented([originator], products, case.partner, case.at)
+        if answer == YES:
+            continue
+        values: Values = {"product": ancestor.product, "originator": originator, "partner": case.partner}
+        message = (
+            Message("It is derived from {product}, and {originator} has not agreed that this goes on to {partner}.", values)
+            if answer == NO
+            else Message(
+                "It is derived from {product}: whether {originator} agrees about then that this goes on to {partner}, "
+                "a person must decide.",
+                values,
+            )
+        )
+        yield Failure(Reason(RuleId.LINEAGE, message), Message("consent of {originator} as originator of {product}", values))
+
+
+def _dominant(case: Case) -> Iterator[Failure]:
+    values: Values = {"products": ", ".join(ancestor.product for ancestor in case.subject.ancestors) or case.subject.product}
+    message = Message(
+        "Its label and those of what it is derived from ({products}) leave nobody to whom all agree: a person must decide.",
+        values,
+    )
+    yield Failure(Reason(RuleId.DOMINANT, message), Message("a label that the originators of {products} agree on", values))
+
+
+@dataclass(frozen=True, slots=True)
+class Protection:
+    """How a security agreement protects a marking: what is wrong, or the agreement and its pair."""
+
+    failures: tuple[Failure, ...]
+    agreement: Agreement | None = None
+    pair: Equivalence | None = None
+
+
+def protection(case: Case, label: Label) -> Protection:
+    """Protection of what carries a label, kept for all that carry the same marking."""
+    key = (Protection, case.subject.holder, label.policy, label.classification)
+    kept = case.question.compiled.get(key)
+    if not isinstance(kept, Protection):
+        kept = case.question.compiled[key] = _find_protection(case, label)
+    return kept
+
+
+def _find_protection(case: Case, label: Label) -> Protection:
+    view, at, to_policy = case.view, case.at, nation_of(case.partner)
+    values: Values = {
+        "holder": nation_of(case.subject.holder),
+        "partner": to_policy,
+        "marking": f"{label.policy} {label.classification}",
+    }
+    tried: list[tuple[tuple[int, int], tuple[Failure, ...]]] = []
+    for agreement in view.security_agreements(case.subject.holder, case.partner):
+        equal = find_equivalence(view.register, agreement, label.policy, label.classification, to_policy, at)
+        standing = view.standing(agreement, at)
+        found = tuple(not_standing(view, agreement, at))
+        if isinstance(equal, EquivalenceFault):
+            found = (*found, _no_equivalence(agreement, equal, to_policy, values))
+        elif standing == YES:
+            return Protection((), agreement, equal)
+        tried.append(((int(isinstance(equal, EquivalenceFault)) + (standing == NO), len(found)), found))
+    if tried:
+        # Of several agreements the one that is nearest to protecting it is spoken of.
+        return Protection(min(tried, key=lambda pair: pair[0])[1])
+    message = Message(
+        "No information-security agreement between {holder} and {partner} is on file, and {marking} is classified.", values
+    )
+    change = Message("an information-security agreement between {holder} and {partner}", values)
+    return Protection((Failure(Reason(RuleId.INFORMATION_SECURITY, message), change),))
+
+
+def _no_equivalence(agreement: Agreement, fault: EquivalenceFault, to_policy: str, values: Values) -> Failure:
+    values = values | {"agreement": agreement.id}
+    change = Message("the equivalent of {marking} in {agreement}", values)
+    article = None if fault.pair is None else fault.pair.article
+    match fault.why:
+        case "several":
+            message = Message("{agreement} names several equivalents of {marking} for {partner}.", values)
+        case "unplaced":
+            placed = values | {
+                "article": article or "",
+                "policy": to_policy,
+                "classification": fault.pair.to_marking if fault.pair else "",
+            }
+            message = Message(
+                "{agreement} article {article} names the marking {classification} of {policy}, unknown here.", placed
+            )
+            change = Message("a verified ladder of the policy {policy} that holds {classification}", placed)
+        case "disordered":
+            message = Message("The equivalences of {agreement} for {partner} place a higher marking below a lower one.", values)
+            change = Message("equivalences in {agreement} that keep the order of the markings", values)
+        case _:
+            message = Message("It is not known how {partner} protects {marking} under {agreement}.", values)
+    return Failure(cite(RuleId.EQUIVALENCE, message, agreement, article), change, unknown=True)
+
+
+def _secured(case: Case) -> Iterator[Failure]:
+    if case.product.rank < 0:
+        # What is unknown may be classified.
+        yield from label_known(case)
+    yield from unplaced_parents(case)
+    yield from _equivalence(case)
+
+
+def _equivalence(case: Case) -> Iterator[Failure]:
+    if case.product.rank > 0:
+        yield from protection(case, case.label).failures
+    for ancestor, label in parents(case):
+        if case.view.register.ladder_rank(label.policy, label.classification):
+            failures = protection(case, label).failures
+            if failures:
+                values: Values = {"product": ancestor.product, "marking": f"{label.policy} {label.classification}"}
+                message = Message("It is derived from {product}, marked {marking}.", values)
+                yield Failure(Reason(RuleId.EQUIVALENCE, message))
+            yield from failures
+
+
+PRODUCT_EXPLANATIONS: dict[RuleId, Explanation] = {
+    RuleId.PARTNER_KNOWN: Explanation(_partner_known, Kept.ALL),
+    RuleId.LABEL_KNOWN: Explanation(label_known, Kept.LABEL),
+    RuleId.LABEL_CURRENT: Explanation(_label_current),
+    RuleId.RELEASABLE_TO: Explanation(_releasable_to, Kept.LABEL),
+    RuleId.ORIGINATOR_CONSENT: Explanation(_originator_consent),
+    RuleId.LINEAGE: Explanation(_lineage),
+    RuleId.DOMINANT: Explanation(_dominant),
+    RuleId.INFORMATION_SECURITY: Explanation(_secured, Kept.LABEL),
+    RuleId.EQUIVALENCE: Explanation(_equivalence, Kept.LABEL),
+}
