@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.release_cedar import export_cedar
 from kizuna.cli.release_view import diff, trap, view
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, say
 from kizuna.errors import Message
@@ -27,7 +28,7 @@ def release() -> None:
     """Group."""
 
 
-for command in (view, diff, trap):
+for command in (view, diff, trap, export_cedar):
     release.add_command(command)
 
 

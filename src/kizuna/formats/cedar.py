@@ -365,10 +365,12 @@ def _annotation(name: str, text: str) -> str:
     return f"@{name}({cedar_string(text)})\n" if text else ""
 
 
+def _cited(agreement: Agreement, article: str) -> str:
+    return f"{agreement.id} version {agreement.version}, article {article}" + (" (FICTIONAL)" if agreement.fictional else "")
+
+
 def _permit(id_: str, agreement: Agreement, article: Article, conditions: Sequence[tuple[Condition, str]]) -> str:
-    about = f"{agreement.id} version {agreement.version}, article {article.number}"
-    if agreement.fictional:
-        about += " (FICTIONAL)"
+    about = _cited(agreement, article.number)
     lost = sorted({rule for condition, rule in conditions if condition is False})
     if lost:
         return f"// {one_line(about)} lets nothing go: {', '.join(lost)}.\n"
@@ -507,6 +509,7 @@ def _security_forbids(register: Register) -> Iterator[str]:
     ranks = _known_markings(register)
     standing: list[Condition] = []
     protected: dict[tuple[str, str], list[Condition]] = {}
+    cited: dict[tuple[str, str], list[str]] = {}
     for agreement in register.agreements:
         if agreement.kind is not AgreementKind.INFORMATION_SECURITY:
             continue
@@ -517,6 +520,8 @@ def _security_forbids(register: Register) -> Iterator[str]:
             others = [o for o in verified if (o.policy, o.to_policy) == (pair.policy, pair.to_policy)]
             condition = _all(f"principal.nation == {cedar_string(pair.to_policy)}", stands, _pair_holds(pair, others, ranks))
             protected.setdefault((pair.policy, pair.marking), []).append(condition)
+            says = f"{_cited(agreement, pair.article)}: {pair.to_policy} {pair.to_marking}"
+            cited.setdefault((pair.policy, pair.marking), []).append(says)
     yield _forbid(
         "information-security",
         "Classified products need an information-security agreement of the two nations in force.",
@@ -531,7 +536,7 @@ def _security_forbids(register: Register) -> Iterator[str]:
     for number, (marking, conditions) in enumerate(protected.items(), start=1):
         yield _forbid(
             "equivalence",
-            f"{' '.join(marking)} goes only to whom an agreement obliges to protect it.",
+            f"{' '.join(marking)} goes only to whom an agreement obliges to protect it ({'; '.join(cited[marking])}).",
             _any(*dict.fromkeys(conditions)),
             when=f"resource.classified.contains({_marking(*marking)})",
             number=number,

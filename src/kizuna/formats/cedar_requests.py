@@ -79,12 +79,16 @@ def _runs(term: Term, at: Instant) -> bool:
 
 
 def _given(register: Register, subject: Subject, partner: Party, at: Instant) -> Iterator[tuple[Party, str]]:
-    """Consents to the partner that are in force; one to what is derived covers what it is derived from."""
+    """Consents to the partner that are in force, of a product and what that is derived from.
+
+    One to the product covers all that it is derived from.
+    """
+    parents = [ancestor.product for ancestor in subject.ancestors]
     for consent in register.consents:
-        if consent.receiver == partner and _runs(consent.term, at):
+        if consent.receiver == partner and consent.product in {subject.product, *parents} and _runs(consent.term, at):
             yield consent.originator, consent.product
             if consent.product == subject.product:
-                yield from ((consent.originator, ancestor.product) for ancestor in subject.ancestors)
+                yield from ((consent.originator, parent) for parent in parents)
 
 
 def _limits(labels: Sequence[Label]) -> dict[str, Json]:
