@@ -46,15 +46,6 @@ _OPEN = tuple(rule for rule in _ARTICLE_RULES if rule not in _SETTLED and rule.i
 _COVERED = next(rule for rule in RULES if rule.id is RuleId.COVERED)
 
 
-@dataclass(slots=True)
-class _Tried:
-    """An article that covers the product, with the rules that do not hold for it."""
-
-    entry: Entry
-    failed: list[Rule]
-    referred: bool
-
-
 def decide(
     register: Register, subject: Subject, partner: Party, valid_at: Instant, known_at: Instant, purpose: str = NO_PURPOSE
 ) -> Decision:
@@ -100,38 +91,43 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     if parents:
         view.common_needs([label, *parents])
     question = view.question(subject.holder, partner, purpose, valid_at)
-    key = _common(subject, label, question, valid_at)
-    if key is None:
-        return _decide(view, question, subject, label, valid_at)
-    kept = question.compiled.get(key)
-    if not isinstance(kept, Decision):
-        kept = _keep(question, key, _decide(view, question, subject, label, valid_at))
-    return kept
+    key = _common(subject, label, parents, question, valid_at)
+    verdict = None if key is None else question.compiled.get(key)
+    if not isinstance(verdict, _Verdict):
+        verdict = _judge(view, question, subject, label, valid_at)
+        if key is not None:
+            _keep(question, key, verdict)
+    if verdict.decision is not None:
+        return verdict.decision
+    decision = _explain(Case(view, question, subject, label, verdict.product, valid_at), verdict)
+    if key is not None and not parents:
+        # What is said of a product that is derived from nothing is said of all that are like it.
+        verdict.decision = decision
+    return decision
 
 
-def _common(subject: Subject, label: Label, question: Question, at: Instant) -> tuple[object, ...] | None:
-    """What a decision on an ordinary product hangs on, if nothing else enters.
+def _common(
+    subject: Subject, label: Label, parents: Sequence[Label], question: Question, at: Instant
+) -> tuple[object, ...] | None:
+    """What the rules see of an ordinary product, if nothing else enters.
 
-    That is a product of the holder's own, derived from nothing, its label current, asked for under articles that look neither at
+    That is a product of the holder's own, made of its own, all labels current, asked for under articles that look neither at
     times nor at places nor at resolutions. Of such products many are alike.
     """
+    holder = subject.holder
     if (
         not question.plain
-        or subject.ancestors
-        or subject.originator != subject.holder
-        or label.originator != subject.holder
-        or label.created > at
-        or (label.review is not None and label.review <= at)
+        or subject.originator != holder
+        or len(parents) != len(subject.ancestors)
+        or any(ancestor.originator != holder for ancestor in subject.ancestors)
     ):
         return None
-    return (
-        label.policy,
-        label.classification,
-        label.releasable_to,
-        label.categories,
-        subject.kind,
-        subject.complex_data,
-    )
+    seen: list[object] = [subject.kind, subject.complex_data]
+    for one in (label, *parents):
+        if one.originator != holder or one.created > at or (one.review is not None and one.review <= at):
+            return None
+        seen += (one.policy, one.classification, one.releasable_to, one.categories)
+    return tuple(seen)
 
 
 def _keep[T](question: Question, key: object, value: T) -> T:
@@ -141,12 +137,27 @@ def _keep[T](question: Question, key: object, value: T) -> T:
     return value
 
 
-def _decide(view: View, question: Question, subject: Subject, label: Label, at: Instant) -> Decision:
+@dataclass(slots=True)
+class _Verdict:
+    """What the rules say of a product: which fail for it, and for the article that is nearest to letting it go, if any covers it.
+
+    `decision` is there where nothing is left to be said of the single product.
+    """
+
+    product: ProductRow
+    forbidding: list[Rule]
+    nearest: Entry | None
+    failed: list[Rule]
+    refer: bool
+    decision: Decision | None = None
+
+
+def _judge(view: View, question: Question, subject: Subject, label: Label, at: Instant) -> _Verdict:
     """Run the rules."""
     product = view.product_row(subject, label, question.partner, at)
     asked = question.row(micros(at))
     forbidding = [rule for rule in _PRODUCT_RULES if not rule.holds(product, _NO_ARTICLE, asked)]
-    best: _Tried | None = None
+    best: tuple[Entry, list[Rule], bool] | None = None
     place: tuple[object, ...] = ()
     for entry, settled in _settled(question, asked):
         row = entry.row
@@ -158,19 +169,23 @@ def _decide(view: View, question: Question, subject: Subject, label: Label, at: 
         # What permits comes first, then what a person could decide, then what fails least.
         rank = (not referred, len(failed), len(article.obligations), agreement.id, article.number)
         if best is None or rank < place:
-            best, place = _Tried(entry, failed, referred), rank
-    if best is not None and not best.failed and not forbidding:
-        return _permit(view, question, subject, label, product, at, best.entry)
-    case = Case(view, question, subject, label, product, at)
-    said = [_explained(case, rule) for rule in forbidding]
-    refer = False
+            best, place = (entry, failed, referred), rank
     if best is None:
-        said.append(_explained(case, _COVERED))
-    else:
-        case.entry = best.entry
-        said += [_explained(case, rule) for rule in best.failed]
-        refer = best.referred and _refers(forbidding, product, _NO_ARTICLE, asked)
-    return _refuse(said, refer=refer)
+        return _Verdict(product, forbidding, None, [_COVERED], refer=False)
+    entry, failed, referred = best
+    refer = referred and _refers(forbidding, product, _NO_ARTICLE, asked)
+    verdict = _Verdict(product, forbidding, entry, failed, refer)
+    if not failed and not forbidding:
+        verdict.decision = _permit(Case(view, question, subject, label, product, at, entry))
+    return verdict
+
+
+def _explain(case: Case, verdict: _Verdict) -> Decision:
+    """Say why a product does not go."""
+    said = [_explained(case, rule) for rule in verdict.forbidding]
+    case.entry = verdict.nearest
+    said += [_explained(case, rule) for rule in verdict.failed]
+    return _refuse(said, refer=verdict.refer)
 
 
 def _settled(question: Question, asked: QuestionRow) -> list[tuple[Entry, list[Rule]]]:
@@ -232,9 +247,8 @@ def _unexplained(rule: Rule) -> tuple[Failure, ...]:
     return (Failure(Reason(rule.id, message)),)
 
 
-def _permit(
-    view: View, question: Question, subject: Subject, label: Label, product: ProductRow, at: Instant, entry: Entry
-) -> Decision:
+def _permit(case: Case) -> Decision:
+    entry, product = case.article, case.product
     row, article = entry.row, entry.article
     idle = {ObligationKind.DELAY}
     # Nothing is stripped of what has nothing to strip; a delay that has passed is over.
@@ -244,7 +258,6 @@ def _permit(
         idle.add(ObligationKind.RESOLUTION)
     if product.inside & row.areas:
         idle.add(ObligationKind.AREA)
-    case = Case(view, question, subject, label, product, at, entry)
     marks, protections = protected_reason(case)
     purposes = (
         (Obligation(ObligationKind.PURPOSE, "; ".join(article.purposes), entry.agreement.id, article.number),)
