@@ -1,4 +1,4 @@
-"""``kizuna agreement``: record, list, suspend and resume agreements."""
+"""``kizuna agreement``: check, record, list, show, suspend and resume agreements, and withdraw from them."""
 
 from __future__ import annotations
 
@@ -9,13 +9,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.agreement_check import check, schema
+from kizuna.cli.agreement_show import show
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_agreement
-from kizuna.model.instants import format_instant
-from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
+from kizuna.model.instants import format_instant, parse_instant
+from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.people import agreement_lines
-from kizuna.wiring import CIVIL_OFFSETS, load_settings, open_node
+from kizuna.wiring import CIVIL_OFFSETS, beside, load_settings, open_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,9 +30,14 @@ __all__ = ["agreement"]
 _MARKINGS = "kizuna/markings/"
 
 
-@click.group(help=_("Record, list, suspend and resume agreements."))
+@click.group(help=_("Check, record, list, show, suspend and resume agreements, and withdraw from them."))
 def agreement() -> None:
     """Group."""
+
+
+agreement.add_command(check)
+agreement.add_command(schema)
+agreement.add_command(show)
 
 
 @contextmanager
@@ -40,7 +47,9 @@ def _naming(file: Path) -> Iterator[None]:
         yield
     except InputError as error:
         raise InputError(
-            Message("{path}: {why}", {"path": str(file), "why": error.message.render(_)}), hint=error.hint, field=error.field
+            Message("{path}: {why}", {"path": str(file), "why": error.message.render(_)}),
+            hint=error.hint,
+            field=error.field,
         ) from error
 
 
@@ -72,12 +81,12 @@ def add(files: tuple[Path, ...], folder: Path, json_: bool) -> None:
     for file, document in documents:
         # A fault in one file leaves none of them recorded.
         with _naming(file):
-            read_agreement(document, CIVIL_OFFSETS)
+            read_agreement(document, CIVIL_OFFSETS, beside(file))
     done: list[Json] = []
     with open_node(folder) as here:
         for file, document in documents:
             with _naming(file):
-                recorded = record_agreement(here, document, CIVIL_OFFSETS, settings.accept_fictional)
+                recorded = record_agreement(here, document, CIVIL_OFFSETS, settings.accept_fictional, beside(file))
             if recorded is None:
                 say(
                     Message("{file}: fictional and not accepted by name in the settings; left out.", {"file": str(file)}),
@@ -174,3 +183,29 @@ def resume(id_: str, authority: str, folder: Path, json_: bool) -> None:
         print_json({"agreement": id_, "state": "resumed", "since": format_instant(since)})
     else:
         say(Message("{agreement} is resumed since {since}.", {"agreement": id_, "since": format_instant(since)}))
+
+
+@agreement.command(
+    help=_(
+        "Withdraw from an agreement, whatever its version: nothing goes under it from then on, and no resumption brings it back."
+    ),
+    epilog=examples(
+        "kizuna agreement withdraw IQPS-HUR-2025 --reason 'Breach of the third-party rule.'",
+        "kizuna agreement withdraw IQPS-HUR-2025 --reason 'Notice given on 1 June.' --at 2026-12-01",
+    ),
+)
+@click.argument("id_", metavar="AGREEMENT")
+@click.option("--reason", required=True, help=_("One sentence."))
+@click.option("--at", metavar="INSTANT", help=_("When it takes effect, now or later (default: now)."))
+@_authority
+@node_option
+@as_json
+def withdraw(id_: str, reason: str, at: str | None, authority: str, folder: Path, json_: bool) -> None:
+    """Withdraw."""
+    moment = None if at is None else parse_instant(at, field="at")
+    with open_node(folder) as here:
+        effect = withdraw_agreement(here, id_, reason, authority, moment)
+    if json_:
+        print_json({"agreement": id_, "state": "withdrawn", "from": format_instant(effect)})
+    else:
+        say(Message("{agreement} is withdrawn from, with effect from {at}.", {"agreement": id_, "at": format_instant(effect)}))

@@ -8,11 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.originator import consent, relabel
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Interval, format_instant, parse_instant
+from kizuna.model.label import label_to_json
 from kizuna.model.product import product_to_json
-from kizuna.node.decisions import decide_item, require_item
+from kizuna.node.decisions import as_labelled_now, decide_item, require_item
+from kizuna.node.people import shown
 from kizuna.node.publish import Described, publish
 from kizuna.release.decision import decision_to_json
 from kizuna.wiring import label_path, open_input, open_node, read_label_file
@@ -106,9 +109,13 @@ def _tell(published: list[Published], *, json_: bool) -> None:
             click.echo(f"  {partner}: {outcome_word(decision)}  {decision.reasons[0].message.render(_)}")
 
 
-@click.group(help=_("Look at what the node holds."))
+@click.group(help=_("Look at what the node holds; record consents and corrected labels."))
 def product() -> None:
     """Group."""
+
+
+product.add_command(consent)
+product.add_command(relabel)
 
 
 def _when(item: Item) -> str:
@@ -124,7 +131,7 @@ def _when(item: Item) -> str:
 def list_(folder: Path, json_: bool) -> None:
     """List."""
     with open_node(folder) as here:
-        items = list(here.store.items.all())
+        items = list(shown(here, here.store.items.all()))
     if json_:
         print_json([product_to_json(item.product) | {"received_from": item.received_from} for item in items])
         return
@@ -153,26 +160,30 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
     with open_node(folder) as here:
         item = require_item(here, product_id)
         decisions = [(partner, decide_item(here, item.product, partner)) for partner in sorted(here.knowledge().partners)]
-    shown = item.product
+        current = as_labelled_now(here, item.product)
+    first = item.product.label
     if json_:
         releases: list[Json] = [{"partner": partner} | decision_to_json(decision, _) for partner, decision in decisions]
-        print_json(product_to_json(shown) | {"received_from": item.received_from, "releases": releases})
+        beside: dict[str, Json] = {"received_from": item.received_from, "releases": releases}
+        beside["first_label"] = None if current.label == first else label_to_json(first)
+        print_json(product_to_json(current) | beside)
         return
-    click.echo(click.style(shown.title, bold=True))
+    click.echo(click.style(current.title, bold=True))
     rows = [
-        (_("product"), shown.id),
-        (_("marking"), shown.label.marking),
-        (_("originator"), shown.originator),
+        (_("product"), current.id),
+        (_("marking"), current.label.marking),
+        *([] if current.label == first else [(_("labelled first"), first.marking)]),
+        (_("originator"), current.originator),
         (_("received from"), item.received_from or "-"),
-        (_("sensor"), shown.sensor),
+        (_("sensor"), current.sensor),
         (_("observed"), _when(item)),
-        (_("resolution"), "-" if shown.resolution_m is None else f"{shown.resolution_m:.2f} m"),
-        (_("content"), shown.content),
-        (_("derived from"), ", ".join(shown.lineage) or "-"),
-        (_("reductions"), ", ".join(shown.reductions) or "-"),
-        *((_("caveat"), caveat) for caveat in shown.label.caveats),
-        *((_("note"), note) for note in shown.notes),
-        *((asset.role.value, f"{asset.name}  {asset.size} B") for asset in shown.assets),
+        (_("resolution"), "-" if current.resolution_m is None else f"{current.resolution_m:.2f} m"),
+        (_("content"), current.content),
+        (_("derived from"), ", ".join(current.lineage) or "-"),
+        (_("reductions"), ", ".join(current.reductions) or "-"),
+        *((_("caveat"), caveat) for caveat in current.label.caveats),
+        *((_("note"), note) for note in current.notes),
+        *((asset.role.value, f"{asset.name}  {asset.size} B") for asset in current.assets),
     ]
     width = max(len(name) for name, _value in rows)
     for name, value in rows:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = [
     "AGREEMENT_SCHEMA",
     "LABEL_SCHEMA",
+    "MARKINGS_SCHEMA",
     "NO_CIVIL_DATES",
     "CivilOffsets",
     "agreement_to_json",
@@ -46,7 +47,7 @@ __all__ = [
 
 AGREEMENT_SCHEMA = "kizuna/agreement/1"
 LABEL_SCHEMA = "kizuna/label/1"
-_MARKINGS_SCHEMA = "kizuna/markings/1"
+MARKINGS_SCHEMA = "kizuna/markings/1"
 # Obligations add caveats to a label on its way out, and the receiver reads no more than `MOST_TEXTS`.
 _MOST_CAVEATS = 50
 _MOST_OBLIGATIONS = 20
@@ -466,7 +467,7 @@ def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
     InputError
         Naming the faulty field.
     """
-    table = open_table(document, schema=_MARKINGS_SCHEMA, what="markings")
+    table = open_table(document, schema=MARKINGS_SCHEMA, what="markings")
     ladders: dict[str, Ladder] = {}
     for member in table.tables("ladders"):
         policy = member.text("policy")

@@ -42,6 +42,7 @@ __all__ = [
     "pin_partner",
     "record_agreement",
     "remove_partner",
+    "require_agreement",
     "resume_agreement",
     "suspend_agreement",
     "withdraw_agreement",
@@ -215,7 +216,14 @@ def record_agreement(
     return agreement
 
 
-def _latest(node: Node, id_: str) -> Agreement:
+def require_agreement(node: Node, id_: str) -> Agreement:
+    """Latest version of an agreement.
+
+    Raises
+    ------
+    InputError
+        If this node knows none of this id.
+    """
     found = [a for a in node.knowledge().register.agreements if a.id == id_]
     if not found:
         known = sorted({a.id for a in node.knowledge().register.agreements})
@@ -245,7 +253,7 @@ def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Inst
     InputError
         If it is unknown here or suspended already, for certain and without end.
     """
-    _latest(node, id_)
+    require_agreement(node, id_)
     now = node.now()
     # A suspension that will end by itself, or that perhaps has, is none that an officer can rely on.
     if any(term.end is None and term.state(now) is State.WITHIN for term in _suspensions(node, id_, now)):
@@ -267,7 +275,7 @@ def resume_agreement(node: Node, id_: str, authority: str) -> Instant:
     InputError
         If it is unknown here or not suspended.
     """
-    _latest(node, id_)
+    require_agreement(node, id_)
     now = node.now()
     if not is_suspended(node, id_, now):
         raise InputError(
@@ -308,7 +316,7 @@ def withdraw_agreement(node: Node, id_: str, reason: str, authority: str, at: In
     InputError
         If it is unknown here, the instant has passed, or an earlier withdrawal takes effect by then.
     """
-    _latest(node, id_)
+    require_agreement(node, id_)
     now = node.now()
     effect = now if at is None else at
     if effect < now:
