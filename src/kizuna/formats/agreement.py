@@ -205,7 +205,7 @@ def _read_article(
     table: Table, agreement: str, parties: Sequence[Party], offsets: CivilOffsets, load: Loader, faults: Faults, *, recorded: bool
 ) -> Article:
     number = faults.keep("", table.text, "number")
-    ceiling = faults.keep(UNKNOWN, table.text, "ceiling", longest=LONGEST_MARKING)
+    ceiling = faults.keep(UNKNOWN, table.text, "ceiling")
     obligations = _read_obligations(table, agreement, number, faults, recorded=recorded)
     areas = _read_areas(table, "areas", load, faults)
     article = Article(
