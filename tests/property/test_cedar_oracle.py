@@ -20,7 +20,7 @@ CLAUSE = re.compile(r"^(?:when|unless) \{ (?:.|\n)*? \} // (?P<rules>[a-z, -]+)\
 
 @pytest.fixture(scope="module")
 def met():
-    return oracle.survey(5_000, seed=1)
+    return oracle.survey(8_000, seed=1)
 
 
 def test_no_question_is_answered_differently(met):
@@ -29,7 +29,7 @@ def test_no_question_is_answered_differently(met):
 
 def test_the_questions_meet_every_rule_both_ways(met):
     asked = sum(met.outcomes.values())
-    assert asked == 5_000
+    assert asked == 8_000
     assert met.outcomes[Outcome.PERMIT] > asked / 20
     assert met.outcomes[Outcome.DENY] > asked / 20
     assert met.outcomes[Outcome.REFER] > 0
@@ -46,7 +46,7 @@ def some():
             oracle.cedar_policies(world.register, world.known_at),
             [oracle.outcome(world, question) is Outcome.PERMIT for question in world.questions],
         )
-        for world in oracle.worlds(5_000, seed=2)
+        for world in oracle.worlds(8_000, seed=2)
     ]
 
 
@@ -110,7 +110,7 @@ def test_a_rule_left_out_of_kizuna_is_noticed(rule, monkeypatch):
         monkeypatch.setattr(deciding, name, tuple(r for r in getattr(deciding, name) if r.id is not rule))
 
     def noticed():
-        for world in oracle.worlds(5_000, seed=1):
+        for world in oracle.worlds(8_000, seed=1):
             for question, allowed in zip(world.questions, oracle.answers(world), strict=True):
                 try:
                     if (oracle.outcome(world, question) is Outcome.PERMIT) != allowed:

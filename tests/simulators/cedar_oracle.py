@@ -127,7 +127,16 @@ def _some[T](dice: Dice, of: Sequence[T], least: int = 1) -> tuple[T, ...]:
 
 LONG_AGO = _day(-30)
 ALWAYS = Term(Bound(LONG_AGO, LONG_AGO, "long ago"))
-ARTICLE = Article("1", "imagery", (JPN, IQPS, UKR), (HUR, UKR, STRANGER), ("imagery", "detections"), "JPN", "極秘")
+ARTICLE = Article(
+    "1",
+    "imagery",
+    (JPN, IQPS, UKR),
+    (HUR, UKR, STRANGER),
+    ("imagery", "detections"),
+    "JPN",
+    "極秘",
+    categories=(Grant("SAP", ("X", "Z")),),
+)
 SHARE = Agreement("A", 1, "sharing", AgreementKind.SHARING, (JPN, UKR), ALWAYS, LONG_AGO, (ARTICLE,))
 PAIRS = tuple(
     Equivalence("JPN", marking, "UKR", equal, "4", "text", verified=True)
@@ -338,8 +347,7 @@ LABEL_CHANGES: list[Callable[[Dice, Label], Label]] = [
     lambda dice, label: replace(label, created=_about(dice)),
     lambda dice, label: replace(label, review=_about(dice)),
     lambda dice, label: replace(label, releasable_to=_some(dice, [HUR, HUR, UKR, NZL, FRA], 0)),
-    # A tag stands once in a label; see `kizuna.formats.cedar`.
-    lambda dice, label: replace(label, categories=tuple(_category(dice, tag) for tag in _some(dice, TAGS))),
+    lambda dice, label: replace(label, categories=tuple(_category(dice, tag) for tag in _some(dice, [*TAGS, *TAGS]))),
 ]
 
 
@@ -373,6 +381,12 @@ def _apart(dice: Dice, subject: Subject) -> Subject:
     return replace(subject, label=own, ancestors=(Ancestor("parent", JPN, other),))
 
 
+def _repeated(dice: Dice, subject: Subject) -> Subject:
+    """A product whose label has two permissive categories of one tag."""
+    categories = tuple(Category(TAGS[0], CategoryType.PERMISSIVE, _some(dice, VALUES)) for _ in range(2))
+    return replace(subject, label=replace(LABEL, categories=categories))
+
+
 def _placement(dice: Dice) -> Placement:
     touches = frozenset(area.id for area in _some(dice, AREAS, 0))
     return dice.choice([Placement(), Placement(touches=touches), Placement(frozenset(_some(dice, sorted(touches), 0)), touches)])
@@ -380,6 +394,7 @@ def _placement(dice: Dice) -> Placement:
 
 SUBJECT_CHANGES: list[Callable[[Dice, Subject], Subject]] = [
     _apart,
+    _repeated,
     *[lambda dice, subject: replace(subject, label=_label(dice))] * 3,
     *[lambda dice, subject: replace(subject, ancestors=_ancestors(dice))] * 3,
     lambda dice, subject: replace(subject, kind=dice.choice(["detections", "cyber"])),

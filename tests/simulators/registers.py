@@ -71,6 +71,8 @@ class World:
         How likely each thing is odd, 0 to 1.
     partners
         Nations and organisations that the giver has agreements with.
+    groups
+        Parties to whom labels release, as a rule.
     register
         Facts.
     """
@@ -78,6 +80,7 @@ class World:
     random: Random
     oddity: float
     partners: list[Party] = field(default_factory=list)
+    groups: list[tuple[Party, ...]] = field(default_factory=list)
     register: Register = field(default_factory=Register)
 
     def odd(self, times: float = 1.0) -> bool:
@@ -114,7 +117,7 @@ class World:
             "?" if self.odd(0.2) else marking,
             random.choice(self.partners) if self.odd(0.3) else originator,
             created,
-            random.choice([None, None, tuple(random.sample(self.partners, min(5, len(self.partners))))]),
+            random.choice([None, random.choice(self.groups)]),
             tuple(self.category() for _ in range(random.randint(0, 2))) if self.odd(2) else (),
             review=Instant(created + timedelta(days=random.randint(1, 500))) if self.odd() else None,
         )
@@ -183,6 +186,7 @@ def make_world(
     world = World(random, oddity)
     nations = random.sample(sorted(NATIONS - {"JPN", "NZL"}), most_partners or -(-agreements // 2))
     world.partners = [parse_party(f"{nation}/ARMY" if world.odd(2) else nation) for nation in nations]
+    world.groups = [tuple(random.sample(world.partners, random.randint(1, len(nations)))) for _ in range(8)]
     ladders = {"JPN": Ladder("JPN", tuple(Rung((marking,)) for marking in MARKINGS), "made up")}
     for nation in nations:
         rungs = tuple(Rung((f"{nation}-{letter}",), verified=not world.odd(0.3)) for letter in "RCS")

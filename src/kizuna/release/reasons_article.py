@@ -95,6 +95,15 @@ def _lineage_ceiling(case: Case) -> Iterator[Failure]:
                 )
                 change = Message("a grant of {tag} ({values}) in {agreement} article {article}", granted)
                 yield _fail(case, RuleId.LINEAGE_CEILING, message, change)
+        for tag, needs in case.view.repeated_needs(label):
+            if needs & row.lacking:
+                message = Message(
+                    "It is derived from {product}, whose label has several permissive categories {tag}, and {agreement} article "
+                    "{article} grants no value that stands in all of them.",
+                    values | {"tag": tag},
+                )
+                change = Message("a label of {product} with one category {tag}", values | {"tag": tag})
+                yield _fail(case, RuleId.LINEAGE_CEILING, message, change)
     if case.view.common_needs([case.label, *(label for _, label in parents(case))]) & row.lacking:
         values = _about(case) | {"products": ", ".join(ancestor.product for ancestor in case.subject.ancestors)}
         message = Message(
@@ -121,6 +130,15 @@ def _categories(case: Case) -> Iterator[Failure]:
         else:
             message = Message("No agreement here speaks of the category {tag} ({values}).", values)
             yield Failure(Reason(RuleId.CATEGORIES, message), change, unknown=True)
+    for tag, needs in case.view.repeated_needs(case.label):
+        if needs & row.lacking:
+            values = _about(case) | {"tag": tag}
+            message = Message(
+                "Its label has several permissive categories {tag}, and {agreement} article {article} grants no value that "
+                "stands in all of them.",
+                values,
+            )
+            yield _fail(case, RuleId.CATEGORIES, message, Message("a label with one category {tag}", values))
 
 
 def _purpose(case: Case) -> Iterator[Failure]:

@@ -52,6 +52,8 @@ APPLICABLE = frozenset(
         ObligationKind.REMARK,
         ObligationKind.NO_ONWARD,
         ObligationKind.PURPOSE,
+        ObligationKind.RESOLUTION,
+        ObligationKind.AREA,
     }
 )
 """Obligations that this version can apply. An article that asks for another one is not used where it would have to be applied."""
@@ -426,13 +428,7 @@ class View:
         have what is derived from both.
         """
         known = len(self.needs)
-        permissive: dict[str, list[frozenset[str]]] = {}
-        for label in labels:
-            for category in label.categories:
-                if category.type is CategoryType.PERMISSIVE:
-                    permissive.setdefault(category.tag, []).append(frozenset(category.values))
-        common = ((tag, frozenset.intersection(*values)) for tag, values in permissive.items() if len(values) > 1)
-        mask = self.needs.mask((tag, values) for tag, values in common if values)
+        mask = self.needs.mask((tag, values) for tag, values in _common(labels) if values)
         if len(self.needs) > known:
             self._questions.clear()
         return mask
@@ -440,6 +436,11 @@ class View:
     def category_needs(self, category: Category) -> int:
         """Mask of what one category asks of an article."""
         return self.needs.mask(_needs_of(category))
+
+    def repeated_needs(self, label: Label) -> Iterator[tuple[str, int]]:
+        """Tag and mask of what the permissive categories of one tag, where a label has several, ask together."""
+        for need in _common([label]):
+            yield need[0], self.needs.mask([need])
 
     def _lineage(self, subject: Subject, own: Label) -> _Lineage:
         if not subject.ancestors:
@@ -504,6 +505,7 @@ class View:
             int(subject.complex_data),
             self.areas.mask(placement.inside) if placement.inside else 0,
             ALL if placement.touches is None else self.areas.mask(placement.touches),
+            int(placement.touches is not None),
         )
 
 
@@ -568,6 +570,19 @@ def _needs(label: Label) -> Iterator[tuple[str, frozenset[str]]]:
     """What a label's categories ask: of each the tag, and the values of which one must be granted."""
     for category in label.categories:
         yield from _needs_of(category)
+    # Nobody says whether one value of each of several categories of one tag is enough: one that stands in all of them is asked,
+    # and where there is none, nothing that an article can grant.
+    yield from _common([label])
+
+
+def _common(labels: Iterable[Label]) -> Iterator[tuple[str, frozenset[str]]]:
+    """Tags of which labels have several permissive categories, with the values that stand in all of them."""
+    permissive: dict[str, list[frozenset[str]]] = {}
+    for label in labels:
+        for category in label.categories:
+            if category.type is CategoryType.PERMISSIVE:
+                permissive.setdefault(category.tag, []).append(frozenset(category.values))
+    yield from ((tag, frozenset.intersection(*values)) for tag, values in permissive.items() if len(values) > 1)
 
 
 def _needs_of(category: Category) -> Iterator[tuple[str, frozenset[str]]]:
@@ -593,12 +608,7 @@ def _disjoint(labels: Sequence[Label]) -> bool:
     limits = [set(label.releasable_to) for label in labels if label.releasable_to is not None]
     if limits and all(limits) and not set.intersection(*limits):
         return True
-    permissive: dict[str, list[set[str]]] = {}
-    for label in labels:
-        for category in label.categories:
-            if category.type is CategoryType.PERMISSIVE:
-                permissive.setdefault(category.tag, []).append(set(category.values))
-    return any(not set.intersection(*values) for values in permissive.values())
+    return any(not values for _, values in _common(labels))
 
 
 @dataclass(frozen=True, slots=True)
