@@ -66,8 +66,9 @@ def telling():
     return first
 
 
-# Where the labels leave nobody in common the rule on dominant labels refers by itself, whatever this one says of it.
-UNSEEN = {RuleId.LINEAGE: 2}
+# Where the labels leave nobody in common the rule on dominant labels refers by itself, whatever this one says of it. That no
+# limit of resolution is none follows from the rest of its rule, and is said so that stores need not look at a column.
+UNSEEN = {RuleId.LINEAGE: 2, RuleId.RESOLUTION: 2}
 
 
 @pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id.value)

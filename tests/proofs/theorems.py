@@ -89,7 +89,9 @@ def sane_product(p: Row) -> z3.BoolRef:
         p.resolution >= 0,
         _within(p.consent, NO, YES),
         _within(p.parents_consent, NO, YES),
-        *[_within(p[bit], 0, 1) for bit in ("phase", "disjoint")],
+        *[_within(p[bit], 0, 1) for bit in ("phase", "disjoint", "placed")],
+        # What nobody can place lies in nothing and perhaps touches everything.
+        z3.Implies(p.placed == 0, z3.And(p.inside == NONE, p.touches == ALL)),
     )
 
 
@@ -257,9 +259,8 @@ denied(
 denied(
     "place-unknown",
     "A product without a known place does not go where a place is asked.",
-    P.inside == NONE,
-    P.touches == ALL,
-    z3.Or(z3.And(A.anywhere == 0, A.crops == 0), A.denied != NONE),
+    P.placed == 0,
+    z3.Or(A.anywhere == 0, A.denied != NONE),
 )
 denied("denied-area", "Nothing goes that touches an excluded area, even if it lies in a granted one.", _has(P.touches, A.denied))
 denied(
@@ -294,10 +295,9 @@ denied(
 )
 denied(
     "resolution-unknown",
-    "A product of unknown resolution does not go where a limit is set.",
+    "A product of unknown resolution does not go where a limit is set, even from a node that can make it coarser.",
     P.resolution == 0,
     A.finest > 0,
-    A.coarsens == 0,
 )
 denied("obligation-inapplicable", "Nothing goes under an obligation that this node cannot apply.", A.blocked == 1)
 denied("phase-stays", "Phase does not go where it must be stripped and cannot be.", A.strips == 1, P.phase == 1)
@@ -683,7 +683,7 @@ enough(RuleId.PURPOSE, "It is enough that the article names the purpose.", _has(
 enough(
     RuleId.AREA,
     "It is enough to lie in one of the areas, or to touch one where it can be cut out, or that there are none.",
-    z3.Or(A.anywhere == 1, _has(P.inside, A.areas), z3.And(A.crops == 1, _has(P.touches, A.areas))),
+    z3.Or(A.anywhere == 1, _has(P.inside, A.areas), z3.And(A.crops == 1, P.placed == 1, _has(P.touches, A.areas))),
 )
 enough(RuleId.DENIED_AREA, "It is enough to touch no excluded area.", P.touches & A.denied == NONE)
 enough(
@@ -706,8 +706,8 @@ enough(
 )
 enough(
     RuleId.RESOLUTION,
-    "A product goes at the very limit; without a limit of any resolution; and if it can be made coarser.",
-    z3.Or(A.finest == 0, A.coarsens == 1, P.resolution >= A.finest),
+    "A product goes at the very limit; without a limit of any resolution; and if it is known and can be made coarser.",
+    z3.Or(A.finest == 0, z3.And(A.coarsens == 1, P.resolution > 0), P.resolution >= A.finest),
 )
 enough(
     RuleId.OBLIGATIONS,

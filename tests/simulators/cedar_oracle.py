@@ -188,6 +188,7 @@ ARTICLE_CHANGES: list[Callable[[Dice, Article], Article]] = [
     _obliges,
     _obliges,
     _obliges,
+    lambda dice, a: replace(a, obligations=(Obligation(ObligationKind.RESOLUTION, dice.choice(["0.5", "0.001"]), "A", "1"),)),
     lambda dice, a: replace(a, ceiling=dice.choice([None, "SECRET", UNCLASSIFIED, *MARKINGS["JPN"]])),
     lambda dice, a: replace(a, policy="UKR", ceiling=dice.choice(MARKINGS["UKR"])),
     lambda dice, a: replace(a, givers=_some(dice, [JPN, IQPS, UKR])),
@@ -407,7 +408,7 @@ SUBJECT_CHANGES: list[Callable[[Dice, Subject], Subject]] = [
     ),
     lambda dice, subject: replace(subject, event=Interval(_about(dice), _about(dice))),
     lambda dice, subject: replace(subject, produced=dice.choice([None, _about(dice)])),
-    lambda dice, subject: replace(subject, resolution_m=dice.choice([None, 0.25, 0.501, 1.0, 0.4999])),
+    *[lambda dice, subject: replace(subject, resolution_m=dice.choice([None, 0.25, 0.501, 0.001, 0.0009]))] * 2,
     lambda dice, subject: replace(subject, placement=_placement(dice)),
 ]
 

@@ -15,7 +15,7 @@ from kizuna.errors import InputError, Message
 from kizuna.model.regions import NOWHERE_KNOWN, Placement
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from shapely.geometry.base import BaseGeometry
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from kizuna.model.regions import Area, AreaId
     from kizuna.release.agreements import Agreement
 
-__all__ = ["Placer", "areas_of", "place", "require_sound"]
+__all__ = ["Placer", "areas_of", "place", "polygons_in_all", "require_sound"]
 
 _MOST_KEPT = 100_000
 _HALF_GLOBE_DEG, _GLOBE_DEG, _POLE_DEG = 180.0, 360.0, 90.0
@@ -42,6 +42,48 @@ def areas_of(agreements: Iterable[Agreement]) -> tuple[Area, ...]:
         for area in (*article.areas, *article.denied_areas)
     }
     return tuple(found[id_] for id_ in sorted(found))
+
+
+def polygons_in_all(sets: Sequence[Sequence[Area]]) -> tuple[tuple[Ring, ...], ...]:
+    """Polygons of what lies, for each of several sets of areas, in one of them.
+
+    Parameters
+    ----------
+    sets
+        Sets of areas, at least one.
+
+    Returns
+    -------
+    polygons
+        Each an exterior ring and its holes. None where the sets have nothing in common.
+
+    Raises
+    ------
+    InputError
+        If one of the areas is not sound.
+
+    Examples
+    --------
+    >>> from kizuna.model.regions import area_of
+    >>> def box(west, south, east, north):
+    ...     return ((west, south), (east, south), (east, north), (west, north), (west, south))
+    >>> sea, coast = area_of("sea", ((box(28, 41, 42, 47),),)), area_of("coast", ((box(30, 46, 31, 48),),))
+    >>> [[point for point in ring] for (ring,) in polygons_in_all([[sea], [coast]])]
+    [[(31.0, 47.0), (31.0, 46.0), (30.0, 46.0), (30.0, 47.0), (31.0, 47.0)]]
+    >>> len(polygons_in_all([[sea, coast]])), polygons_in_all([[sea], []])
+    (2, ())
+    """
+    if len(sets) == 1:
+        return tuple(polygon for area in sets[0] for polygon in area.polygons)
+    import shapely
+
+    unions = [shapely.union_all([_geometry(area, area.name) for area in areas]) for areas in sets]
+    pieces = shapely.get_parts(shapely.intersection_all(unions))
+    return tuple(
+        tuple(tuple((float(x), float(y)) for x, y in ring.coords) for ring in (piece.exterior, *piece.interiors))
+        for piece in pieces
+        if piece.geom_type == "Polygon" and not piece.is_empty
+    )
 
 
 def require_sound(area: Area, *, field: str = "geometry") -> None:

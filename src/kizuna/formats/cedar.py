@@ -273,8 +273,10 @@ def _obliged(article: Article, obligation: Obligation, applicable: frozenset[Obl
             metres = _quantity(obligation.value)
             if metres is None:
                 yield False, "obligations"
-            elif metres and not able:
-                yield f"resource has resolution && resource.resolution >= {_whole(metres * _MILLIMETRES_A_METRE)}", "resolution"
+            elif metres:
+                # What can be made coarser goes of whatever resolution, if that is known.
+                least = 1 if able else _whole(metres * _MILLIMETRES_A_METRE)
+                yield f"resource has resolution && resource.resolution >= {least}", "resolution"
         case ObligationKind.AREA:
             yield bool(article.areas), "obligations"
         case ObligationKind.DETECTED_ONLY:

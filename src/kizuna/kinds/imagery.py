@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO
 
 from kizuna.errors import InputError, Message
@@ -26,7 +27,23 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant, Interval
     from kizuna.model.product import Asset
 
-__all__ = ["NAME", "Extracted", "Summary", "extract", "redact", "sniff", "summarise", "validate"]
+    type Ring = tuple[tuple[float, float], ...]
+    type Polygons = tuple[tuple[Ring, ...], ...]
+
+__all__ = [
+    "NAME",
+    "Extracted",
+    "Limits",
+    "Reduced",
+    "Summary",
+    "extract",
+    "redact",
+    "reduce",
+    "reducible",
+    "sniff",
+    "summarise",
+    "validate",
+]
 
 NAME = "imagery"
 
@@ -41,7 +58,7 @@ _FINELY_DETECTED_PIXELS = 16_000_000
 
 # Obligations, by their value: what cannot be applied to an image here releases nothing of it.
 _DETECTED_ONLY = "detected-only"
-_BESIDE_THE_ASSETS = frozenset({"caveat", "re-mark", "no-onward", "delay"})
+_BESIDE_THE_ASSETS = frozenset({"caveat", "re-mark", "no-onward", "delay", "purpose"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +118,42 @@ class Summary:
     quicklook_png: bytes
     web_cog: bytes
     detected_cog: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What may remain of an image.
+
+    Parameters
+    ----------
+    finest_m
+        Nothing finer than this, metres on the ground; 0 for no limit.
+    polygons
+        Nothing outside their union: each an exterior ring and its holes, (longitude, latitude) in degrees on WGS 84, closed. None
+        for no limit.
+    """
+
+    finest_m: float = 0.0
+    polygons: Polygons | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reduced:
+    """What remains of an image.
+
+    Parameters
+    ----------
+    files
+        Of each its role, name, media type and bytes; the first stands for the product.
+    footprint
+        Its outline on the ground; None where the image had none.
+    resolution_m
+        Finest distance that its cells have on the ground, metres.
+    """
+
+    files: tuple[tuple[AssetRole, str, str, bytes], ...]
+    footprint: Footprint | None
+    resolution_m: float
 
 
 def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is part of every kind's sniff; bytes decide here
@@ -232,7 +285,8 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
     -------
     tuple of Asset
         ``detected-only`` leaves out an original that holds or may hold phase; every other asset is amplitude. An obligation
-        that cannot be carried out on an image here (``resolution``, ``area``, or an unknown one) leaves nothing.
+        that takes more than leaving files out (``resolution`` and ``area``, which `reduce` carries out, or an unknown one) leaves
+        nothing.
     """
     asked = {str(obligation) for obligation in obligations}
     if asked - _BESIDE_THE_ASSETS - {_DETECTED_ONLY}:
@@ -247,6 +301,72 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
         for asset in assets
         if asset.role is not AssetRole.ORIGINAL or (asset.media_type.startswith("image/tiff") and not has_detected)
     )
+
+
+def reducible(assets: Sequence[Asset]) -> Asset | None:
+    """Asset that `reduce` can take: the detected image, made here or original; None where a product has none."""
+    detected = next((asset for asset in assets if asset.role is AssetRole.DETECTED), None)
+    if detected is not None:
+        return detected
+    # The invariant of `redact`: an original TIFF without a detected image beside it is one itself.
+    original = (asset for asset in assets if asset.role is AssetRole.ORIGINAL and asset.media_type.startswith("image/tiff"))
+    return next(original, None)
+
+
+def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:
+    """Make what remains of an image under limits. What it is made from does not go along, nor anything finer or farther off.
+
+    Parameters
+    ----------
+    file
+        Open, seekable detected image: the asset that `reducible` named.
+    name
+        Its name.
+    footprint
+        Outline of the product.
+    limits
+        What may remain.
+
+    Returns
+    -------
+    Reduced
+        A detected image, the map image made from it and the quicklook made from that. The same image, name, footprint and limits
+        give the same bytes.
+
+    Raises
+    ------
+    InputError
+        It cannot be done, or nothing remains.
+
+    Notes
+    -----
+    Coarser is the mean power of blocks of the detected image: what a partner gets holds no frequency finer than its cells.
+    """
+    from kizuna.formats.geotiff_reduce import cut_ring, reduce_image
+    from kizuna.formats.quicklook import quicklook_png
+
+    if limits.polygons is not None:
+        if footprint is None or footprint.nominal:
+            raise InputError(
+                Message("an image whose position was not measured cannot be cut to an area"),
+                hint=Message("It goes only under an article that names no area."),
+                field="footprint",
+            )
+        footprint = Footprint(cut_ring(footprint.ring, limits.polygons))
+    nominal = footprint is not None and footprint.nominal
+    made = reduce_image(
+        file,
+        finest_m=limits.finest_m,
+        polygons=limits.polygons,
+        tags={_NOMINAL_TAG: _NOMINAL_NOTE} if nominal else None,
+    )
+    stem = PurePath(name).stem.removesuffix(".detected") + ".reduced"
+    files = (
+        (AssetRole.DETECTED, f"{stem}.tif", media_types.COG, made.detected_cog),
+        (AssetRole.VISUAL, f"{stem}.map.tif", media_types.COG, made.web_cog),
+        (AssetRole.QUICKLOOK, f"{stem}.quicklook.png", media_types.PNG, quicklook_png(io.BytesIO(made.web_cog))),
+    )
+    return Reduced(files, footprint, made.resolution_m)
 
 
 def _media_type(file: BinaryIO) -> str:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import PurePath
 
-    from kizuna.kinds.imagery import Extracted, Summary
-    from kizuna.model.product import Asset, Verdict
+    from kizuna.kinds.imagery import Extracted, Limits, Reduced, Summary
+    from kizuna.model.product import Asset, Footprint, Verdict
     from kizuna.release.decision import ObligationKind
 
 __all__ = ["HEAD_BYTES", "Kind", "kind_named", "sniff"]
@@ -44,7 +44,15 @@ class Kind(Protocol):
         ...
 
     def redact(self, assets: Sequence[Asset], obligations: Collection[ObligationKind]) -> tuple[Asset, ...]:
-        """Assets that may go under these obligations."""
+        """Assets that may go under these obligations, by leaving out others."""
+        ...
+
+    def reducible(self, assets: Sequence[Asset]) -> Asset | None:
+        """Asset that `reduce` can take; None where there is none."""
+        ...
+
+    def reduce(self, file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:
+        """Make what remains under limits, the same bytes each time; raises InputError where nothing does."""
         ...
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -26,13 +26,12 @@ from kizuna.exchange.feed import (
     unseal_receipt,
 )
 from kizuna.exchange.manifest import make_manifest
-from kizuna.kinds.registry import kind_named
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
-from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record, partner_terms
 from kizuna.node.ports import Outgoing
+from kizuna.node.reduce import outgoing_label, prepare, reduce_product, reduces_for
 from kizuna.release.decide import any_live_grant, suspended_grants
 from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import amount
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
 
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
-    from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
@@ -50,7 +48,7 @@ if TYPE_CHECKING:
     from kizuna.release.decision import Decision, Reason
     from kizuna.release.register import Register
 
-__all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconsider_all", "reduce_product"]
+__all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconsider_all"]
 
 _RECONSIDERED = "reconsidered"
 _MOST_NUMBERED_AT_ONCE = 20
@@ -79,52 +77,6 @@ class BlobPart:
 
     data: bytes
     size: int
-
-
-def reduce_product(product: Product, decision: Decision) -> Product | None:
-    """Product in the form in which it may go: every obligation of the permit applied, its record cut to match.
-
-    Parameters
-    ----------
-    product
-        Product under its label as it is now (`as_labelled_now`).
-    decision
-        The permit.
-
-    Returns
-    -------
-    reduced
-        None where the obligations leave no file of it. The lineage stays at home: an id of a product that the partner may not
-        see is nothing it may learn.
-    """
-    kind = kind_named(product.kind)
-    kinds = {obligation.kind for obligation in decision.obligations}
-    assets = kind.redact(product.assets, kinds)
-    if not assets:
-        return None
-    label = _outgoing_label(product.label, [(o.kind.value, o.value) for o in decision.obligations])
-    reductions = (*product.reductions, *(o.kind.value for o in decision.obligations))
-    stripped = product.asset(AssetRole.ORIGINAL) is not None and all(a.role is not AssetRole.ORIGINAL for a in assets)
-    # Not even a digest of what was taken away goes along, of this version or of the one before.
-    content = assets[0] if stripped else None
-    return replace(
-        product,
-        media_type=product.media_type if content is None else content.media_type,
-        content=product.content if content is None else content.digest,
-        label=label,
-        assets=tuple(assets),
-        lineage=(),
-        supersedes=None if stripped else product.supersedes,
-        reductions=reductions,
-        complex_data=product.complex_data and not stripped,
-    )
-
-
-def _outgoing_label(label: Label, obligations: Sequence[tuple[str, str]]) -> Label:
-    """Label as it goes out under obligations, each its kind and value: their caveats stand behind its own."""
-    caveats = [value for kind, value in obligations if kind == ObligationKind.CAVEAT]
-    marks = [f"To be protected as {value}" for kind, value in obligations if kind == ObligationKind.REMARK]
-    return replace(label, caveats=(*label.caveats, *marks, *caveats))
 
 
 def queue_for_partners(
@@ -183,13 +135,15 @@ class Sharing:
     node
         This node.
     in_background
-        True where somebody else calls `reconsider`: a partner's request then does no work that depends on what the node holds
-        for others, and takes no longer for it.
+        True where somebody else calls `reconsider` and `prepare`: a partner's request then does no work that depends on what the
+        node holds for others, and takes no longer for it.
     """
 
     def __init__(self, node: Node, *, in_background: bool = False) -> None:
         self._node = node
         self._in_background = in_background
+        # Of each partner what was recorded and reconsidered when its files were last looked after.
+        self._prepared: dict[Party, tuple[str | None, str | None]] = {}
 
     def peer_of(self, fingerprint: str) -> Party | None:
         """Partner to whom the certificate with this SHA-256 belongs."""
@@ -210,6 +164,7 @@ class Sharing:
             return FeedAnswer(self._refuse(peer, told[0], now), refused=True)
         if not self._in_background:
             self.reconsider(peer, now)
+            self.prepare(peer)
         book = node.store.book
         ready = self._still_permitted(peer, book.outgoing(peer, after, limit))
         more = len(ready) == limit
@@ -263,6 +218,20 @@ class Sharing:
             with node.store.transaction():
                 queue_for_partners(node, permitted[begin : begin + _MOST_NUMBERED_AT_ONCE], [peer])
         book.note(peer, _RECONSIDERED, format_instant(now))
+
+    def prepare(self, peer: Party) -> None:
+        """Make the reduced files of what is to go to a partner, if anything was recorded or reconsidered since the last time.
+
+        It may take minutes, and holds no lock meanwhile: a product whose files are not made yet waits, those behind it do not.
+        """
+        node, book = self._node, self._node.store.book
+        state = node.store.log.checkpoint(), book.notes(peer).get(_RECONSIDERED)
+        if not reduces_for(node, peer) or self._prepared.get(peer) == state:
+            return
+        # What was signed and is not confirmed may have to be sealed anew, in another form.
+        signed = book.outgoing(peer, book.acknowledged(peer), book.last_sequence(peer))
+        prepare(node, peer, [*(outgoing.product for outgoing in signed), *book.waiting(peer)])
+        self._prepared[peer] = state
 
     def _turning_points(self) -> Iterable[Instant]:
         """Instants at which a decision can turn without anything being published."""
@@ -336,7 +305,7 @@ class Sharing:
             if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                 return None
             product = as_labelled_now(node, item.product)
-            reduced = reduce_product(product, decision)
+            reduced = reduce_product(node, product, decision)
             if reduced is None:
                 return None
             sealed = self._make_entry(peer, product, reduced, decision, outgoing.sequence, now)
@@ -352,7 +321,7 @@ class Sharing:
         if decision.outcome is not Outcome.PERMIT:
             return None
         product = as_labelled_now(self._node, item.product)
-        reduced = reduce_product(product, decision)
+        reduced = reduce_product(self._node, product, decision)
         if reduced is None or not {asset.digest for asset in reduced.assets} >= set(outgoing.blobs):
             return None
         # INVARIANT: what was signed under fewer obligations than hold now does not go: its caveats would be the old ones. Nor
@@ -361,7 +330,7 @@ class Sharing:
         under = _obligations(signed.decision)
         if not set(_obligations(partner_terms(decision))) <= set(under):
             return None
-        return reduced if signed.product.label == _outgoing_label(product.label, under) else None
+        return reduced if signed.product.label == outgoing_label(product.label, under) else None
 
     def _signed(self, outgoing: Outgoing) -> FeedEntry:
         """An entry as this node signed it."""
@@ -397,7 +366,7 @@ class Sharing:
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                     continue
                 product = as_labelled_now(node, item.product)
-                reduced = reduce_product(product, decision)
+                reduced = reduce_product(node, product, decision)
                 if reduced is None:
                     continue
                 outgoing = self._make_entry(peer, product, reduced, decision, book.last_sequence(peer) + 1, now)

@@ -88,6 +88,8 @@ class ProductRow:
         1 if it holds phase.
     inside, touches
         Areas of agreements in which its footprint lies wholly, and which it touches. Without a footprint: none, and `ALL`.
+    placed
+        1 where its place is known.
     """
 
     kind: Mask
@@ -115,6 +117,7 @@ class ProductRow:
     phase: int
     inside: Mask
     touches: Mask
+    placed: int
 
 
 @dataclass(slots=True)

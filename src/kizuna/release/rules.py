@@ -223,7 +223,9 @@ RULES: tuple[Rule, ...] = (
         RuleId.AREA,
         "The footprint lies in an area of the article, or what lies there can be cut out.",
         "article: areas",
-        lambda p, a, _q: (a.anywhere == 1) | ((p.inside & a.areas) != 0) | ((a.crops == 1) & ((p.touches & a.areas) != 0)),
+        lambda p, a, _q: (
+            (a.anywhere == 1) | ((p.inside & a.areas) != 0) | ((a.crops == 1) & (p.placed == 1) & ((p.touches & a.areas) != 0))
+        ),
     ),
     Rule(
         RuleId.DENIED_AREA,
@@ -255,7 +257,7 @@ RULES: tuple[Rule, ...] = (
         RuleId.RESOLUTION,
         "It is no finer than the article allows, or can be made coarser.",
         "obligation: resolution",
-        lambda p, a, _q: (a.finest <= p.resolution) | (a.coarsens == 1),
+        lambda p, a, _q: (a.finest == 0) | (a.finest <= p.resolution) | ((a.coarsens == 1) & (p.resolution > 0)),
     ),
     Rule(
         RuleId.OBLIGATIONS,

@@ -40,7 +40,7 @@ def _let_in(context: ssl.SSLContext, certificate_der: bytes, seen: set[bytes]) -
 
 
 def _keep_up(node: Node, desk: Sharing, context: ssl.SSLContext, trusted: set[bytes], stop: threading.Event) -> None:
-    """Let partners in that were pinned while the node runs, and decide anew when an agreement turned.
+    """Let partners in that were pinned while the node runs, decide anew when an agreement turned, make reduced files.
 
     Done here, and not when a partner asks, so that no request takes longer for what the node holds for others.
     """
@@ -49,6 +49,9 @@ def _keep_up(node: Node, desk: Sharing, context: ssl.SSLContext, trusted: set[by
             for party, partner in node.knowledge().partners.items():
                 _let_in(context, partner.certificate_der, trusted)
                 desk.reconsider(party, node.now())
+            # Last, because it may take long.
+            for party in node.knowledge().partners:
+                desk.prepare(party)
         except KizunaError:
             # A damaged log, a full disk: told by each request or command that meets it.
             pass

@@ -31,6 +31,7 @@ from kizuna.formats.cedar_requests import cedar_request
 from kizuna.formats.cedar_values import cedar_string
 from kizuna.model.regions import area_of
 from kizuna.release.agreements import AgreementKind, Grant, Withdrawal
+from kizuna.release.view import APPLICABLE
 from kizuna.wiring import load_register
 
 cedarpy = pytest.importorskip("cedarpy", reason="`make test` installs it")
@@ -112,12 +113,23 @@ def test_what_is_written_can_be_read_by_a_reviewer():
         'when { if context has purpose then ["maritime awareness"].contains(context.purpose) else true } // purpose',
         f"when {{ {category} }} // categories, lineage-ceiling",
         'when { resource has observedUntil && resource.observedUntil.offset(duration("171000000ms")) <= context.at } // delay',
-        "when { resource has resolution && resource.resolution >= 500 } // resolution",
+        "when { resource has resolution && resource.resolution >= 1 } // resolution",
         "// JPN 秘 goes only to whom an agreement obliges to protect it (ISA version 1, article 4: UKR Таємно).",
     ):
         assert line in text.splitlines(), line
     assert text.startswith("// Agreements as Cedar policies")
     assert "not: what the node decides by" in text
+    unable = cedar_policies(register(share(), ISA), NOW, APPLICABLE - {ObligationKind.RESOLUTION})
+    assert "when { resource has resolution && resource.resolution >= 500 } // resolution" in unable.splitlines()
+
+
+def test_what_can_be_cut_goes_only_from_a_known_place():
+    cut = share(denied_areas=(), obligations=(obligation(ObligationKind.AREA),))
+    part = f'(resource has touches && resource.touches.containsAny(["{AREA.id}"]))'
+    whole = f'resource.inside.containsAny(["{AREA.id}"])'
+    assert f"when {{ ({whole}) || {part} }} // area" in policies(cut, ISA).splitlines()
+    unable = cedar_policies(register(cut, ISA), NOW, APPLICABLE - {ObligationKind.AREA})
+    assert f"when {{ {whole} }} // area" in unable.splitlines()
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ from kizuna.model.label import Label
 from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
-from kizuna.node.share import reduce_product
+from kizuna.node.reduce import reduce_product
 from kizuna.release.decision import Decision, Obligation, ObligationKind, Outcome
 
 EMPTY = b'{"after":0,"entries":[],"more":false,"schema":"kizuna/feed/1"}'
@@ -146,10 +146,10 @@ def permit(*kinds):
 def test_where_an_obligation_leaves_no_file_nothing_goes(world):
     product = world.hold(IQPS, 1)
     bare = replace(product, assets=product.assets[:1])
-    assert reduce_product(bare, permit(ObligationKind.DETECTED_ONLY)) is None
-    assert reduce_product(product, permit(ObligationKind.RESOLUTION)) is None
-    assert reduce_product(replace(product, assets=()), permit()) is None
-    assert reduce_product(bare, permit()).assets == bare.assets
+    assert reduce_product(world.node(IQPS), bare, permit(ObligationKind.DETECTED_ONLY)) is None
+    assert reduce_product(world.node(IQPS), product, permit(ObligationKind.RESOLUTION)) is None
+    assert reduce_product(world.node(IQPS), replace(product, assets=()), permit()) is None
+    assert reduce_product(world.node(IQPS), bare, permit()).assets == bare.assets
 
 
 def test_a_product_of_which_nothing_may_go_does_not_stop_those_behind_it(world):

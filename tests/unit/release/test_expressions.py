@@ -55,7 +55,6 @@ def test_what_an_article_does_not_ask_for_drops_out():
                         "produced_from": ALWAYS,
                         "produced_until": NEVER + 1,
                         "purposes": ALL,
-                        "coarsens": 1,
                     }
                 )
             },

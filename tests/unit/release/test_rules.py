@@ -36,9 +36,10 @@ from kizuna.model.instants import Interval, parse_instant
 from kizuna.model.label import Category, CategoryType, Label
 from kizuna.model.regions import Placement, area_of
 from kizuna.release.agreements import AgreementKind, Article, Equivalence, Grant, Relabelling, State, Term, Withdrawal
-from kizuna.release.decide import APPLICABLE, Ancestor, Subject
+from kizuna.release.decide import APPLICABLE, Ancestor, Subject, decide_in
 from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.release.rules import RULES, RuleId
+from kizuna.release.view import View
 
 if TYPE_CHECKING:
     from kizuna.release.register import Register
@@ -159,6 +160,22 @@ REFUSED = {
         False,
     ),
     "place unknown": (RuleId.AREA, article(areas=(AREA,)), SUBJECT, HUR, "the strait", True),
+    "place unknown, so nothing can be cut out": (
+        RuleId.AREA,
+        article(areas=(AREA,), obligations=(obligation(ObligationKind.AREA),)),
+        SUBJECT,
+        HUR,
+        "the strait",
+        True,
+    ),
+    "elsewhere, so nothing can be cut out": (
+        RuleId.AREA,
+        article(areas=(AREA,), obligations=(obligation(ObligationKind.AREA),)),
+        replace(SUBJECT, placement=Placement(touches=frozenset())),
+        HUR,
+        "the strait",
+        False,
+    ),
     "in a denied area": (
         RuleId.DENIED_AREA,
         article(denied_areas=(AREA,)),
@@ -203,14 +220,6 @@ REFUSED = {
         HUR,
         "SHARE",
         True,
-    ),
-    "too fine": (
-        RuleId.RESOLUTION,
-        article(obligations=(obligation(ObligationKind.RESOLUTION, "0.5"),)),
-        OBSERVED,
-        HUR,
-        "0.46 m",
-        False,
     ),
     "resolution unknown": (
         RuleId.RESOLUTION,
@@ -477,13 +486,29 @@ def test_the_consent_of_the_originator_is_not_that_of_the_party_that_labelled():
 
 @pytest.mark.parametrize("kind", ObligationKind)
 def test_an_obligation_is_passed_on_or_else_nothing_goes(kind):
-    decision = ask(article(obligations=(obligation(kind, "1"),)))
+    known = replace(SUBJECT, resolution_m=0.46, placement=Placement(touches=frozenset({AREA.id})))
+    decision = ask(article(obligations=(obligation(kind, "1"),), areas=(AREA,) if kind is ObligationKind.AREA else ()), known)
     if kind in APPLICABLE:
         assert decision.outcome is Outcome.PERMIT
         assert kind in {o.kind for o in decision.obligations}
     else:
         assert decision.outcome is Outcome.DENY
-        assert {f.rule for f in decision.faults} & {RuleId.OBLIGATIONS, RuleId.RESOLUTION, RuleId.DELAY}
+        assert {f.rule for f in decision.faults} & {RuleId.OBLIGATIONS, RuleId.DELAY}
+
+
+def unable(kind, facts, subject):
+    """Decision of a node that cannot apply one kind of obligation."""
+    return decide_in(View(facts.as_known(NOW), APPLICABLE - {kind}), subject, HUR, NOW)
+
+
+def test_a_node_that_cannot_make_it_coarser_or_cut_it_keeps_it():
+    facts = article(obligations=(obligation(ObligationKind.RESOLUTION, "0.5"),))
+    refused = unable(ObligationKind.RESOLUTION, facts, OBSERVED)
+    assert [r.rule for r in refused.reasons] == [RuleId.RESOLUTION]
+    assert "0.46 m" in refused.reasons[0].message.render()
+    facts = article(areas=(AREA,), obligations=(obligation(ObligationKind.AREA),))
+    part = replace(SUBJECT, placement=Placement(touches=frozenset({AREA.id})))
+    assert [r.rule for r in unable(ObligationKind.AREA, facts, part).reasons] == [RuleId.AREA]
 
 
 def test_a_delay_is_over_when_it_is_over():
@@ -508,8 +533,10 @@ def test_what_lies_inside_an_area_goes_whole():
     decision = ask(facts, there)
     assert decision.outcome is Outcome.PERMIT
     assert ObligationKind.AREA not in {o.kind for o in decision.obligations}
-    # What only touches it would have to be cut, which this version does not do.
-    assert ask(facts, replace(there, placement=Placement(touches=frozenset({AREA.id})))).outcome is Outcome.DENY
+    # Of what only touches it the rest is cut away.
+    part = ask(facts, replace(there, placement=Placement(touches=frozenset({AREA.id}))))
+    assert part.outcome is Outcome.PERMIT
+    assert ObligationKind.AREA in {o.kind for o in part.obligations}
 
 
 def test_an_article_grants_what_the_categories_ask_for():

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-from simulators.rules import ARTICLE, DAWN, ISA, JPN, SHARE, SUBJECT, ObligationKind, ask, obligation, register
+from simulators.rules import ARTICLE, DAWN, HUR, ISA, JPN, NOW, SHARE, SUBJECT, ObligationKind, ask, obligation, register
 
 from kizuna.model.instants import Interval, parse_instant
 from kizuna.model.label import Category, CategoryType, Label
 from kizuna.release.agreements import Grant
-from kizuna.release.decide import Ancestor
+from kizuna.release.decide import APPLICABLE, Ancestor, decide_in
 from kizuna.release.decision import Outcome
 from kizuna.release.rules import RuleId
+from kizuna.release.view import View
 
 MADE = Interval(parse_instant("2025-07-01T00:00:00Z"), parse_instant("2025-07-01T00:00:05Z"))
 
@@ -61,8 +62,14 @@ def test_what_labels_have_in_common_is_known_the_first_time():
 @pytest.mark.parametrize("values", [("10", "0.5"), ("0.5", "10")])
 def test_of_two_limits_of_resolution_the_coarser_one_counts(values):
     facts = article(obligations=tuple(obligation(ObligationKind.RESOLUTION, value) for value in values))
-    assert ask(facts, replace(SUBJECT, resolution_m=10.0)).outcome is Outcome.PERMIT
-    decision = ask(facts, replace(SUBJECT, resolution_m=1.0))
+    asked = [
+        {o.value for o in ask(facts, replace(SUBJECT, resolution_m=metres)).obligations if o.kind is ObligationKind.RESOLUTION}
+        for metres in (10.0, 1.0)
+    ]
+    # Applying both, the coarser one holds.
+    assert asked == [set(), {"10", "0.5"}]
+    unable = View(facts.as_known(NOW), APPLICABLE - {ObligationKind.RESOLUTION})
+    decision = decide_in(unable, replace(SUBJECT, resolution_m=1.0), HUR, NOW)
     assert decision.outcome is Outcome.DENY
     assert decision.reasons[0].message.values["finest"] == "10"
 
