@@ -131,7 +131,8 @@ class _Grid:
         longitude, latitude = to_lonlat(self.crs, self.transform, self.points, rows.ravel().tolist(), cols.ravel().tolist())
         if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
             raise _fault(Message("the image's position cannot be turned into longitude and latitude"))
-        if np.ptp(longitude) > _HALF_GLOBE_DEG:
+        # Either the longitudes jump, or they go on beyond the half globe (as degrees in an image's own grid may).
+        if np.ptp(longitude) > _HALF_GLOBE_DEG or np.abs(longitude).max() > _HALF_GLOBE_DEG + _ROUNDING:
             raise _fault(Message("the image crosses the antimeridian, where this version cannot measure it"))
         return longitude, latitude
 

@@ -385,6 +385,13 @@ def test_what_cannot_be_cut_is_refused():
     assert opened(reduced(data, finest_m=60.0).detected_cog)[0].shape == (1, 1)
 
 
+@pytest.mark.parametrize(("crs", "left", "step"), [("EPSG:4326", 179.9995, 1e-5), ("EPSG:32660", 832_000.0, 40.0)])
+def test_an_image_across_the_antimeridian_is_refused(crs, left, step):
+    across = geotiff(speckle(100, 100), crs=crs, transform=Affine(step, 0, left, 0, -step, 10.0))
+    with pytest.raises(InputError, match="crosses the antimeridian"):
+        reduced(across, finest_m=30.0)
+
+
 @pytest.mark.parametrize("dtype", ["complex64", "float64"])
 def test_what_may_hold_phase_is_refused(dtype):
     with pytest.raises(InputError, match="may hold phase"):
