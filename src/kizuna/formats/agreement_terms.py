@@ -12,7 +12,7 @@ from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING, NoReturn
 
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import begin_of_day, end_of_day, format_instant, instant_of, parse_instant
+from kizuna.model.instants import begin_of_day, day_of, end_of_day, format_instant, instant_of, parse_instant
 from kizuna.model.parties import nation_of
 from kizuna.release.agreements import Bound, Term
 
@@ -77,11 +77,8 @@ def _instant_of_day(day: date, nations: Sequence[Nation], offsets: CivilOffsets,
 
 def _civil_day(value: object) -> date | None:
     """Civil day of a bare date, between quotation marks or without them."""
-    if isinstance(value, str) and len(value) == len("2025-06-21"):
-        try:
-            return date.fromisoformat(value)
-        except ValueError:
-            return None
+    if isinstance(value, str):
+        return day_of(value)
     return value if isinstance(value, date) and not isinstance(value, datetime) else None
 
 

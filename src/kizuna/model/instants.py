@@ -7,6 +7,7 @@ an agreement begins when the day has begun for *both* parties and ends when it f
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import TYPE_CHECKING, NewType
@@ -16,10 +17,16 @@ from kizuna.errors import InputError, Message
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Instant", "Interval", "begin_of_day", "end_of_day", "format_instant", "instant_of", "parse_instant"]
+__all__ = ["Instant", "Interval", "begin_of_day", "day_of", "end_of_day", "format_instant", "instant_of", "parse_instant"]
 
 Instant = NewType("Instant", datetime)
 """An aware `datetime` in UTC, as `instant_of` and `parse_instant` make it."""
+
+# RFC 3339, section 5.6. Its note lets applications take a space for the T; letters may be small. `datetime.fromisoformat` takes
+# all of ISO 8601 (weeks, basic forms, a comma), of which each reader knows another part.
+_DAY = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[Tt ](?:[01]\d|2[0-3]):\d\d:(\d\d)(?:\.\d+)?(?:[Zz]|[+-]\d\d:\d\d)?", re.ASCII)
+_LEAP_SECOND = "60"
 
 
 def instant_of(moment: datetime, *, field: str = "instant") -> Instant:
@@ -45,6 +52,20 @@ def instant_of(moment: datetime, *, field: str = "instant") -> Instant:
         ) from error
 
 
+def day_of(text: str) -> date | None:
+    """Day of a full date as RFC 3339 writes it; None for any other text.
+
+    Examples
+    --------
+    >>> day_of("2025-06-22"), day_of("2025-W25-7")
+    (datetime.date(2025, 6, 22), None)
+    """
+    try:
+        return date.fromisoformat(text) if _DAY.fullmatch(text) else None
+    except ValueError:
+        return None
+
+
 def parse_instant(text: str, *, field: str = "instant") -> Instant:
     """Instant of an RFC 3339 text; a bare date means its first moment in UTC.
 
@@ -58,17 +79,26 @@ def parse_instant(text: str, *, field: str = "instant") -> Instant:
     >>> format_instant(parse_instant("2025-06-22"))
     '2025-06-22T00:00:00Z'
     """
+    day = day_of(text)
+    if day is not None:
+        return Instant(datetime(day.year, day.month, day.day, tzinfo=UTC))
+    form = _MOMENT.fullmatch(text)
+    if form is not None and form[1] == _LEAP_SECOND:
+        raise InputError(
+            Message("{field}: {got!r} is a leap second, and leap seconds are not taken here", {"field": field, "got": text}),
+            hint=Message("write second 59 of the same minute, or second 0 of the next"),
+            field=field,
+        )
     try:
-        if len(text) == len("2025-06-22"):
-            day = date.fromisoformat(text)
-            return Instant(datetime(day.year, day.month, day.day, tzinfo=UTC))
-        moment = datetime.fromisoformat(text)
-    except ValueError as error:
+        moment = None if form is None else datetime.fromisoformat(text.upper())
+    except ValueError:
+        moment = None
+    if moment is None:
         raise InputError(
             Message("{field}: {got!r} is no instant, expected RFC 3339", {"field": field, "got": text}),
             hint=Message("write for example 2025-06-22T00:00:00Z or 2025-06-22"),
             field=field,
-        ) from error
+        )
     return instant_of(moment, field=field)
 
 

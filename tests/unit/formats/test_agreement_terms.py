@@ -310,3 +310,10 @@ def test_any_agreement_survives_the_log(agreement, suspended):
     assert read_agreement(written, NO_CIVIL_DATES) == (agreement, suspensions)
     other = replace(agreement, articles=())
     assert read_agreement(parse_json(canonical(agreement_to_json(other))), NO_CIVIL_DATES) == (other, ())
+
+
+@pytest.mark.parametrize("day", ["2025-W25-7", "2025-W26", "20250622"])
+def test_a_civil_day_is_written_as_a_full_date(day):
+    with pytest.raises(InputError) as caught:
+        read(changed(("in_force", "from"), day))
+    assert caught.value.field == "in_force.from"

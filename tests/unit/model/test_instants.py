@@ -48,6 +48,44 @@ def test_what_is_no_instant_is_refused_by_name(text):
     assert "in_force.from" in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2025-W01-1",
+        "2025W011",
+        "2025-W26-7T00:00:00Z",
+        "20250622T000000Z",
+        "2025-06-22T00:00:00+0300",
+        "2025-06-22T00:00:00+03",
+        "2025-06-22T00:00:00,5Z",
+        "2025-06-22T00:00Z",
+        "2025-06-22T00Z",
+        "2025-06-22T24:00:00.1Z",
+        "2025-06-22_00:00:00Z",
+        "2025-06-22T00:00:00+03:00:30",
+        "２０２５-06-22",
+    ],
+)
+def test_what_iso_8601_knows_beyond_rfc_3339_is_refused(text):
+    with pytest.raises(InputError, match="expected RFC 3339"):
+        parse_instant(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["2025-06-22T03:00:00+03:00", "2025-06-22t00:00:00z", "2025-06-22 00:00:00Z", "2025-06-22T00:00:00.0000000Z", "2025-06-22"],
+)
+def test_what_rfc_3339_allows_is_taken(text):
+    assert format_instant(parse_instant(text)) == "2025-06-22T00:00:00Z"
+
+
+@pytest.mark.parametrize("text", ["2016-12-31T23:59:60Z", "2017-01-01T08:59:60+09:00", "2016-12-31t23:59:60.5z"])
+def test_a_leap_second_is_refused_as_what_it_is(text):
+    with pytest.raises(InputError, match="is a leap second") as caught:
+        parse_instant(text)
+    assert "RFC 3339" not in str(caught.value)
+
+
 @pytest.mark.parametrize("text", ["0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-12:00"])
 def test_an_instant_outside_the_calendar_is_refused(text):
     with pytest.raises(InputError) as caught:
