@@ -21,11 +21,26 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import NoReturn
 
-__all__ = ["Checkpoint", "make_checkpoint", "open_checkpoint", "verifier_key"]
+__all__ = [
+    "COSIGNATURE_TYPE",
+    "NOTE_TYPE",
+    "Checkpoint",
+    "key_id",
+    "make_checkpoint",
+    "note_parts",
+    "open_checkpoint",
+    "read_verifier_key",
+    "signature_line",
+    "verifier_key",
+]
 
-_ED25519 = b"\x01"
+NOTE_TYPE = b"\x01"
+"""Signature type of an Ed25519 signature over the note's text."""
+COSIGNATURE_TYPE = b"\x04"
+"""Signature type of a timestamped Ed25519 cosignature (`kizuna.exchange.cosignature`)."""
 _KEY_ID_SIZE = 4
 _HASH_SIZE = 32
+_PUBLIC_KEY_SIZE = 32
 _MOST_CHARACTERS = 65_536
 _MOST_DIGITS = 16
 _DASH = "\N{EM DASH} "
@@ -61,11 +76,12 @@ def _is_key_name(name: str) -> bool:
     return bool(name) and "+" not in name and not any(character.isspace() or character < " " for character in name)
 
 
-def _key_id(key_name: str, public_key: bytes) -> bytes:
-    return hashlib.sha256(key_name.encode() + b"\n" + _ED25519 + public_key).digest()[:_KEY_ID_SIZE]
+def key_id(key_name: str, public_key: bytes, signature_type: bytes = NOTE_TYPE) -> bytes:
+    """Four bytes by which a signature line says which key made it, and in which way."""
+    return hashlib.sha256(key_name.encode() + b"\n" + signature_type + public_key).digest()[:_KEY_ID_SIZE]
 
 
-def verifier_key(key_name: str, public_key: bytes) -> str:
+def verifier_key(key_name: str, public_key: bytes, signature_type: bytes = NOTE_TYPE) -> str:
     """Verifier key (vkey) of signed notes, which other tools read: name, key id and key.
 
     Examples
@@ -73,7 +89,41 @@ def verifier_key(key_name: str, public_key: bytes) -> str:
     >>> verifier_key("kizuna/JPN", bytes(32)).split("+")[1]
     '7354c43f'
     """
-    return f"{key_name}+{_key_id(key_name, public_key).hex()}+{base64.b64encode(_ED25519 + public_key).decode()}"
+    material = base64.b64encode(signature_type + public_key).decode()
+    return f"{key_name}+{key_id(key_name, public_key, signature_type).hex()}+{material}"
+
+
+def read_verifier_key(text: str, signature_type: bytes = NOTE_TYPE) -> tuple[str, bytes]:
+    """Name and raw public key of a verifier key.
+
+    Raises
+    ------
+    InputError
+        If it is none, or a key of another signature type.
+
+    Examples
+    --------
+    >>> read_verifier_key(verifier_key("kizuna/JPN", bytes(32))) == ("kizuna/JPN", bytes(32))
+    True
+    """
+    name, _plus, rest = text.partition("+")
+    try:
+        material = base64.b64decode(rest.partition("+")[2], validate=True)
+    except (binascii.Error, ValueError):
+        material = b""
+    public_key = material.removeprefix(signature_type)
+    if len(public_key) != _PUBLIC_KEY_SIZE or not _is_key_name(name) or verifier_key(name, public_key, signature_type) != text:
+        raise InputError(
+            Message("{got} is no verifier key of an Ed25519 key of this use", {"got": repr(text)[:200]}),
+            hint=Message("write it as kizuna audit verify prints it: NAME+ID+KEY"),
+            field="key",
+        )
+    return name, public_key
+
+
+def signature_line(key_name: str, id_: bytes, signature: bytes) -> str:
+    """Line of a note that bears a signature, line end included."""
+    return f"{_DASH}{key_name} {base64.b64encode(id_ + signature).decode()}\n"
 
 
 def make_checkpoint(origin: str, size: int, root: bytes, sign: Callable[[bytes], bytes], key_name: str, public_key: bytes) -> str:
@@ -101,8 +151,7 @@ def make_checkpoint(origin: str, size: int, root: bytes, sign: Callable[[bytes],
             hint=Message("use one line for the origin, and a key name without spaces and plus signs"),
         )
     text = f"{origin}\n{size}\n{base64.b64encode(root).decode()}\n"
-    signature = base64.b64encode(_key_id(key_name, public_key) + sign(text.encode())).decode()
-    return f"{text}\n{_DASH}{key_name} {signature}\n"
+    return f"{text}\n{signature_line(key_name, key_id(key_name, public_key), sign(text.encode()))}"
 
 
 def _decoded(text: str) -> bytes:
@@ -115,9 +164,22 @@ def _decoded(text: str) -> bytes:
     return data
 
 
-def _is_signed(text: str, signatures: str, key_name: str, public_key: bytes) -> bool:
-    """Whether the key has signed; a signature under its name and id that fails is damage, not absence."""
-    signed = False
+def note_parts(note: str) -> tuple[str, tuple[tuple[str, bytes, bytes], ...]]:
+    """Text of a signed note, and its signatures: name, key id and signature of each; none of them is verified.
+
+    Raises
+    ------
+    LogDamaged
+        If it is no signed note.
+    """
+    if len(note) > _MOST_CHARACTERS:
+        _damaged("it is too long")
+    if not note.endswith("\n") or any(character < " " and character != "\n" for character in note):
+        _damaged("it is not a signed note")
+    head, blank, signatures = note.rpartition("\n\n")
+    if not blank or not signatures.startswith(_DASH):
+        _damaged("it bears no signature")
+    found = []
     for line in signatures.removesuffix("\n").split("\n"):
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not space or not _is_key_name(name):
@@ -125,14 +187,8 @@ def _is_signed(text: str, signatures: str, key_name: str, public_key: bytes) -> 
         data = _decoded(encoded)
         if len(data) <= _KEY_ID_SIZE:
             _damaged("a signature is too short")
-        if name != key_name or data[:_KEY_ID_SIZE] != _key_id(key_name, public_key):
-            continue
-        try:
-            Ed25519PublicKey.from_public_bytes(public_key).verify(data[_KEY_ID_SIZE:], text.encode())
-        except (InvalidSignature, ValueError):
-            _damaged("its signature is wrong")
-        signed = True
-    return signed
+        found.append((name, data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:]))
+    return head + "\n", tuple(found)
 
 
 def open_checkpoint(note: str, *, origin: str, key_name: str, public_key: bytes) -> Checkpoint:
@@ -152,17 +208,17 @@ def open_checkpoint(note: str, *, origin: str, key_name: str, public_key: bytes)
     LogDamaged
         If the note is malformed, names another log, or the key has not signed it.
     """
-    if len(note) > _MOST_CHARACTERS:
-        _damaged("it is too long")
-    if not note.endswith("\n") or any(character < " " and character != "\n" for character in note):
-        _damaged("it is not a signed note")
-    head, blank, signatures = note.rpartition("\n\n")
-    if not blank or not signatures.startswith(_DASH):
-        _damaged("it bears no signature")
-    text = head + "\n"
-    if not _is_signed(text, signatures, key_name, public_key):
+    text, signatures = note_parts(note)
+    own = [signature for name, id_, signature in signatures if (name, id_) == (key_name, key_id(key_name, public_key))]
+    for signature in own:
+        # A signature under its name and id that fails is damage, not absence.
+        try:
+            Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text.encode())
+        except (InvalidSignature, ValueError):
+            _damaged("its signature is wrong")
+    if not own:
         _damaged("the log's key has not signed it")
-    found, *rest = head.split("\n")
+    found, *rest = text.removesuffix("\n").split("\n")
     if len(rest) < 2 or not all(rest):  # noqa: PLR2004 (size and root)
         _damaged("a line is missing")
     size = rest[0]

@@ -41,6 +41,7 @@ class FactKind(StrEnum):
     RECEIPT_RECEIVED = "receipt.received"
     REFUSAL_SERVED = "refusal.served"
     TAIL_CONFIRMED = "tail.confirmed"
+    FORK_FOUND = "fork.found"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ from kizuna.errors import LogDamaged, Message
 from kizuna.model.digests import digest_of
 from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
+from kizuna.node.audit_files import require_witnessed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +21,7 @@ __all__ = ["verify_node"]
 
 
 def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) -> LogState:
-    """Verify the log, then each product record and each entry of each feed against the facts that stand for them.
+    """Verify the log, also against what partners cosigned, then each product record and each entry of each feed against it.
 
     Parameters
     ----------
@@ -32,10 +33,11 @@ def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) 
     Raises
     ------
     LogDamaged
-        Naming what does not verify: an entry of the log, a product whose record differs from what was published or received,
-        an entry of a feed that is not the one that was recorded.
+        Naming what does not verify: an entry of the log, a log that does not continue what a partner cosigned of it, a product
+        whose record differs from what was published or received, an entry of a feed that is not the one that was recorded.
     """
     state = node.journal.verify(progress)
+    require_witnessed(node)
     records: dict[str, Json] = {}
     released: dict[tuple[str, int], str] = {}
     for _index, fact in node.journal.facts():

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
 from kizuna.exchange.checkpoint import make_checkpoint, open_checkpoint
 from kizuna.exchange.envelope import peek, seal, unseal
+from kizuna.exchange.log_file import FACT_TYPE
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.model.instants import format_instant
 from kizuna.model.provenance import Fact, fact_from_json, fact_to_json
@@ -31,7 +32,6 @@ __all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "SALT_BYTES", "Journal", "LogSta
 
 ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
-FACT_TYPE = "application/vnd.kizuna.fact.1+json"
 SALT_BYTES = 32
 
 

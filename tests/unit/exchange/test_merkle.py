@@ -99,6 +99,33 @@ def test_root_follows_from_frontier_at_every_size() -> None:
         frontier = extend(frontier, size, [leaves[size]])
 
 
+# SHA-256 over the roots at 1 to 299 leaves, the leaves' data being the numbers from 0 in decimal, as pymerkle 7.0.0 computes them
+# (`InmemoryTree`, sha256). It is under the GPL, so it was run beside kizuna, never within: only this number came over.
+PYMERKLE = "d7fc655b0da6bde6616dbca41b5cbf2b506984f7a1470d1b76e5fd0ea185935c"
+
+
+def test_roots_are_those_of_pymerkle():
+    frontier: tuple[bytes, ...] = ()
+    roots = hashlib.sha256()
+    for size, leaf in enumerate(_leaves(299)):
+        frontier = extend(frontier, size, [leaf])
+        roots.update(root_of(frontier))
+    assert roots.hexdigest() == PYMERKLE
+
+
+def test_the_empty_tree_has_its_own_root_and_proves_nothing():
+    assert root_of(()) == root_of(extend((), 0, [])) == EMPTY_ROOT == hashlib.sha256(b"").digest()
+    root = root_of(extend((), 0, _leaves(3)))
+    for proof in ((), (EMPTY_ROOT,), (root,)):
+        assert not verify_consistency(0, 3, EMPTY_ROOT, root, proof)
+        assert not verify_consistency(0, 0, EMPTY_ROOT, EMPTY_ROOT, proof)
+        assert not verify_inclusion(leaf_hash(b"0"), 0, 0, EMPTY_ROOT, proof)
+    # As a subtree, the empty one is part of every tree, without a proof.
+    assert verify_subtree_consistency(0, 0, 3, EMPTY_ROOT, root, ())
+    assert not verify_subtree_consistency(0, 0, 3, root, root, ())
+    assert not verify_subtree_consistency(0, 0, 3, EMPTY_ROOT, root, (root,))
+
+
 @given(st.integers(0, 64), st.integers(0, 64))
 def test_extending_twice_is_extending_once(first: int, second: int) -> None:
     leaves = _leaves(first + second)

@@ -1,0 +1,116 @@
+"""The log for people: its entries in order, each with one plain sentence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kizuna.errors import Message
+from kizuna.model.canonical import canonical
+from kizuna.model.provenance import FactKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from kizuna.model.instants import Instant
+    from kizuna.model.provenance import Fact
+    from kizuna.node.state import Node
+
+__all__ = ["LogPage", "log_page", "sentence"]
+
+# One sentence a kind; its fields are members of the fact's body, joined by _ where they lie deeper.
+_SENTENCES = {
+    FactKind.NODE_CREATED: Message("the node of {party} was made"),
+    FactKind.LADDERS_RECORDED: Message("the order of the markings was recorded"),
+    FactKind.PARTNER_PINNED: Message("{party} was pinned as a partner"),
+    FactKind.PARTNER_REMOVED: Message("{party} was removed: its node is a stranger from here on"),
+    FactKind.AGREEMENT_RECORDED: Message("version {document_version} of agreement {document_id} was recorded"),
+    FactKind.AGREEMENT_SUSPENDED: Message("agreement {agreement} was suspended from {from} on: {reason}"),
+    FactKind.AGREEMENT_RESUMED: Message("agreement {agreement} was resumed from {from} on"),
+    FactKind.AGREEMENT_WITHDRAWN: Message("agreement {agreement} was withdrawn from with effect from {at}: {reason}"),
+    FactKind.CONSENT_GIVEN: Message("{originator} agreed that product {product} goes on to {receiver}"),
+    FactKind.LABEL_CORRECTED: Message("the label of product {product} was corrected"),
+    FactKind.PRODUCT_PUBLISHED: Message("product {product_id} was published: {product_title}"),
+    FactKind.PRODUCT_RECEIVED: Message(
+        "product {product_id} was received as entry {sequence} of the feed of {partner}: {product_title}"
+    ),
+    FactKind.DECISION_MADE: Message("whether product {product} may go to {partner} was decided: {decision_outcome} ({purpose})"),
+    FactKind.RELEASE_SEQUENCED: Message("product {product} was released to {partner} as entry {sequence} of its feed"),
+    FactKind.RECEIPT_RECEIVED: Message("{partner} confirmed entry {sequence} of its feed"),
+    FactKind.REFUSAL_SERVED: Message("{partner} was refused: {reason}"),
+    FactKind.TAIL_CONFIRMED: Message("an officer confirmed the tail {tail} of the log"),
+    FactKind.FORK_FOUND: Message("{partner} signed a log that does not continue the one that it had signed before: {why}"),
+}
+
+
+class _Body(dict[str, Any]):
+    """Members of a fact's body, deeper ones under joined names; one that is absent is shown as absent."""
+
+    def __missing__(self, name: str) -> str:
+        return "?"
+
+
+def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
+    found = {}
+    for name, value in body.items():
+        found[before + name] = value if isinstance(value, str | int | float) else canonical(value).decode()
+        if isinstance(value, dict):
+            found |= _flat(value, f"{before}{name}_")
+    return found
+
+
+def sentence(fact: Fact) -> Message:
+    """One plain sentence about a fact, nothing of it cut off.
+
+    Examples
+    --------
+    >>> from kizuna.model.instants import parse_instant
+    >>> from kizuna.model.provenance import Fact
+    >>> at = parse_instant("2025-07-01")
+    >>> sentence(Fact(FactKind.PARTNER_REMOVED, at, "JPN:a", "order", {"party": "NZL"})).render()
+    'NZL was removed: its node is a stranger from here on'
+    """
+    known = _SENTENCES.get(fact.kind)
+    if known is None:
+        return Message("{kind}: {body}", {"kind": fact.kind.value, "body": canonical(fact.body).decode()})
+    return Message(known.template, _Body(_flat(fact.body)))
+
+
+@dataclass(frozen=True, slots=True)
+class LogPage:
+    """Some entries of the log in order, each with its index.
+
+    Parameters
+    ----------
+    facts
+        The entries.
+    left_out
+        How many follow that the limit left out.
+    size
+        Count of entries in the whole log.
+    """
+
+    facts: tuple[tuple[int, Fact], ...]
+    left_out: int
+    size: int
+
+
+def log_page(node: Node, since: Instant | None = None, limit: int | None = None) -> LogPage:
+    """Entries recorded at or after an instant, in order, at most `limit` of them; their signatures verified.
+
+    Raises
+    ------
+    LogDamaged
+        At the first entry that does not verify.
+    """
+    found: list[tuple[int, Fact]] = []
+    left_out = size = 0
+    for index, fact in node.journal.facts():
+        size = index + 1
+        if since is not None and fact.recorded_at < since:
+            continue
+        if limit is not None and len(found) == limit:
+            left_out += 1
+        else:
+            found.append((index, fact))
+    return LogPage(tuple(found), left_out, size)
