@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from string import Formatter
 from typing import TYPE_CHECKING, Any
 
 from kizuna.errors import Message
@@ -43,13 +44,6 @@ _SENTENCES = {
 }
 
 
-class _Body(dict[str, Any]):
-    """Members of a fact's body, deeper ones under joined names; one that is absent is shown as absent."""
-
-    def __missing__(self, name: str) -> str:
-        return "?"
-
-
 def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     found = {}
     for name, value in body.items():
@@ -73,7 +67,9 @@ def sentence(fact: Fact) -> Message:
     known = _SENTENCES.get(fact.kind)
     if known is None:
         return Message("{kind}: {body}", {"kind": fact.kind.value, "body": canonical(fact.body).decode()})
-    return Message(known.template, _Body(_flat(fact.body)))
+    body = _flat(fact.body)
+    # What a body does not have is shown as absent.
+    return Message(known.template, {name: body.get(name, "?") for _, name, _, _ in Formatter().parse(known.template) if name})
 
 
 @dataclass(frozen=True, slots=True)
