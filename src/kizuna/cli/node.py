@@ -14,6 +14,7 @@ from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.people import partner_statuses
+from kizuna.node.reduce import held_back
 from kizuna.wiring import load_settings, make_node, open_node
 
 if TYPE_CHECKING:
@@ -113,6 +114,7 @@ def status(folder: Path, json_: bool) -> None:
     """Show."""
     with open_node(folder) as here:
         statuses = partner_statuses(here)
+        held = {s.partner: list(held_back(here, s.partner)) for s in statuses}
         count, size, confirmed = here.store.items.count(), here.store.log.size(), here.is_confirmed()
 
         def when(instant: Instant | None) -> str | None:
@@ -131,6 +133,7 @@ def status(folder: Path, json_: bool) -> None:
                             "last_in": when(s.last_in),
                             "last_out": when(s.last_out),
                             "waiting": s.waiting,
+                            "held": [{"product": product, "why": why.render(_)} for product, why in held[s.partner]],
                             "last_refusal": when(s.last_refusal),
                             "refusal_cause": None if s.refusal_cause is None else s.refusal_cause.render(_),
                         }
@@ -157,3 +160,7 @@ def status(folder: Path, json_: bool) -> None:
                 for s in statuses
             ],
         )
+        for partner, products in held.items():
+            for product, why in products:
+                told = {"product": product, "partner": partner, "why": why.render(_)}
+                say(Message("{product} may go to {partner}, and is held: {why}", told))

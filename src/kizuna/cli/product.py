@@ -17,7 +17,8 @@ from kizuna.model.product import product_to_json
 from kizuna.node.decisions import as_labelled_now, decide_item, require_item
 from kizuna.node.people import shown
 from kizuna.node.publish import Described, publish
-from kizuna.release.decision import decision_to_json
+from kizuna.node.reduce import why_held
+from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.wiring import label_path, open_input, open_node, read_label_file
 
 if TYPE_CHECKING:
@@ -161,6 +162,7 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         item = require_item(here, product_id)
         decisions = [(partner, decide_item(here, item.product, partner)) for partner in sorted(here.knowledge().partners)]
         current = as_labelled_now(here, item.product)
+        held = {p: why_held(here, current, decision) for p, decision in decisions if decision.outcome is Outcome.PERMIT}
     first = item.product.label
     if json_:
         releases: list[Json] = [{"partner": partner} | decision_to_json(decision, _) for partner, decision in decisions]
@@ -192,3 +194,6 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         click.echo(f"{partner}: {outcome_word(decision)}")
         for line in decision_lines(decision):
             click.echo(line)
+        why = held.get(partner)
+        if why is not None:
+            click.echo("  " + Message("held: {why}", {"why": why.render(_)}).render(_))

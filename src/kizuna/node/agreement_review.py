@@ -116,18 +116,10 @@ def _review_article(article: Article, field: str, register: Register) -> Iterato
             yield from _review_term(period, f"{field}.{name}")
     for index, obligation in enumerate(article.obligations):
         where = f"{field}.obligations[{index}]"
-        values: dict[str, str | int | float] = {"obligation": obligation.kind.value, "value": obligation.value}
+        values: dict[str, str | int | float] = {"obligation": obligation.kind.value}
         if obligation.kind in APPLICABLE or obligation.kind is ObligationKind.DELAY:
             continue
-        if obligation.kind is ObligationKind.RESOLUTION:
-            message = Message(
-                "this version cannot coarsen a product: only what has a resolution of {value} m or coarser by itself goes", values
-            )
-        elif obligation.kind is ObligationKind.AREA:
-            message = Message("this version cannot crop a product: only what lies wholly inside an area goes", values)
-        else:
-            message = Message("this version cannot apply {obligation}: the article lets nothing go", values)
-        yield Remark(where, message)
+        yield Remark(where, Message("this version cannot apply {obligation}: the article lets nothing go", values))
 
 
 def _review_equivalence(equivalence: Equivalence, field: str, register: Register) -> Iterator[Remark]:

@@ -12,6 +12,7 @@ from kizuna.errors import Message
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.node.decisions import decide_item, labelling
+from kizuna.node.reduce import why_held
 from kizuna.release.agreements import State
 from kizuna.release.decision import Decision, Outcome
 
@@ -242,7 +243,9 @@ class PeopleRoom:
                 return Message("received as number {number}", {"number": number})
             return Message("sent as number {number}", {"number": number})
         if item.product.id in delivered.waiting:
-            return Message("queued") if decision.outcome is Outcome.PERMIT else Message("withheld in the queue")
+            if decision.outcome is not Outcome.PERMIT:
+                return Message("withheld in the queue")
+            return why_held(self._node, item.product, decision) or Message("queued")
         return None
 
     def _delivered_to(self, partner: Party) -> _Delivered:

@@ -155,6 +155,7 @@ _OBLIGATIONS = {
     ObligationKind.RESOLUTION: Message("no finer than {value} m"),
     ObligationKind.DELAY: Message("not before {value} h after the observation"),
     ObligationKind.AREA: Message("only what lies inside the area of the article"),
+    ObligationKind.PURPOSE: Message("to be used only for: {value}"),
 }
 
 
@@ -166,6 +167,7 @@ _REDUCTIONS = {
     ObligationKind.RESOLUTION: Message("coarser resolution"),
     ObligationKind.DELAY: Message("handed over later"),
     ObligationKind.AREA: Message("cut to an area"),
+    ObligationKind.PURPOSE: Message("for certain purposes only"),
 }
 
 

@@ -135,6 +135,53 @@ def test_detected_only_keeps_a_detected_original():
     assert imagery.redact((GRD, VISUAL), {ObligationKind.DETECTED_ONLY}) == (GRD, VISUAL)
 
 
+# ---- made coarser, or cut
+
+
+def test_what_is_reduced_is_the_detected_image():
+    assert imagery.reducible((ORIGINAL, DETECTED, VISUAL)) == DETECTED
+    assert imagery.reducible((GRD, VISUAL)) == GRD
+    assert imagery.reducible((ORIGINAL, VISUAL, QUICKLOOK)) is None
+
+
+def test_a_complex_image_goes_coarser_as_the_power_of_what_was_detected(sicd):
+    summary = imagery.summarise(io.BytesIO(sicd), "a.nitf")
+    footprint = imagery.extract(io.BytesIO(sicd), "a.nitf").footprint
+    made = imagery.reduce(io.BytesIO(summary.detected_cog), "a.detected.tif", footprint, imagery.Limits(finest_m=5.0))
+    assert [(role, name, type_) for role, name, type_, _ in made.files] == [
+        (AssetRole.DETECTED, "a.reduced.tif", media_types.COG),
+        (AssetRole.VISUAL, "a.reduced.map.tif", media_types.COG),
+        (AssetRole.QUICKLOOK, "a.reduced.quicklook.png", media_types.PNG),
+    ]
+    assert made.footprint == footprint
+    assert 5.0 <= made.resolution_m < 5.3
+    again = imagery.extract(io.BytesIO(made.files[0][3]), "a.reduced.tif")
+    # It says still that its position was assigned, and nothing else of what the source says.
+    assert again.footprint.nominal
+    assert again.title == "a.reduced.tif"
+    assert again.resolution_m >= 5.0
+    repeated = imagery.reduce(io.BytesIO(summary.detected_cog), "a.detected.tif", footprint, imagery.Limits(finest_m=5.0))
+    assert repeated == made
+
+
+def test_an_assigned_position_is_cut_by_nobody(sicd):
+    summary = imagery.summarise(io.BytesIO(sicd), "a.nitf")
+    footprint = imagery.extract(io.BytesIO(sicd), "a.nitf").footprint
+    limits = imagery.Limits(polygons=((footprint.ring,),))
+    for outline in (footprint, None):
+        with pytest.raises(InputError, match="was not measured"):
+            imagery.reduce(io.BytesIO(summary.detected_cog), "a.tif", outline, limits)
+
+
+def test_what_holds_phase_is_not_reduced(sicd):
+    with pytest.raises(InputError):
+        imagery.reduce(io.BytesIO(sicd), "a.nitf", None, imagery.Limits(finest_m=5.0))
+
+
+def test_purposes_take_no_file_away():
+    assert imagery.redact((ORIGINAL, VISUAL), {ObligationKind.PURPOSE}) == (ORIGINAL, VISUAL)
+
+
 def test_without_obligations_all_goes():
     assert imagery.redact((ORIGINAL, VISUAL), ()) == (ORIGINAL, VISUAL)
 

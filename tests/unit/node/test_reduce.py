@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from dataclasses import replace
 
 import numpy as np
@@ -17,8 +19,9 @@ from kizuna.catalog.store import Item
 from kizuna.errors import Message, StoreError
 from kizuna.exchange.feed import page_from_bytes, unseal_entry
 from kizuna.kinds import imagery
+from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
-from kizuna.model.product import AssetRole
+from kizuna.model.product import AssetRole, Verdict
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
 from kizuna.node.publish import publish
@@ -99,11 +102,17 @@ def corners(transform, crs, known):
     return np.stack(rasterio.warp.transform(crs, "EPSG:4326", xs, ys), axis=1)
 
 
+def payload(envelope):
+    return base64.b64decode(json.loads(envelope)["payload"])
+
+
 def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
     world = any_world
     world.agree(IQPS, **coarse(10))
     data = tiff()
-    product = put(world, data)
+    before = digest_of(b"the version before")
+    product = replace(put(world, data), verdict=Verdict(valid=True, findings=("spacing 1 m",)), supersedes=before)
+    world.node(IQPS).store.items.put(Item(product))
     got = pulled(world)
     there = world.node(HUR)
     assert [a.role for a in got.assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
@@ -120,14 +129,16 @@ def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
     assert got.reductions == ("resolution",)
     assert (got.content, got.media_type) == (got.assets[0].digest, got.assets[0].media_type)
     assert got.footprint == product.footprint
+    assert (got.verdict, got.supersedes, got.lineage) == (Verdict(valid=True), None, ())
     # Neither the original nor its digest nor what its tags say goes along.
-    digests = {a.digest for a in product.assets}
+    digests = {before, *(a.digest for a in product.assets)}
     said = [world.desk(IQPS).feed(HUR, 0, 100).body]
     for asset in got.assets:
         with there.blobs.open(asset.digest) as file:
             said.append(file.read())
-    for clear in [*said, *(envelope.envelope for envelope in world.node(IQPS).store.book.outgoing(HUR, 0, 9))]:
+    for clear in [*said, *(payload(sent.envelope) for sent in world.node(IQPS).store.book.outgoing(HUR, 0, 9))]:
         assert b"SECRETSHIP" not in clear
+        assert not any(digest.encode() in clear for digest in digests)
     assert digests.isdisjoint(a.digest for a in got.assets)
     assert all(world.desk(IQPS).blob(HUR, digest, 0, 1) is None for digest in digests)
     assert not any(there.blobs.has(digest) for digest in digests)
@@ -208,16 +219,19 @@ def test_a_raised_limit_seals_anew_what_was_not_confirmed(any_world):
     assert opened(world.node(IQPS), anew.product.assets[0])[1].a == 10.0
 
 
-def test_another_area_of_the_same_words_seals_anew(world):
-    world.agree(IQPS, **asking({"kind": "area"}, areas=[CUT]))
+INNER = area("strait", (60.3, 150.2), (150.6, 150.4), (150.1, 60.7), (60.9, 60.8))
+
+
+@pytest.mark.parametrize(("first", "second"), [(CUT, INNER), (INNER, CUT)])
+def test_another_area_of_the_same_words_seals_anew(world, first, second):
+    world.agree(IQPS, **asking({"kind": "area"}, areas=[first]))
     put(world, tiff())
     (entry,) = entries(world)
-    smaller = area("strait", (60.3, 150.2), (150.6, 150.4), (150.1, 60.7), (60.9, 60.8))
-    world.agree(IQPS, version=2, **asking({"kind": "area"}, areas=[smaller]))
+    world.agree(IQPS, version=2, **asking({"kind": "area"}, areas=[second]))
     assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is None for a in entry.product.assets)
     (anew,) = entries(world)
-    outline = shapely.Polygon(smaller["geometry"]["coordinates"][0])
-    assert outline.buffer(1e-9).covers(shapely.Polygon(anew.product.footprint.ring))
+    outline = shapely.Polygon(second["geometry"]["coordinates"][0])
+    assert shapely.Polygon(anew.product.footprint.ring).symmetric_difference(outline).area < 1e-6 * outline.area
 
 
 def test_a_lifted_limit_lets_the_whole_go(world):
@@ -337,6 +351,10 @@ def test_a_serving_node_makes_them_beside_the_requests(world):
     desk.prepare(HUR)
     (entry,) = entries(world, desk)
     assert entry.product.reductions == ("resolution",)
+    later = put(world, tiff(1))
+    assert [e.product.id for e in entries(world, desk)] == [entry.product.id]
+    desk.prepare(HUR)
+    assert [e.product.id for e in entries(world, desk)] == [entry.product.id, later.id]
 
 
 def test_what_was_decided_and_sent_stands_in_the_log(world):
