@@ -51,20 +51,24 @@ class Message:
     template
         English sentence with ``{name}`` fields; it is the gettext message id, so it must be a literal where it is made.
     values
-        What the fields are filled with.
+        What the fields are filled with. A message among them is a part of the sentence, in the same language.
 
     Examples
     --------
     >>> Message("{path} is not a NITF file", {"path": "a.nitf"}).render()
     'a.nitf is not a NITF file'
+    >>> french = {"{path}: expected {what}": "{path} : attendu {what}", "a text": "un texte"}
+    >>> Message("{path}: expected {what}", {"path": "a.nitf", "what": Message("a text")}).render(french.__getitem__)
+    'a.nitf : attendu un texte'
     """
 
     template: str
-    values: Mapping[str, str | int | float] = field(default_factory=dict)
+    values: Mapping[str, str | int | float | Message] = field(default_factory=dict)
 
     def render(self, translate: Callable[[str], str] = _as_written) -> str:
         """Sentence in the language of `translate` (a gettext function)."""
-        return translate(self.template).format_map(self.values)
+        values = {name: value.render(translate) if isinstance(value, Message) else value for name, value in self.values.items()}
+        return translate(self.template).format_map(values)
 
 
 class KizunaError(Exception):

@@ -170,7 +170,7 @@ def unseal(envelope: bytes, public_key: bytes, payload_type: str, *, most_bytes:
         encoded = table.raw("payload")
         table.done()
         if len(signatures) != 1:
-            table.fault("signatures", "exactly one signature")
+            table.fault("signatures", Message("exactly one signature"))
         key_id, signature = signatures[0].text("keyid"), signatures[0].raw("sig")
         signatures[0].done()
     except InputError as error:

@@ -189,7 +189,7 @@ def _read_entry(document: object) -> FeedEntry:
     table.choice("type", ["publish"])
     decision = table.raw("decision")
     if not isinstance(decision, dict):
-        table.fault("decision", "a table")
+        table.fault("decision", Message("a table"))
     entry = FeedEntry(
         sequence=table.integer("sequence", least=1),
         sender=table.party("sender"),
@@ -203,7 +203,7 @@ def _read_entry(document: object) -> FeedEntry:
     promised = {(asset.digest, asset.size) for asset in entry.product.assets}
     described = [(manifest.digest, manifest.size) for manifest in entry.manifests]
     if len(described) != len(set(described)) or set(described) != promised:
-        table.fault("manifests", "one manifest for each file of the product, of the same digest and size")
+        table.fault("manifests", Message("one manifest for each file of the product, of the same digest and size"))
     return entry
 
 
@@ -262,9 +262,9 @@ def _read_page(body: bytes) -> FeedPage:
     table = open_table(parse_json(body, field="feed page"), schema=_PAGE_SCHEMA, what="feed page")
     entries = table.raw("entries")
     if not isinstance(entries, list) or len(entries) > MOST_PAGE_ENTRIES:
-        table.fault("entries", f"a list of at most {MOST_PAGE_ENTRIES} envelopes")
+        table.fault("entries", Message("a list of at most {most} envelopes", {"most": MOST_PAGE_ENTRIES}))
     if not all(isinstance(entry, dict) for entry in entries):
-        table.fault("entries", "a list of envelopes")
+        table.fault("entries", Message("a list of envelopes"))
     page = FeedPage(table.integer("after"), tuple(canonical(entry) for entry in entries), table.boolean("more"))
     table.done()
     return page

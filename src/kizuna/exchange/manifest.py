@@ -95,11 +95,11 @@ def read_manifest(table: Table) -> Manifest:
         chunks=table.texts("chunks"),
     )
     if table.integer("chunk_bytes") != CHUNK_BYTES:
-        table.fault("chunk_bytes", str(CHUNK_BYTES))
+        table.fault("chunk_bytes", Message("{bytes} bytes", {"bytes": CHUNK_BYTES}))
     table.done()
     count = -(-manifest.size // CHUNK_BYTES)
     if len(manifest.chunks) != count or not all(_HASH.match(chunk) for chunk in manifest.chunks):
-        table.fault("chunks", f"{count} SHA-256 hashes in hexadecimal")
+        table.fault("chunks", Message("{count} SHA-256 hashes in hexadecimal", {"count": count}))
     return manifest
 
 

@@ -73,8 +73,11 @@ _CATEGORY_FIELDS = ("tag", "values")
 # What stands for a member that could not be read, in an agreement that is refused as a whole.
 _NO_TERM = Term(Bound(None, None, UNKNOWN))
 _NO_INSTANT = parse_instant("1970-01-01")
-_AMOUNTS = {ObligationKind.RESOLUTION: "metres above 0", ObligationKind.DELAY: "hours above 0"}
-_TEXTS = {ObligationKind.CAVEAT: "the text of the caveat", ObligationKind.REMARK: "the receiver's policy and marking"}
+_AMOUNTS = {ObligationKind.RESOLUTION: Message("metres above 0"), ObligationKind.DELAY: Message("hours above 0")}
+_TEXTS = {
+    ObligationKind.CAVEAT: Message("the text of the caveat"),
+    ObligationKind.REMARK: Message("the receiver's policy and marking"),
+}
 
 
 def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
@@ -105,14 +108,14 @@ def read_label_document(document: Mapping[str, object]) -> Label:
     table = open_table(document, schema=LABEL_SCHEMA, what="label")
     label = read_label(table)
     if len(label.caveats) > _MOST_CAVEATS:
-        table.fault("caveats", f"at most {_MOST_CAVEATS} texts")
+        table.fault("caveats", Message("at most {most} texts", {"most": _MOST_CAVEATS}))
     return label
 
 
 # Articles
 
 
-def _amount(table: Table, expected: str) -> str:
+def _amount(table: Table, expected: Message) -> str:
     """Parameter of an obligation that is a number, which TOML may hold as one or as a text; as text."""
     value = table.raw("value")
     text = f"{value:.15g}" if isinstance(value, int | float) and not isinstance(value, bool) else value
@@ -123,7 +126,7 @@ def _amount(table: Table, expected: str) -> str:
     except ValueError:
         table.fault("value", expected)
     if not 0 < amount < _LARGEST_AMOUNT:
-        table.fault("value", f"{expected} and below {_LARGEST_AMOUNT:g}")
+        table.fault("value", Message("{expected} and below {limit:g}", {"expected": expected, "limit": _LARGEST_AMOUNT}))
     return text
 
 
@@ -143,10 +146,10 @@ def _read_obligation(table: Table, agreement: str, article: str, *, recorded: bo
     if kind in _TEXTS:
         value = table.text("value", longest=LONGEST_LINE) if table.has("value") else ""
         if not value:
-            table.fault("value", f"the parameter of {kind.value}: {_TEXTS[kind]}")
+            table.fault("value", Message("the parameter of {kind}: {what}", {"kind": kind.value, "what": _TEXTS[kind]}))
         return Obligation(kind, value, agreement, article)
     if table.has("value"):
-        table.fault("value", f"no value: {kind.value} has no parameter")
+        table.fault("value", Message("no value: {kind} has no parameter", {"kind": kind.value}))
     return Obligation(kind, "", agreement, article)
 
 
@@ -161,7 +164,7 @@ def _read_obligations(table: Table, agreement: str, article: str, faults: Faults
             member.raw(name)
         faults.close(member, _OBLIGATION_FIELDS)
     if len(made) > _MOST_OBLIGATIONS:
-        faults.keep(None, table.fault, "obligations", f"at most {_MOST_OBLIGATIONS} obligations")
+        faults.keep(None, table.fault, "obligations", Message("at most {most} obligations", {"most": _MOST_OBLIGATIONS}))
     return tuple(made)
 
 
@@ -173,7 +176,7 @@ def _onward(table: Table, obligations: tuple[Obligation, ...], agreement: str, a
     if table.choice("onward", ["consent", "never"]) == "never":
         return obligations if never else (*obligations, Obligation(ObligationKind.NO_ONWARD, "", agreement, article))
     if never:
-        table.fault("onward", "never, which the obligation no-onward says too")
+        table.fault("onward", Message("never, which the obligation no-onward says too"))
     return obligations
 
 
@@ -183,7 +186,7 @@ def _read_grants(table: Table, faults: Faults) -> tuple[Grant, ...]:
         tag = faults.keep("", member.text, "tag", longest=LONGEST_MARKING)
         values = faults.keep(None, member.texts, "values", most=MOST_TEXTS)
         if values == ():
-            faults.keep(None, member.fault, "values", "at least one value")
+            faults.keep(None, member.fault, "values", Message("at least one value"))
         faults.close(member, _CATEGORY_FIELDS)
         made.append(Grant(tag, values or ()))
     return tuple(made)
@@ -192,7 +195,7 @@ def _read_grants(table: Table, faults: Faults) -> tuple[Grant, ...]:
 def _read_areas(table: Table, name: str, load: Loader, faults: Faults) -> tuple[Area, ...]:
     members = faults.keep((), table.tables, name)
     if len(members) > MOST_AREAS:
-        faults.keep(None, table.fault, name, f"at most {MOST_AREAS} areas")
+        faults.keep(None, table.fault, name, Message("at most {most} areas", {"most": MOST_AREAS}))
     made = [faults.keep(None, read_area, member, load) for member in members[:MOST_AREAS]]
     return tuple(area for area in made if area is not None)
 
@@ -274,7 +277,8 @@ def _read_equivalence(table: Table, parties: Sequence[Party], offsets: CivilOffs
     )
     faults.close(table, _EQUIVALENCE_FIELDS)
     if equivalence.to_marking == UNCLASSIFIED and equivalence.marking != UNCLASSIFIED:
-        faults.keep(None, table.fault, "to_marking", f"a marking above {UNCLASSIFIED}, which protects nothing")
+        expected = Message("a marking above {lowest}, which protects nothing", {"lowest": UNCLASSIFIED})
+        faults.keep(None, table.fault, "to_marking", expected)
     return equivalence
 
 
@@ -331,7 +335,7 @@ def check_agreement(
     id_ = faults.keep("", table.text, "id")
     parties = faults.keep((), table.parties, "parties")
     if len(set(parties)) < 2 and not faults.found:  # noqa: PLR2004 - an agreement is between two at least
-        faults.keep(None, table.fault, "parties", "at least two parties")
+        faults.keep(None, table.fault, "parties", Message("at least two parties"))
     # Of parties that are not known the civil days are not, and nobody is a stranger to them.
     whole = not faults.found
     fictional = faults.keep(False, table.boolean, "fictional", default=False)  # noqa: FBT003 - the default where it is absent
@@ -472,14 +476,15 @@ def read_ladders(document: Mapping[str, object]) -> dict[str, Ladder]:
     for member in table.tables("ladders"):
         policy = member.text("policy")
         if policy in ladders:
-            member.fault("policy", "one ladder a policy")
+            member.fault("policy", Message("one ladder a policy"))
         rungs = []
         placed = {UNCLASSIFIED}
         for rung in member.tables("rungs"):
             markings = rung.texts("markings", most=MOST_TEXTS)
             # A marking that stood on two rungs would be read as the lower one.
             if not markings or placed & set(markings):
-                rung.fault("markings", f"at least one marking, none of them on another rung or {UNCLASSIFIED}")
+                expected = Message("at least one marking, none of them on another rung or {lowest}", {"lowest": UNCLASSIFIED})
+                rung.fault("markings", expected)
             placed |= set(markings)
             rungs.append(Rung(markings, rung.boolean("verified")))
             rung.done()

@@ -35,7 +35,7 @@ _LONGEST_NAME = 200
 # A triangle, closed.
 _FEWEST_POSITIONS = 4
 _MOST_LONGITUDE_DEG, _MOST_LATITUDE_DEG, _HALF_GLOBE_DEG = 180.0, 90.0, 180.0
-_RING = "a closed ring of at least four [longitude, latitude] pairs in degrees"
+_RING = Message("a closed ring of at least four [longitude, latitude] pairs in degrees")
 
 type Position = tuple[float, float]
 type Ring = tuple[Position, ...]
@@ -85,7 +85,7 @@ def _ring(value: object, table: Table, left: int) -> Ring:
     if not isinstance(value, list | tuple) or len(value) < _FEWEST_POSITIONS:
         table.fault("coordinates", _RING)
     if len(value) > left:
-        table.fault("coordinates", f"at most {MOST_POSITIONS} positions in an area")
+        table.fault("coordinates", Message("at most {most} positions in an area", {"most": MOST_POSITIONS}))
     ring = tuple(_position(position, table) for position in value)
     field = table.field("coordinates")
     if ring[0] != ring[-1]:
@@ -131,12 +131,12 @@ def _polygons(table: Table) -> tuple[tuple[Ring, ...], ...]:
     coordinates = table.raw("coordinates")
     polygons = [coordinates] if kind == "Polygon" else coordinates
     if not isinstance(polygons, list | tuple) or not polygons:
-        table.fault("coordinates", "the rings of each polygon, one polygon at least")
+        table.fault("coordinates", Message("the rings of each polygon, one polygon at least"))
     made: list[tuple[Ring, ...]] = []
     left = MOST_POSITIONS
     for polygon in polygons:
         if not isinstance(polygon, list | tuple) or not polygon:
-            table.fault("coordinates", "the rings of each polygon, the outer one first")
+            table.fault("coordinates", Message("the rings of each polygon, the outer one first"))
         rings: list[Ring] = []
         for number, value in enumerate(polygon):
             ring = _ring(value, table, left)
@@ -175,11 +175,11 @@ def _from_file(table: Table, load: Loader) -> tuple[tuple[Ring, ...], ...]:
     name, field = table.text("file", longest=_LONGEST_NAME), table.field("file")
     # An agreement may come from anybody: it names files beside itself, no others.
     if name.startswith("/") or "\\" in name or ":" in name or ".." in name.split("/"):
-        table.fault("file", "the name of a file beside the agreement or in a folder below it")
+        table.fault("file", Message("the name of a file beside the agreement or in a folder below it"))
     try:
         data = load(name)
         if len(data) > LARGEST_FILE_BYTES:
-            table.fault("file", f"a file of at most {LARGEST_FILE_BYTES} bytes")
+            table.fault("file", Message("a file of at most {most} bytes", {"most": LARGEST_FILE_BYTES}))
         return _polygons(Table(_geometry_of(parse_json(data, field=field), field), field))
     except InputError as error:
         # Whatever is wrong inside the file, the agreement's line that names it is where a reader begins.
@@ -205,7 +205,7 @@ def read_area(table: Table, load: Loader) -> Area:
     name = table.text("name", longest=LONGEST_MARKING)
     geometry, file = table.has("geometry"), table.has("file")
     if geometry == file:
-        table.fault("geometry", "either geometry (GeoJSON) or file, one of the two")
+        table.fault("geometry", Message("either geometry (GeoJSON) or file, one of the two"))
     polygons = _from_file(table, load) if file else _polygons(table.table("geometry"))
     table.done()
     return area_of(name, polygons)

@@ -107,7 +107,7 @@ def read_bound(
         try:
             moment = _instant_of_day(day, nations, offsets, end=end, widest=widest)
         except OverflowError:
-            table.fault(name, "a day of the years 2 to 9998; leave the end out where there is none")
+            table.fault(name, Message("a day of the years 2 to 9998; leave the end out where there is none"))
         except InputError as error:
             # The tables of the zones do not know in which field the day stands.
             raise InputError(error.message, hint=error.hint, field=table.field(name)) from error
@@ -116,14 +116,14 @@ def read_bound(
         moment = parse_instant(value, field=table.field(name))
         return Bound(moment, moment, value)
     if not isinstance(value, Mapping):
-        table.fault(name, 'a date such as 2025-06-21, "unknown", or a table of earliest, latest and text')
+        table.fault(name, Message('a date such as 2025-06-21, "unknown", or a table of earliest, latest and text'))
     member = table.table(name)
     text = member.text("text")
     known = member.has("earliest") or member.has("latest")
     bound = Bound(member.instant("earliest"), member.instant("latest"), text) if known else Bound(None, None, text)
     member.done()
     if bound.earliest is not None and bound.latest is not None and bound.latest < bound.earliest:
-        member.fault("latest", "an instant that is not before the earliest")
+        member.fault("latest", Message("an instant that is not before the earliest"))
     return bound
 
 

@@ -168,7 +168,7 @@ def _fault(message: Message, hint: Message | None = None) -> InputError:
 def _uri(table: Table, name: str) -> str:
     uri = table.text(name, longest=LONGEST_LINE)
     if uri.startswith("#") or any(character.isspace() for character in uri):
-        table.fault(name, "a URI of data that lie apart, without white space")
+        table.fault(name, Message("a URI of data that lie apart, without white space"))
     return uri
 
 
@@ -193,11 +193,11 @@ def _read_metadata_binding(element: ElementReader) -> MetadataBinding:
 def _check_metadata_binding(binding: MetadataBinding, path: str) -> None:
     table = Table({}, path)
     if not binding.labels:
-        table.fault("Metadata", "at least one label")
+        table.fault("Metadata", Message("at least one label"))
     if not binding.data:
-        table.fault("DataReference", "at least one reference to data")
+        table.fault("DataReference", Message("at least one reference to data"))
     if len(binding.labels) > _MOST_REFERENCES or len(binding.data) > _MOST_REFERENCES:
-        table.fault("DataReference", f"at most {_MOST_REFERENCES} labels and references")
+        table.fault("DataReference", Message("at most {most} labels and references", {"most": _MOST_REFERENCES}))
 
 
 def _read_information(root: etree._Element) -> tuple[MetadataBinding, ...]:
@@ -221,7 +221,7 @@ def _read_information(root: etree._Element) -> tuple[MetadataBinding, ...]:
         container.done()
     element.done()
     if not found:
-        Table({}, _ROOT).fault("MetadataBinding", "at least one binding")
+        Table({}, _ROOT).fault("MetadataBinding", Message("at least one binding"))
     return tuple(found)
 
 
@@ -271,7 +271,7 @@ def _to_element(bindings: Iterable[MetadataBinding]) -> etree._Element:
                 table = Table({"@contentType": data.content_type}, "DataReference")
                 reference.set(_CONTENT_TYPE, table.text("@contentType", longest=LONGEST_MARKING))
     if not len(container):
-        Table({}, _ROOT).fault("MetadataBinding", "at least one binding")
+        Table({}, _ROOT).fault("MetadataBinding", Message("at least one binding"))
     etree.cleanup_namespaces(root, keep_ns_prefixes=["mb"])
     etree.indent(root)
     return root
@@ -437,7 +437,7 @@ def sign_binding_detached(
     private, public = _private_key(key), _certificate(certificate)
     uris = _uris_of(bindings)
     if _uri(Table({"uri": uri}), "uri") in uris:
-        Table({"uri": uri}).fault("uri", "another URI than those of the data")
+        Table({"uri": uri}).fault("uri", Message("another URI than those of the data"))
     signer = _signer(SignatureConstructionMethod.detached, private, public, data, uris)
     root = _to_element(bindings)
     # The root has no Id, so signxml takes the URI as it is and digests the root.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from kizuna.errors import Message
 from kizuna.formats.agreement import LABEL_SCHEMA, parse_toml, read_label_document
 from kizuna.model.confidentiality import CategoryValues
 from kizuna.model.instants import format_instant
@@ -83,7 +84,7 @@ def _category(table: Table) -> CategoryValues:
     kind = CategoryType(table.choice("type", [CategoryType.PERMISSIVE.value, CategoryType.RESTRICTIVE.value]))
     category = CategoryValues(table.text("tag", longest=LONGEST_MARKING), kind, table.texts("values", most=MOST_TEXTS))
     if not category.values:
-        table.fault("values", "at least one value")
+        table.fault("values", Message("at least one value"))
     table.done()
     return category
 
@@ -119,5 +120,5 @@ def read_clearance(data: bytes, *, name: str) -> Clearance:
     )
     table.done()
     if not clearance.classifications:
-        table.fault("classifications", "at least one classification")
+        table.fault("classifications", Message("at least one classification"))
     return clearance

@@ -37,7 +37,7 @@ from kizuna.model.confidentiality import (
 )
 from kizuna.model.instants import format_instant
 from kizuna.model.label import CategoryType
-from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, MOST_TEXTS, Table
+from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, MOST_TEXTS, Table, one_of
 
 if TYPE_CHECKING:
     from kizuna.model.instants import Instant
@@ -55,7 +55,7 @@ def _category(element: ElementReader, *, strict: bool) -> CategoryValues:
     known = {kind.name: kind for kind in CategoryType}
     name = written if strict else written.upper()
     if name not in known:
-        Table({"@Type": written}, element.path).fault("@Type", "one of " + ", ".join(known))
+        Table({"@Type": written}, element.path).fault("@Type", one_of(known))
     tag = element.attribute("TagName")
     uri = element.maybe_attribute("URI")
     values = tuple(value.value(longest=LONGEST_LINE) for value in element.children("GenericValue"))
@@ -84,7 +84,7 @@ def _originator(element: ElementReader) -> tuple[str | None, IdentifierType]:
     originator = element.child("OriginatorID")
     kind = originator.attribute("IDType")
     if kind not in set(IdentifierType):
-        Table({"@IDType": kind}, originator.path).fault("@IDType", "one of " + ", ".join(IdentifierType))
+        Table({"@IDType": kind}, originator.path).fault("@IDType", one_of(IdentifierType))
     return originator.value(longest=LONGEST_LINE), IdentifierType(kind)
 
 
@@ -97,9 +97,9 @@ def _succession(
     succession = Succession(_information(successor.child("ConfidentialityInformation"), strict=strict), at)
     # The values have one originator and one instant of labelling for all that a label becomes.
     if successor.has("OriginatorID") and _originator(successor) != originator:
-        Table({"OriginatorID": "another"}, successor.path).fault("OriginatorID", "the originator of the label itself")
+        Table({"OriginatorID": "another"}, successor.path).fault("OriginatorID", Message("the originator of the label itself"))
     if successor.has("CreationDateTime") and successor.child("CreationDateTime").instant() != created:
-        Table({"CreationDateTime": "another"}, successor.path).fault("CreationDateTime", "the one of the label itself")
+        Table({"CreationDateTime": "another"}, successor.path).fault("CreationDateTime", Message("the one of the label itself"))
     successor.done()
     element.done()
     return succession
@@ -127,9 +127,11 @@ def _checked_categories(information: ConfidentialityInformation, field: str) -> 
                 field=field,
             )
         if len(category.values) > MOST_TEXTS:
-            Table({"Category": category.tag}, field).fault("Category", f"at most {MOST_TEXTS} values")
+            Table({"Category": category.tag}, field).fault("Category", Message("at most {most} values", {"most": MOST_TEXTS}))
     if len(information.categories) > MOST_TEXTS:
-        Table({"Category": len(information.categories)}, field).fault("Category", f"at most {MOST_TEXTS} categories")
+        Table({"Category": len(information.categories)}, field).fault(
+            "Category", Message("at most {most} categories", {"most": MOST_TEXTS})
+        )
 
 
 def _checked(label: ConfidentialityLabel, name: str) -> ConfidentialityLabel:
@@ -247,7 +249,7 @@ class _Writer:
         """`value`, if a reader gets it back as it is."""
         table = Table({name: value}, self._path)
         if table.text(name, longest=longest) != collapsed(value):
-            table.fault(name, "a text without white space at its ends or in a row")
+            table.fault(name, Message("a text without white space at its ends or in a row"))
         return value
 
     def add(
@@ -259,7 +261,7 @@ class _Writer:
             try:
                 element.text = self.text(name, value, longest=longest)
             except ValueError:
-                Table({name: value}, self._path).fault(name, "characters that XML can hold")
+                Table({name: value}, self._path).fault(name, Message("characters that XML can hold"))
         return element
 
     def set(self, element: etree._Element, name: str, value: str | None) -> None:
@@ -268,7 +270,7 @@ class _Writer:
             try:
                 element.set(name, self.text(f"@{name}", value))
             except ValueError:
-                Table({name: value}, self._path).fault(name, "characters that XML can hold")
+                Table({name: value}, self._path).fault(name, Message("characters that XML can hold"))
 
     def information(self, parent: etree._Element, information: ConfidentialityInformation) -> None:
         """``ConfidentialityInformation``."""
@@ -311,7 +313,7 @@ def _faults_of_standard(label: ConfidentialityLabel, name: str) -> None:
             field=f"{name}.ReviewDateTime",
         )
     if label.originator is None and label.originator_type is not IdentifierType.URI:
-        Table({}, name).fault("OriginatorID", f"an originator to be the {label.originator_type.value}")
+        Table({}, name).fault("OriginatorID", Message("an originator to be the {kind}", {"kind": label.originator_type.value}))
 
 
 def label_to_element(label: ConfidentialityLabel) -> etree._Element:

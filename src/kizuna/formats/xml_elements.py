@@ -50,7 +50,7 @@ def _instant(field: str, value: str) -> Instant:
     path, _dot, name = field.rpartition(".")
     table = Table({name: collapsed(value)}, path)
     if not _DATE_TIME.fullmatch(collapsed(value)):
-        table.fault(name, "a date and time with its zone, for example 2025-06-22T00:00:00Z")
+        table.fault(name, Message("a date and time with its zone, for example 2025-06-22T00:00:00Z"))
     return table.instant(name)
 
 

@@ -104,7 +104,7 @@ def _read_category(table: Table) -> Category:
     kind = CategoryType(table.choice("type", [kind.value for kind in CategoryType]))
     category = Category(table.text("tag", longest=LONGEST_MARKING), kind, table.texts("values", most=MOST_TEXTS))
     if not category.values:
-        table.fault("values", "at least one value")
+        table.fault("values", Message("at least one value"))
     table.done()
     return category
 

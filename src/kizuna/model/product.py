@@ -280,7 +280,7 @@ def _read_interval(table: Table, name: str) -> Interval | None:
     interval = Interval(member.instant("begin"), member.instant("end") if member.has("end") else None)
     member.done()
     if interval.end is not None and interval.end < interval.begin:
-        member.fault("end", "an instant that is not before its begin")
+        member.fault("end", Message("an instant that is not before its begin"))
     return interval
 
 
@@ -292,7 +292,7 @@ def _read_footprint(table: Table) -> Footprint | None:
     rings = member.raw("coordinates")
     nominal = member.boolean("nominal", default=False)
     member.done()
-    expected = "one closed ring of at least four [longitude, latitude] pairs in degrees"
+    expected = Message("one closed ring of at least four [longitude, latitude] pairs in degrees")
     if not isinstance(rings, list | tuple) or len(rings) != 1 or not isinstance(rings[0], list | tuple):
         member.fault("coordinates", expected)
     points: list[tuple[float, float]] = []
@@ -316,14 +316,14 @@ def _read_footprint(table: Table) -> Footprint | None:
 def _read_media_type(table: Table) -> str:
     text = table.text("media_type", longest=LONGEST_LINE)
     if not _MEDIA_TYPE.match(text):
-        table.fault("media_type", "a media type such as image/tiff; application=geotiff")
+        table.fault("media_type", Message("a media type such as image/tiff; application=geotiff"))
     return text
 
 
 def _read_kind(table: Table) -> str:
     text = table.text("kind")
     if not _KIND.match(text):
-        table.fault("kind", "a kind: 1 to 32 characters a-z and -, a letter first")
+        table.fault("kind", Message("a kind: 1 to 32 characters a-z and -, a letter first"))
     return text
 
 
@@ -332,7 +332,7 @@ def _read_resolution(table: Table) -> float | None:
         return None
     resolution_m = table.number("resolution_m")
     if not 0.0 < resolution_m <= _COARSEST_M:
-        table.fault("resolution_m", "metres above 0 and up to 1000000")
+        table.fault("resolution_m", Message("metres above 0 and up to 1000000"))
     return resolution_m
 
 
@@ -347,7 +347,7 @@ def _read_asset(table: Table) -> Asset:
     table.done()
     # A name from elsewhere becomes part of a path sooner or later.
     if asset.name in {".", ".."} or any(character in asset.name for character in "/\\\0"):
-        table.fault("name", "a file name without folders")
+        table.fault("name", Message("a file name without folders"))
     return asset
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.reading import open_table
 
@@ -92,7 +93,7 @@ def fact_from_json(document: object) -> Fact:
     table = open_table(document, schema=FACT_SCHEMA, what="fact")
     body = table.raw("body")
     if not isinstance(body, dict):
-        table.fault("body", "a table")
+        table.fault("body", Message("a table"))
     fact = Fact(
         kind=FactKind(table.choice("kind", [kind.value for kind in FactKind])),
         recorded_at=table.instant("recorded_at"),

@@ -18,10 +18,12 @@ from kizuna.model.instants import instant_of, parse_instant
 from kizuna.model.parties import parse_party
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
 
-__all__ = ["LONGEST_LINE", "LONGEST_MARKING", "MOST_TEXTS", "Table", "one_line", "open_table"]
+__all__ = ["LONGEST_LINE", "LONGEST_MARKING", "MOST_TEXTS", "Table", "one_line", "one_of", "open_table"]
 
 LONGEST_LINE = 2_000
 """Longest text of a product, a label or a list, in characters."""
@@ -56,6 +58,11 @@ def one_line(text: str) -> str:
     return " ".join(spaced.split())[:LONGEST_LINE].rstrip()
 
 
+def one_of(choices: Iterable[str]) -> Message:
+    """What was expected, where there are a few choices."""
+    return Message("one of {choices}", {"choices": ", ".join(choices)})
+
+
 class Table:
     """One table (object) of a document, read member by member.
 
@@ -78,7 +85,7 @@ class Table:
         """Dotted name of the member `name` in the whole document."""
         return f"{self._path}.{name}" if self._path else name
 
-    def fault(self, name: str, expected: str) -> NoReturn:
+    def fault(self, name: str, expected: Message) -> NoReturn:
         """Refuse the member `name`.
 
         Raises
@@ -92,7 +99,7 @@ class Table:
                 "{field}: got {got}, expected {expected}",
                 {
                     "field": self.field(name),
-                    "got": "nothing" if name not in self._members else repr(got)[:200],
+                    "got": Message("nothing") if name not in self._members else repr(got)[:200],
                     "expected": expected,
                 },
             ),
@@ -110,18 +117,18 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name)
         if not isinstance(value, str) or not value.strip():
-            self.fault(name, "a text")
+            self.fault(name, Message("a text"))
         if len(value) > longest:
-            self.fault(name, f"a text of at most {longest} characters")
+            self.fault(name, Message("a text of at most {most} characters", {"most": longest}))
         if _CONTROL.search(value) if lines else not _is_line(value):
-            self.fault(name, "a text of one line without control characters")
+            self.fault(name, Message("a text of one line without control characters"))
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str:
         """One of `choices`."""
         value = self.text(name)
         if value not in choices:
-            self.fault(name, "one of " + ", ".join(choices))
+            self.fault(name, one_of(choices))
         return value
 
     def integer(self, name: str, *, least: int = 0) -> int:
@@ -129,7 +136,7 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name)
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
-            self.fault(name, f"a whole number of at least {least}")
+            self.fault(name, Message("a whole number of at least {least}", {"least": least}))
         return value
 
     def number(self, name: str) -> float:
@@ -137,13 +144,13 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name)
         if isinstance(value, bool) or not isinstance(value, int | float):
-            self.fault(name, "a number")
+            self.fault(name, Message("a number"))
         try:
             number = float(value)
         except OverflowError:
             number = math.inf
         if not math.isfinite(number):
-            self.fault(name, "a finite number")
+            self.fault(name, Message("a finite number"))
         return number
 
     def boolean(self, name: str, *, default: bool | None = None) -> bool:
@@ -151,7 +158,7 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name, default)
         if not isinstance(value, bool):
-            self.fault(name, "true or false")
+            self.fault(name, Message("true or false"))
         return value
 
     def texts(self, name: str, *, most: int = _MOST_ITEMS) -> tuple[str, ...]:
@@ -159,11 +166,12 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name, ())
         if not isinstance(value, list | tuple) or not all(isinstance(item, str) and item for item in value):
-            self.fault(name, "a list of texts")
+            self.fault(name, Message("a list of texts"))
         if len(value) > most or any(len(item) > LONGEST_LINE for item in value):
-            self.fault(name, f"at most {most} texts of at most {LONGEST_LINE} characters")
+            values = {"most": most, "longest": LONGEST_LINE}
+            self.fault(name, Message("at most {most} texts of at most {longest} characters", values))
         if not all(_is_line(item) for item in value):
-            self.fault(name, "texts of one line without control characters")
+            self.fault(name, Message("texts of one line without control characters"))
         return tuple(value)
 
     def party(self, name: str) -> Party:
@@ -194,7 +202,7 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name)
         if not isinstance(value, Mapping):
-            self.fault(name, "a table")
+            self.fault(name, Message("a table"))
         return Table(value, self.field(name))
 
     def tables(self, name: str) -> tuple[Table, ...]:
@@ -202,7 +210,7 @@ class Table:
         self._left.discard(name)
         value = self._members.get(name, ())
         if not isinstance(value, list | tuple) or not all(isinstance(item, Mapping) for item in value):
-            self.fault(name, "a list of tables")
+            self.fault(name, Message("a list of tables"))
         return tuple(Table(item, f"{self.field(name)}[{index}]") for index, item in enumerate(value))
 
     def done(self) -> None:
@@ -240,5 +248,5 @@ def open_table(document: object, *, schema: str, what: str) -> Table:
         )
     table = Table(document)
     if table.text("schema") != schema:
-        table.fault("schema", repr(schema))
+        table.fault("schema", Message("the schema {schema}", {"schema": schema}))
     return table

@@ -96,22 +96,22 @@ def pin_partner(node: Node, card: object) -> Party:
         try:
             raw[name] = base64.b64decode(table.text(name), validate=True)
         except ValueError:
-            table.fault(name, "base64")
+            table.fault(name, Message("bytes in base64"))
     table.done()
     if len(raw["signing_key"]) != _KEY_BYTES:
-        table.fault("signing_key", "32 bytes in base64")
+        table.fault("signing_key", Message("32 bytes in base64"))
     if not _is_own_end(raw["certificate"]):
-        table.fault("certificate", "an X.509 certificate (DER) that vouches for itself alone")
+        table.fault("certificate", Message("an X.509 certificate (DER) that vouches for itself alone"))
     if url and not url.startswith("https://"):
-        table.fault("url", "an https:// address")
+        table.fault("url", Message("an https:// address"))
     if party == node.organisation:
-        table.fault("party", "another node than this one")
+        table.fault("party", Message("another node than this one"))
     # A partner is known by its certificate and its key alone: no two may share one, nor have ours.
     others = [p for other, p in node.knowledge().partners.items() if other != party]
     if raw["certificate"] in {node.keys.certificate_der, *(p.certificate_der for p in others)}:
-        table.fault("certificate", "a certificate that no other node has")
+        table.fault("certificate", Message("a certificate that no other node has"))
     if raw["signing_key"] in {node.keys.public_key, *(p.signing_key for p in others)}:
-        table.fault("signing_key", "a key that no other node has")
+        table.fault("signing_key", Message("a key that no other node has"))
     body: dict[str, Json] = {
         "party": party,
         "url": url.rstrip("/"),

@@ -146,7 +146,8 @@ def _kept(node: Node, task: _Task) -> _Made | None:
     form = json.loads(text)
     failure = form.get("failure")
     if failure is not None:
-        return _Made(failure=Message(failure["template"], failure["values"]), again=form["again"])
+        template, values = failure["template"], failure["values"]
+        return _Made(failure=Message(template, values), again=form["again"])
     assets = tuple(
         Asset(AssetRole(a["role"]), a["name"], a["media_type"], Digest(a["digest"]), a["size"]) for a in form["assets"]
     )
@@ -169,10 +170,8 @@ def _keep(node: Node, task: _Task, made: _Made) -> None:
             "resolution_m": made.resolution_m,
         }
     else:
-        form = {
-            "failure": {"template": made.failure.template, "values": dict(made.failure.values)},
-            "again": made.again,
-        }
+        values = {name: part.render() if isinstance(part, Message) else part for name, part in made.failure.values.items()}
+        form = {"failure": {"template": made.failure.template, "values": {**values}}, "again": made.again}
     node.store.keep_setting(task.key, canonical(form).decode())
 
 

@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime
 
 import pytest
 
-from kizuna.errors import InputError
+from kizuna.adapters.translations import translator
+from kizuna.errors import InputError, Message
 from kizuna.model.reading import LONGEST_LINE, Table, one_line, open_table
 
 READERS = [
@@ -129,3 +130,20 @@ def test_a_toml_date_and_date_time_are_instants():
 def test_a_document_of_another_schema_is_refused(document):
     with pytest.raises(InputError):
         open_table(document, schema="kizuna/label/1", what="label")
+
+
+def test_what_was_expected_and_that_nothing_was_got_are_said_in_the_readers_language():
+    french = translator("fr", {})
+    with pytest.raises(InputError) as caught:
+        Table({}).integer("version", least=1)
+    said = caught.value.message.render(french)
+    assert said == "version : reçu rien, attendu un nombre entier d’au moins 1"
+
+
+@pytest.mark.parametrize(("reader", "value"), [row for row in READERS if row[0] not in {"party", "parties", "instant"}])
+def test_no_fault_keeps_an_english_word_in_french(reader, value):
+    with pytest.raises(InputError) as caught:
+        getattr(Table({"member": value}), reader)("member")
+    expected = caught.value.message.values["expected"]
+    assert isinstance(expected, Message)
+    assert expected.render(translator("fr", {})) != expected.render()
