@@ -284,7 +284,10 @@ class Relabelling:
 
 @dataclass(frozen=True, slots=True)
 class Consent:
-    """An originator's consent that a holder passes a product (or what is derived from it) on to a receiver."""
+    """An originator's consent that a holder passes a product (or what is derived from it) on to a receiver.
+
+    Of those known at a time the one recorded last counts: so it is corrected, and taken back.
+    """
 
     originator: Party
     product: str

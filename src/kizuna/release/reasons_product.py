@@ -33,7 +33,15 @@ def _partner_known(case: Case) -> Iterator[Failure]:
 def _label_current(case: Case) -> Iterator[Failure]:
     if case.label.created > case.at:
         values: Values = {"created": format_instant(case.label.created)}
-        message = Message("Its label was made only on {created}: before that it has none.", values)
+        message = (
+            Message("Its label was made only on {created}: before that it has none.", values)
+            if case.subject.label.created > case.at
+            else Message(
+                "Its label was corrected, and the label known now was made only on {created}: what it may do before that is "
+                "answered as known then.",
+                values,
+            )
+        )
         yield Failure(Reason(RuleId.LABEL_CURRENT, message), Message("labelled from {created}", values))
     elif case.label.review is not None:
         values = {"review": format_instant(case.label.review)}
@@ -79,7 +87,15 @@ def _lineage(case: Case) -> Iterator[Failure]:
         values: Values = {"product": ancestor.product, "created": format_instant(label.created)}
         change = Message("a label of {product} that holds then", values)
         if label.created > case.at:
-            message = Message("It is derived from {product}, whose label was made only on {created}.", values)
+            first = ancestor.label
+            message = (
+                Message("It is derived from {product}, whose label was made only on {created}.", values)
+                if first is None or first.created > case.at
+                else Message(
+                    "It is derived from {product}, whose label was corrected: the one known now was made only on {created}.",
+                    values,
+                )
+            )
             yield Failure(Reason(RuleId.LINEAGE, message), change)
         elif label.review is not None and label.review <= case.at:
             values |= {"review": format_instant(label.review)}

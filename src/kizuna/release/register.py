@@ -9,7 +9,7 @@ from kizuna.model.instants import format_instant
 from kizuna.release.agreements import Bound, Term
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from kizuna.model.instants import Instant
     from kizuna.release.agreements import Agreement, Consent, Relabelling, Resumption, Suspension, Withdrawal
@@ -17,10 +17,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Register"]
 
+_UNKNOWN = Term(Bound(None, None, "unknown"))
+
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Facts, append-only. `as_known` gives the register as it was known at an instant.
+    """Facts, append-only. `as_known` gives the register as it was known at an instant; that, not the whole, is decided on.
 
     Parameters
     ----------
@@ -46,7 +48,12 @@ class Register:
     views: dict[object, object] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def as_known(self, known_at: Instant) -> Register:
-        """Register without what became known after `known_at`, and of each agreement only the version known then."""
+        """Register without what became known after `known_at`, and of what was corrected only the correction.
+
+        Of an agreement's versions the highest counts. Of the consents of one originator for one product and one receiver, and
+        of the labels of one product, the one recorded last counts. Where two of one instant contradict each other, neither
+        does.
+        """
         latest: dict[str, Agreement] = {}
         for agreement in self.agreements:
             if agreement.recorded_at <= known_at:
@@ -58,9 +65,9 @@ class Register:
             agreements=tuple(latest[id_] for id_ in sorted(latest)),
             suspensions=_known(self.suspensions, known_at),
             resumptions=_known(self.resumptions, known_at),
-            consents=_known(self.consents, known_at),
+            consents=tuple(_consents(_known(self.consents, known_at))),
             withdrawals=_known(self.withdrawals, known_at),
-            relabellings=_known(self.relabellings, known_at),
+            relabellings=tuple(_relabellings(_known(self.relabellings, known_at))),
         )
 
     def recorded_instants(self) -> set[Instant]:
@@ -96,6 +103,35 @@ class _Recorded(Protocol):
 
 def _known[F: _Recorded](facts: tuple[F, ...], known_at: Instant) -> tuple[F, ...]:
     return tuple(fact for fact in facts if fact.recorded_at <= known_at)
+
+
+def _last[F: _Recorded](facts: Iterable[F], key: Callable[[F], object]) -> Iterator[list[F]]:
+    """Of facts about one thing those recorded last: several where nobody can say which came later."""
+    last: dict[object, list[F]] = {}
+    for fact in facts:
+        found = last.setdefault(key(fact), [])
+        if found and found[0].recorded_at < fact.recorded_at:
+            found.clear()
+        if not found or found[0].recorded_at == fact.recorded_at:
+            found.append(fact)
+    yield from last.values()
+
+
+def _consents(known: Iterable[Consent]) -> Iterator[Consent]:
+    for same in _last(known, lambda consent: (consent.originator, consent.product, consent.receiver)):
+        agreed = all(consent.term == same[0].term for consent in same)
+        yield same[0] if agreed else replace(same[0], term=_UNKNOWN)
+
+
+def _relabellings(known: Iterable[Relabelling]) -> Iterator[Relabelling]:
+    for same in _last(known, lambda relabelling: relabelling.product):
+        labels = sorted(dict.fromkeys(relabelling.label for relabelling in same), key=repr)
+        if len(labels) == 1:
+            yield same[0]
+        else:
+            # A marking that stands on no ladder; and should one hold it, nobody is named to whom it could go.
+            neither = " | ".join(label.classification for label in labels)
+            yield replace(same[0], label=replace(labels[0], classification=neither, releasable_to=()))
 
 
 def _term_of(suspension: Suspension, resumptions: Iterable[Resumption]) -> Term:

@@ -1,0 +1,109 @@
+"""A correction is a later fact: consents taken back, labels corrected twice at once, resumptions and suspensions set right."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import permutations
+
+import pytest
+from simulators.rules import (
+    FRA,
+    HUR,
+    ISA,
+    JPN,
+    LABEL,
+    NOW,
+    SHARE,
+    SUBJECT,
+    UKR,
+    ask,
+    consent,
+    register,
+    term,
+)
+
+from kizuna.model.instants import parse_instant
+from kizuna.model.label import Label
+from kizuna.release.agreements import Relabelling
+from kizuna.release.decision import Outcome
+from kizuna.release.rules import RuleId
+
+PERMIT, DENY, REFER = Outcome.PERMIT, Outcome.DENY, Outcome.REFER
+TWO = (SHARE, ISA)
+
+
+def day(text):
+    return parse_instant(f"2025-{text}")
+
+
+# ---- consents: UKR/HUR made it, JPN holds it, it goes to FRA
+
+THEIRS = replace(SUBJECT, originator=HUR, label=replace(LABEL, classification="UNCLASSIFIED", originator=HUR))
+ONWARD = replace(SHARE, articles=tuple(replace(a, receivers=(FRA,)) for a in SHARE.articles), parties=(JPN, UKR, FRA))
+
+
+def onward(*consents, at=NOW, known=NOW, **more):
+    return ask(register(ONWARD, consents=tuple(consents), **more), THEIRS, "FRA", at, known).outcome
+
+
+GIVEN = consent(term=term("2025-01-01"), recorded_at=day("01-01"))
+ENDED = consent(term=term("2025-01-01", "2025-06-10"), recorded_at=day("06-12"))
+
+
+@pytest.mark.parametrize("facts", [*permutations([GIVEN, ENDED])])
+def test_a_consent_that_was_recorded_later_takes_the_place_of_the_one_before(facts):
+    assert onward(*facts, at=day("06-11"), known=day("06-11")) is PERMIT
+    assert onward(*facts, at=day("06-11"), known=day("06-12")) is DENY
+    assert onward(*facts, at=day("06-09"), known=day("06-12")) is PERMIT
+    assert onward(*facts) is DENY
+
+
+def test_a_consent_can_be_given_again():
+    assert onward(GIVEN, ENDED, consent(term=term("2025-06-20"), recorded_at=day("06-20"))) is PERMIT
+
+
+def test_a_consent_for_another_party_product_or_of_another_originator_corrects_nothing():
+    for changes in ({"receiver": UKR}, {"product": "q"}, {"originator": UKR}):
+        assert onward(GIVEN, replace(ENDED, **changes)) is PERMIT
+
+
+@pytest.mark.parametrize("facts", [*permutations([GIVEN, replace(ENDED, recorded_at=GIVEN.recorded_at)])])
+def test_of_two_consents_recorded_at_one_instant_neither_counts_where_they_differ(facts):
+    assert onward(*facts, at=day("06-01")) is DENY
+    assert onward(GIVEN, GIVEN) is PERMIT
+
+
+# ---- corrected labels recorded at one instant
+
+SECRET, TOP = replace(LABEL, classification="秘"), replace(LABEL, classification="機密")
+
+
+@pytest.mark.parametrize("labels", [*permutations([SECRET, TOP])])
+def test_of_two_labels_recorded_at_one_instant_neither_counts(labels):
+    facts = tuple(Relabelling("p", label, day("06-01")) for label in labels)
+    decision = ask(replace(register(*TWO), relabellings=facts))
+    assert decision.outcome is DENY
+    assert RuleId.LABEL_KNOWN in {fault.rule for fault in decision.faults}
+    later = Relabelling("p", SECRET, day("06-02"))
+    assert ask(replace(register(*TWO), relabellings=(later, *facts))).outcome is PERMIT
+    assert ask(replace(register(*TWO), relabellings=facts[:1] * 2)).outcome is (PERMIT if labels[0] == SECRET else DENY)
+
+
+def test_two_labels_of_one_instant_that_differ_in_a_caveat_only_are_two_labels_too():
+    facts = tuple(Relabelling("p", replace(SECRET, caveats=caveats), day("06-01")) for caveats in (("a",), ("b",)))
+    assert ask(replace(register(*TWO), relabellings=facts)).outcome is DENY
+
+
+def test_the_first_label_is_not_said_to_be_missing_where_it_was_corrected():
+    corrected = Label("JPN", "秘", JPN, day("06-10"))
+    facts = replace(register(*TWO), relabellings=(Relabelling("p", corrected, day("06-10")),))
+    (reason,) = ask(facts, at=day("06-05"), known=NOW).reasons
+    assert reason.message.render() == (
+        "Its label was corrected, and the label known now was made only on 2025-06-10T00:00:00Z: "
+        "what it may do before that is answered as known then."
+    )
+    assert ask(facts, at=day("06-05")).outcome is PERMIT
+    # One that was made later than that had none then either way.
+    late = replace(SUBJECT, label=replace(LABEL, created=day("06-08")))
+    (reason,) = ask(facts, late, at=day("06-05"), known=NOW).reasons
+    assert "before that it has none" in reason.message.render()
