@@ -189,21 +189,25 @@ def _surely(term: Term | None, *, asserted: bool = True) -> Condition:
 
 
 def _ended(register: Register, suspension: Suspension) -> Instant | None:
-    """When a suspension surely ended: at its own end, or when it was resumed; None: not yet.
+    """When a suspension surely ended: at its own end, or when it was resumed as was last recorded; None: not yet.
 
-    It is resumed by what was recorded after it and takes effect after it began, but for what comes too late.
+    It is resumed by what was recorded after it and takes effect after it began, unless another suspension had begun in between.
     """
-    begun = suspension.term.begin.latest or suspension.recorded_at
-    ends = [
-        resumption.at
-        for resumption in register.resumptions
-        if resumption.agreement == suspension.agreement
-        and resumption.recorded_at > suspension.recorded_at
-        and resumption.at > begun
+    begins = [
+        (other.term.begin.latest or other.recorded_at, other.recorded_at)
+        for other in register.suspensions
+        if other.agreement == suspension.agreement
     ]
-    if suspension.term.end is not None and suspension.term.end.latest is not None:
-        ends.append(suspension.term.end.latest)
-    return min(ends, default=None)
+    ended = None if suspension.term.end is None else suspension.term.end.latest
+    for resumption in sorted(register.resumptions, key=lambda each: (each.recorded_at, each.at)):
+        if resumption.agreement != suspension.agreement or resumption.recorded_at <= suspension.recorded_at:
+            continue
+        if resumption.at <= (suspension.term.begin.latest or suspension.recorded_at):
+            continue
+        known = [begin for begin, recorded_at in begins if recorded_at < resumption.recorded_at and begin < resumption.at]
+        if ended is None or all(begin < ended for begin in known):
+            ended = resumption.at
+    return ended
 
 
 def _suspended(register: Register, suspension: Suspension) -> Condition:

@@ -221,7 +221,7 @@ class Agreement:
 
 @dataclass(frozen=True, slots=True)
 class Suspension:
-    """Time over which an agreement is suspended.
+    """Time over which an agreement is suspended. One that is recorded later with the same begin corrects it.
 
     Parameters
     ----------
@@ -244,7 +244,7 @@ class Suspension:
 
 @dataclass(frozen=True, slots=True)
 class Resumption:
-    """End of the suspension of an agreement, recorded later than the suspension itself."""
+    """End of the suspension of an agreement, recorded later than the suspension itself. The one recorded last counts."""
 
     agreement: str
     at: Instant

@@ -51,8 +51,8 @@ class Register:
         """Register without what became known after `known_at`, and of what was corrected only the correction.
 
         Of an agreement's versions the highest counts. Of the consents of one originator for one product and one receiver, and
-        of the labels of one product, the one recorded last counts. Where two of one instant contradict each other, neither
-        does.
+        of the labels of one product, the one recorded last counts; so does, of suspensions with the same begin, the one
+        recorded last. Where two of one instant contradict each other, neither does.
         """
         latest: dict[str, Agreement] = {}
         for agreement in self.agreements:
@@ -63,7 +63,7 @@ class Register:
         return replace(
             self,
             agreements=tuple(latest[id_] for id_ in sorted(latest)),
-            suspensions=_known(self.suspensions, known_at),
+            suspensions=tuple(_suspensions(_known(self.suspensions, known_at))),
             resumptions=_known(self.resumptions, known_at),
             consents=tuple(_consents(_known(self.consents, known_at))),
             withdrawals=_known(self.withdrawals, known_at),
@@ -93,7 +93,7 @@ class Register:
         """Suspensions of an agreement, each with its term as ended by a resumption, if one is recorded."""
         for suspension in self.suspensions:
             if suspension.agreement == agreement:
-                yield suspension, _term_of(suspension, self.resumptions)
+                yield suspension, _term_of(suspension, self)
 
 
 class _Recorded(Protocol):
@@ -123,6 +123,13 @@ def _consents(known: Iterable[Consent]) -> Iterator[Consent]:
         yield same[0] if agreed else replace(same[0], term=_UNKNOWN)
 
 
+def _suspensions(known: Iterable[Suspension]) -> Iterator[Suspension]:
+    # Suspensions of which nobody knows when they began may be several. Of two that contradict each other both stand.
+    dates = {id(s): (s.term.begin.earliest, s.term.begin.latest) for s in known}
+    for same in _last(known, lambda s: id(s) if None in dates[id(s)] else (s.agreement, dates[id(s)])):
+        yield from same
+
+
 def _relabellings(known: Iterable[Relabelling]) -> Iterator[Relabelling]:
     for same in _last(known, lambda relabelling: relabelling.product):
         labels = sorted(dict.fromkeys(relabelling.label for relabelling in same), key=repr)
@@ -134,25 +141,33 @@ def _relabellings(known: Iterable[Relabelling]) -> Iterator[Relabelling]:
             yield replace(same[0], label=replace(labels[0], classification=neither, releasable_to=()))
 
 
-def _term_of(suspension: Suspension, resumptions: Iterable[Resumption]) -> Term:
-    """Term of a suspension, ended by the first resumption that was recorded after it and while it still ran (or may have).
+# Suspensions
 
-    A resumption that was known before the suspension was recorded is about an earlier one. Of two facts of one instant nobody
-    can say which came later: the suspension stands.
-    """
-    begin, end = suspension.term.begin, suspension.term.end
+
+def _begun(suspension: Suspension) -> Instant:
     # A suspension of which nobody knows when it began had begun when it was recorded.
-    begun = begin.latest or suspension.recorded_at
-    over = None if end is None else end.latest
-    ends = [
-        r.at
-        for r in resumptions
-        if r.agreement == suspension.agreement
-        and r.recorded_at > suspension.recorded_at
-        and r.at > begun
-        and (over is None or r.at < over)
+    return suspension.term.begin.latest or suspension.recorded_at
+
+
+def _term_of(suspension: Suspension, register: Register) -> Term:
+    """Term of a suspension, ended by the resumption recorded last of those that are about it.
+
+    A resumption is about each suspension that was recorded before it and began before it takes effect, but for those that had
+    ended, as was known then, before another one began: it is about that other one. Of two facts of one instant nobody can say
+    which came later: the suspension stands, and of two resumptions the later end.
+    """
+    end = suspension.term.end
+    others = [(_begun(s), s.recorded_at) for s in register.suspensions if s.agreement == suspension.agreement]
+    about = [
+        r
+        for r in register.resumptions
+        if r.agreement == suspension.agreement and r.recorded_at > suspension.recorded_at and r.at > _begun(suspension)
     ]
-    if not ends:
-        return suspension.term
-    resumed = min(ends)
-    return Term(begin, Bound(resumed, resumed, format_instant(resumed)))
+    for resumption in sorted(about, key=lambda r: (r.recorded_at, r.at)):
+        over = None if end is None else end.latest
+        again = over is not None and any(
+            over <= begun < resumption.at and recorded_at < resumption.recorded_at for begun, recorded_at in others
+        )
+        if not again:
+            end = Bound(resumption.at, resumption.at, format_instant(resumption.at))
+    return Term(suspension.term.begin, end)

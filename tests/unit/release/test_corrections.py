@@ -19,6 +19,8 @@ from simulators.rules import (
     ask,
     consent,
     register,
+    resumption,
+    suspension,
     term,
 )
 
@@ -92,6 +94,70 @@ def test_of_two_labels_recorded_at_one_instant_neither_counts(labels):
 def test_two_labels_of_one_instant_that_differ_in_a_caveat_only_are_two_labels_too():
     facts = tuple(Relabelling("p", replace(SECRET, caveats=caveats), day("06-01")) for caveats in (("a",), ("b",)))
     assert ask(replace(register(*TWO), relabellings=facts)).outcome is DENY
+
+
+# ---- resumptions
+
+
+def suspended(*suspensions, resumed=()):
+    return register(*TWO, suspensions=suspensions, resumptions=tuple(resumed))
+
+
+def outcomes(facts, *days, known=NOW):
+    return [ask(facts, at=day(at), known=known).outcome for at in days]
+
+
+def test_of_two_resumptions_the_one_recorded_last_counts_the_later_one_too():
+    first, corrected = resumption("2025-06-10"), resumption("2025-06-12", recorded="2025-06-15")
+    for resumed in permutations([first, corrected]):
+        facts = suspended(suspension("2025-06-01"), resumed=resumed)
+        assert outcomes(facts, "06-11", "06-12") == [DENY, PERMIT]
+        assert outcomes(facts, "06-11", known=day("06-14")) == [PERMIT]
+    facts = suspended(suspension("2025-06-01"), resumed=[first, resumption("2025-06-08", recorded="2025-06-15")])
+    assert outcomes(facts, "06-07", "06-08") == [DENY, PERMIT]
+
+
+def test_of_two_resumptions_recorded_at_one_instant_the_later_end_counts():
+    both = [resumption(f"2025-06-{at}", recorded="2025-06-15") for at in (10, 12)]
+    for resumed in permutations(both):
+        assert outcomes(suspended(suspension("2025-06-01"), resumed=resumed), "06-11", "06-12") == [DENY, PERMIT]
+
+
+def test_a_resumption_after_a_second_suspension_leaves_the_end_of_the_first_alone():
+    facts = suspended(
+        suspension("2025-06-01"),
+        suspension("2025-06-20"),
+        resumed=[resumption("2025-06-10"), resumption("2025-06-25"), resumption("2025-06-28", recorded="2025-06-30")],
+    )
+    assert outcomes(facts, "06-05", "06-15", "06-22", "06-26", "06-28") == [DENY, PERMIT, DENY, DENY, PERMIT]
+
+
+def test_a_resumption_ends_all_suspensions_that_run():
+    facts = suspended(suspension("2025-06-01"), suspension("2025-06-05"), resumed=[resumption("2025-06-10")])
+    assert outcomes(facts, "06-09", "06-10") == [DENY, PERMIT]
+
+
+def test_a_later_resumption_than_the_end_that_was_announced_counts():
+    facts = suspended(suspension("2025-06-01", "2025-06-05"), resumed=[resumption("2025-06-08", recorded="2025-06-15")])
+    assert outcomes(facts, "06-06", "06-08") == [DENY, PERMIT]
+
+
+# ---- a suspension set right by another of the same begin
+
+
+def test_a_suspension_of_the_same_begin_recorded_later_says_when_it_ended():
+    open_, known = suspension("2025-06-01", "unknown"), suspension("2025-06-01", "2025-06-05", recorded_at=day("06-20"))
+    for both in permutations([open_, known]):
+        facts = suspended(*both)
+        assert outcomes(facts, "06-04", "06-05") == [DENY, PERMIT]
+        assert outcomes(facts, "06-05", known=day("06-19")) == [DENY]
+    assert outcomes(suspended(open_, replace(known, agreement="ISA")), "06-05") == [DENY]
+    assert outcomes(suspended(open_, replace(known, recorded_at=open_.recorded_at)), "06-05") == [DENY]
+
+
+def test_suspensions_of_which_nobody_knows_when_they_began_correct_nothing():
+    unknown = suspension("unknown", recorded_at=day("06-01"))
+    assert outcomes(suspended(unknown, suspension("unknown", "2025-06-05", recorded_at=day("06-20"))), "06-06") == [DENY]
 
 
 def test_the_first_label_is_not_said_to_be_missing_where_it_was_corrected():
