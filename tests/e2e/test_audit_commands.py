@@ -11,6 +11,7 @@ import pytest
 from simulators.processes import kizuna
 
 from kizuna.cli import verify_log
+from kizuna.model.digests import digest_of
 
 
 @pytest.fixture
@@ -78,6 +79,8 @@ def test_the_printed_verifier_verifies(files, tmp_path):
         command = [sys.executable, "-I", "-S", program, file, "--key", key, "--json"]
         ran = subprocess.run(command, capture_output=True, text=True, check=True)
         assert json.loads(ran.stdout)["verified"]
+    told = kizuna("audit", "verifier", "--json").json()
+    assert told["digest"] == digest_of(program.read_bytes())
     assert program.read_bytes() == Path(verify_log.__file__).read_bytes()
 
 

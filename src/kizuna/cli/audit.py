@@ -16,6 +16,7 @@ from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, pri
 from kizuna.errors import InputError, Message
 from kizuna.exchange.checkpoint import COSIGNATURE_TYPE, read_verifier_key, verifier_key
 from kizuna.exchange.log_file import MOST_LINE_BYTES, PROOF_HEAD, VerifiedExport, VerifiedProof, verify_export, verify_proof
+from kizuna.model.digests import digest_of
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.provenance import Fact, fact_from_json
 from kizuna.node.audit import verify_node
@@ -352,9 +353,14 @@ def export(file: Path, first: int, last: int | None, private: bool, folder: Path
     help=_("Print the stand-alone verifier: one Python file, standard library only, for whoever has no kizuna."),
     epilog=examples("kizuna audit verifier > verify_log.py", "python verify_log.py jpn-log.jsonl"),
 )
-def verifier() -> None:
+@as_json
+def verifier(*, json_: bool) -> None:
     """Print the verifier."""
-    click.echo(resources.files("kizuna.cli").joinpath("verify_log.py").read_text("utf-8"), nl=False)
+    source = resources.files("kizuna.cli").joinpath("verify_log.py").read_bytes()
+    if json_:
+        print_json({"name": "verify_log.py", "digest": digest_of(source), "source": source.decode()})
+        return
+    click.echo(source, nl=False)
 
 
 # ---- confirm
