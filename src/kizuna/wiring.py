@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.folder_stamp import folder_stamp
+from kizuna.adapters.input_files import open_input, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.state import Partner
     from kizuna.release.agreements import Agreement, Suspension
+    from kizuna.release.markings import Ladder
 
 __all__ = [
     "CIVIL_OFFSETS",
@@ -63,6 +65,7 @@ __all__ = [
     "open_input",
     "open_node",
     "read_certificate_end",
+    "read_input",
     "read_label_file",
     "read_tile",
     "sample_folder",
@@ -158,7 +161,7 @@ def _value(name: str, value: object, source: str) -> object:
                 "source": source,
                 "name": name,
                 "got": str(value),
-                "expected": "a list of texts" if isinstance(default, tuple) else "a text",
+                "expected": Message("a list of texts") if isinstance(default, tuple) else Message("a text"),
             },
         ),
         hint=Message("see docs/settings.md"),
@@ -179,10 +182,10 @@ def load_settings(folder: Path, environment: Mapping[str, str], options: Mapping
     path = folder / SETTINGS_FILE
     if path.exists():
         try:
-            document = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+            document = parse_toml(read_input(path), name=str(path))
+        except InputError as error:
             raise InputError(
-                Message("{path}: cannot be read as settings: {why}", {"path": str(path), "why": str(error)}),
+                Message("{path}: cannot be read as settings: {why}", {"path": str(path), "why": error.message}),
                 hint=Message("correct it, or remove it to run on the defaults"),
             ) from error
         unknown = sorted(set(document) - set(names))
@@ -245,6 +248,7 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
     StoreError
         If the folder cannot be written.
     """
+    _refuse_unknown_ladders(settings.accept_ladders, read_ladders(_sample_markings()), field="accept_ladders")
     if folder.exists() and any(folder.iterdir()):
         raise InputError(
             Message("{folder} is not empty", {"folder": str(folder)}),
@@ -396,6 +400,15 @@ def beside(path: Path) -> Loader:
     return load
 
 
+def _refuse_unknown_ladders(accepted: Sequence[str], ladders: Mapping[str, Ladder], *, field: str) -> None:
+    for policy in sorted(set(accepted) - ladders.keys()):
+        raise InputError(
+            Message("no ladder of markings of the policy {policy} is known", {"policy": policy}),
+            hint=Message("known ladders: {names}", {"names": ", ".join(sorted(ladders))}),
+            field=field,
+        )
+
+
 def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_ladders: Sequence[str]) -> Register:
     """Register of a folder of agreement files, the sample's by default.
 
@@ -410,8 +423,17 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
     agreements: list[Agreement] = []
     suspensions: list[Suspension] = []
     ladders = read_ladders(parse_toml((sample_folder("coalition") / "markings.toml").read_bytes(), name="markings.toml"))
+    found: list[Agreement] = []
+    if not root.is_dir():
+        raise InputError(
+            Message("{path} is no folder", {"path": str(root)}),
+            hint=Message("name the folder that holds the agreement files (*.toml)"),
+            field="agreements",
+        )
     for path in sorted([*root.glob("*.toml"), *root.glob("fictional/*.toml")]):
-        document = parse_toml(path.read_bytes(), name=str(path))
+        document = parse_toml(
+            read_input(path, hint=Message("every *.toml in a register must be readable: remove it")), name=str(path)
+        )
         if path.name == "markings.toml":
             ladders |= read_ladders(document)
             continue
@@ -421,11 +443,19 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
                 raise fault
         except InputError as error:
             raise InputError(
-                Message("{path}: {why}", {"path": str(path), "why": str(error)}), hint=error.hint, field=error.field
+                Message("{path}: {why}", {"path": str(path), "why": error.message}), hint=error.hint, field=error.field
             ) from error
+        found.append(agreement)
         if not agreement.fictional or agreement.id in accept_fictional:
             agreements.append(agreement)
             suspensions += suspended
+    if not found:
+        # An empty register would deny everything, as a full one does what it does not cover.
+        raise InputError(
+            Message("no agreement lies in {path}", {"path": str(root)}),
+            hint=Message("name the folder that holds the agreement files (*.toml)"),
+            field="agreements",
+        )
     missing = sorted(set(accept_fictional) - {a.id for a in agreements if a.fictional})
     if missing:
         raise InputError(
@@ -433,6 +463,7 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
             hint=Message("correct the name of the agreement"),
             field="accept-fictional",
         )
+    _refuse_unknown_ladders(accept_ladders, ladders, field="accept-ladder")
     return Register(
         agreements=tuple(agreements), suspensions=tuple(suspensions), ladders=ladders, accepted_ladders=frozenset(accept_ladders)
     )
@@ -476,47 +507,30 @@ def label_path(path: Path) -> Path:
     return path.with_name(path.name + ".label.toml")
 
 
-def read_label_file(path: Path) -> Label:
+def read_label_file(path: Path, *, hint: Message | None = None) -> Label:
     """Label of a ``FILE.label.toml``.
+
+    Parameters
+    ----------
+    path
+        The file.
+    hint
+        What to do where it cannot be read.
 
     Raises
     ------
     InputError
         If it is missing or cannot be used.
     """
-    with open_input(
-        path, hint=Message("every product needs a label: write one beside it (docs/labels.md), or name it with --label")
-    ) as file:
-        data = file.read()
+    data = read_input(path, hint=hint or Message("every product needs a label: write one beside it (docs/labels.md)"))
     try:
         return read_label_document(parse_toml(data, name=str(path)))
     except InputError as error:
         if error.field is None:
             raise
         raise InputError(
-            Message("{path}: {why}", {"path": str(path), "why": str(error)}), hint=error.hint, field=error.field
+            Message("{path}: {why}", {"path": str(path), "why": error.message}), hint=error.hint, field=error.field
         ) from error
-
-
-@contextmanager
-def open_input(path: Path, *, hint: Message | None = None) -> Iterator[BinaryIO]:
-    """Open a file that a person named.
-
-    Raises
-    ------
-    InputError
-        If it cannot be read.
-    """
-    try:
-        file = path.open("rb")
-    except OSError as error:
-        raise InputError(
-            Message("{path} cannot be read: {why}", {"path": str(path), "why": error.strerror or str(error)}),
-            hint=hint or Message("check the name of the file"),
-            field="file",
-        ) from error
-    with file:
-        yield file
 
 
 def read_certificate_end(folder: Path) -> Instant:

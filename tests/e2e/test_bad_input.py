@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -287,3 +289,90 @@ def test_a_good_file_is_told_as_it_is(pair, tiff):
     again = kizuna("ingest", tiff, "--node", pair.jpn, "--json")
     assert again.json()[0]["known_already"]
     assert again.json()[0]["product"]["id"] == taken["product"]["id"]
+
+
+# ---- registers and files that are none
+
+
+def ask(files, register, *more):
+    return kizuna(
+        "release", "explain", labelled(files / "good.tif"), "--to", "UKR/HUR", "--agreements", register, *more, "--json"
+    )
+
+
+def test_a_register_without_an_agreement_is_refused_and_does_not_answer(files, tmp_path):
+    assert_told(ask(files, tmp_path), tmp_path, str(tmp_path), "no agreement", field="agreements")
+    (tmp_path / "markings.toml").write_bytes((sample_folder("coalition") / "markings.toml").read_bytes())
+    assert_told(ask(files, tmp_path), tmp_path, "no agreement", field="agreements")
+    assert_told(ask(files, "/dev/null"), tmp_path, "/dev/null", "no folder", field="agreements")
+
+
+@pytest.mark.parametrize("make", ["dangling", "folder", "pipe", "device", "large"])
+def test_what_a_register_cannot_hold_is_named(files, tmp_path, make):
+    shutil.copy(sample_folder("coalition") / "USA-UKR-SHARING.toml", tmp_path)
+    bad = tmp_path / "q.toml"
+    match make:
+        case "dangling":
+            bad.symlink_to(tmp_path / "nowhere")
+        case "folder":
+            bad.mkdir()
+        case "pipe":
+            os.mkfifo(bad)
+        case "device":
+            bad.symlink_to("/dev/zero")
+        case _:
+            bad.write_bytes(b"#" * 20_000_000)
+    assert_told(ask(files, tmp_path), tmp_path, "q.toml", field="file")
+    checked = kizuna("agreement", "check", bad, "--json", timeout_s=30)
+    assert checked.status == 2
+
+
+def test_a_ladder_that_is_accepted_by_a_name_that_nobody_knows_is_refused(files, untouched, tmp_path):
+    done = ask(files, sample_folder("coalition"), "--accept-ladder", "NOPE")
+    assert_told(done, tmp_path, "NOPE", field="accept-ladder")
+    assert "JPN" in done.fault()["hint"]
+    done = kizuna("node", "init", "--nation", "JPN", "--node", tmp_path / "new", "--json", env={"KIZUNA_ACCEPT_LADDERS": "NOPE"})
+    assert_told(done, tmp_path, "NOPE", field="accept_ladders")
+    assert not (tmp_path / "new").exists()
+
+
+def test_a_number_of_too_many_digits_is_a_fault_with_a_place(untouched, tmp_path):
+    bad = tmp_path / "bad.toml"
+    bad.write_text(FICTIONAL.read_text("utf-8").replace("version = 2", f"version = {'9' * 5000}"), "utf-8")
+    assert_told(kizuna("agreement", "add", bad, "--node", untouched, "--json"), untouched, "bad.toml", "line ", "digits")
+    (found,) = kizuna("agreement", "check", bad, "--json").json()
+    assert "digits" in found["message"]
+    assert found["line"] > 1
+    label = tmp_path / "x.label.toml"
+    label.write_text(f"schema = {'9' * 5000}")
+    assert_told(kizuna("label", "show", label, "--json"), tmp_path, "x.label.toml", "digits")
+    (tmp_path / "node").mkdir()
+    (tmp_path / "node/kizuna.toml").write_text(f"partner_url = {'9' * 5000}")
+    assert_told(kizuna("agreement", "add", FICTIONAL, "--node", tmp_path / "node", "--json"), tmp_path, "kizuna.toml", "digits")
+
+
+def test_a_hint_names_no_option_that_the_command_has_not(files, untouched):
+    assert "--label" in kizuna("ingest", files / "unlabelled.tif", "--node", untouched, "--json").fault()["hint"]
+    shown = kizuna("label", "show", files / "unlabelled.tif", "--json")
+    assert shown.fault()["hint"]
+    assert "--label" not in shown.fault()["hint"]
+
+
+def test_a_security_policy_that_is_shown_as_a_label_is_told_from_one(tmp_path):
+    policy = Path(__file__).parents[1] / "vectors/sparrow/ACME.xml"
+    done = kizuna("label", "show", policy, "--json")
+    assert_told(done, tmp_path, "security policy", field="file")
+    assert "--policy" in done.fault()["hint"]
+
+
+@pytest.mark.parametrize("ring", ["[[28, 41], [42, NaN], [42, 47], [28, 41]]", "[[28, 41], [42, 41, [42, 47], [28, 41]]"])
+def test_a_broken_ring_asks_for_correction_and_not_for_another_copy(tmp_path, ring):
+    (tmp_path / "sea.geojson").write_text('{"type": "Polygon", "coordinates": [' + ring + "]}")
+    text = FICTIONAL.read_text("utf-8")
+    number = text.index("[[articles]]")
+    after = text.find("[[", number + 2)
+    bad = tmp_path / "bad.toml"
+    bad.write_text(text[:after] + '[[articles.areas]]\nname = "sea"\nfile = "sea.geojson"\n' + text[after:], "utf-8")
+    found = [each for each in kizuna("agreement", "check", bad, "--json").json() if each["severity"] == "error"]
+    assert [each["field"] for each in found] == ["articles[0].areas[0].file"]
+    assert "GeoJSON" in found[0]["hint"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 import unicodedata
 from dataclasses import dataclass
 from importlib import resources
@@ -15,7 +14,8 @@ import click
 from kizuna.cli.terminal import _, as_json, examples, print_json, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import MARKINGS_SCHEMA, check_agreement, read_ladders
-from kizuna.formats.toml_positions import Place, Positions, end_of_toml, positions_of
+from kizuna.formats.toml_faults import TomlFault, read_toml
+from kizuna.formats.toml_positions import Place, Positions, positions_of
 from kizuna.node.agreement_review import review, review_versions
 from kizuna.node.founding import area_faults
 from kizuna.wiring import CIVIL_OFFSETS, beside, load_register
@@ -97,17 +97,10 @@ def _check_file(file: Path) -> _Checked:
         checked.add(place, None, Message("a byte that is no UTF-8"), Message("save the file as UTF-8"))
         return checked
     lines = text.split("\n")
-    try:
-        document = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
+    document = read_toml(text)
+    if isinstance(document, TomlFault):
         checked = _Checked(file, lines, nowhere, [])
-        # What the parser says is about TOML, not about agreements; its own words name the place once more.
-        why = str(error).partition(" (at ")[0]
-        checked.add(end_of_toml(text, error), None, Message("not TOML: {why}", {"why": why}), Message("correct this line"))
-        return checked
-    except RecursionError:
-        checked = _Checked(file, lines, nowhere, [])
-        checked.add(Place(1, 1), None, Message("brackets inside too many brackets"), Message("write it with fewer"))
+        checked.add(document.place, None, Message("not TOML: {why}", {"why": document.why}), document.hint)
         return checked
     checked = _Checked(file, lines, positions_of(text), [])
     if document.get("schema") == MARKINGS_SCHEMA:

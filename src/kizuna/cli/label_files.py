@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from kizuna.cli.terminal import _, read_file
+from kizuna.cli.terminal import read_file
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_label_document
 from kizuna.model.confidentiality import LabelRole
@@ -95,9 +95,7 @@ class LabelFile:
 
 def naming(path: Path, error: InputError) -> InputError:
     """`error` with the file in which it lies."""
-    return InputError(
-        Message("{path}: {why}", {"path": str(path), "why": error.message.render(_)}), hint=error.hint, field=error.field
-    )
+    return InputError(Message("{path}: {why}", {"path": str(path), "why": error.message}), hint=error.hint, field=error.field)
 
 
 def _load_label(data: bytes) -> LabelFile:
@@ -122,7 +120,9 @@ def _within(folder: Path, uri: str) -> bytes:
             hint=Message("bind data by a relative URI, and keep them beside the binding"),
             field="DataReference",
         )
-    return read_file(path)
+    # What is bound may be a whole scene.
+    with open_input(path) as file:
+        return file.read()
 
 
 def _load_binding(path: Path, data: bytes, trust: Sequence[Path]) -> LabelFile:
@@ -154,11 +154,18 @@ def _load_binding(path: Path, data: bytes, trust: Sequence[Path]) -> LabelFile:
 
 def _load_xml(path: Path, trust: Sequence[Path]) -> LabelFile:
     from kizuna.formats.binding import BINDING_NAMESPACE
+    from kizuna.formats.spif import SPIF_NAMESPACE
     from kizuna.formats.xml_elements import name_of
     from kizuna.formats.xml_reading import parse_xml
 
     data = read_file(path)
     namespace, name = name_of(parse_xml(data, what=str(path)))
+    if namespace == SPIF_NAMESPACE:
+        raise InputError(
+            Message("{path} is a security policy, no label", {"path": str(path)}),
+            hint=Message("name the file that carries a label, and this one with --policy {path}", {"path": str(path)}),
+            field="file",
+        )
     try:
         if (namespace, name) == (BINDING_NAMESPACE, "BindingInformation"):
             return _load_binding(path, data, trust)

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ingest", "product"]
 
+_LABEL_HINT = Message("every product needs a label: write one beside it (docs/labels.md), or name it with --label")
+
 
 def _published_json(published: Published) -> dict[str, Json]:
     return {
@@ -77,7 +79,7 @@ def ingest(
         )
         try:
             for path in files:
-                read = read_label_file(label or label_path(path))
+                read = read_label_file(label or label_path(path), hint=_LABEL_HINT)
                 with open_input(path) as file:
                     try:
                         published.append(publish(here, file, path.name, read, described))

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kizuna.errors import InputError, KizunaError, Message
-from kizuna.wiring import translate
+from kizuna.errors import KizunaError, Message
+from kizuna.wiring import read_input, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -119,15 +119,9 @@ def read_file(path: Path) -> bytes:
     Raises
     ------
     InputError
-        If it cannot be read.
+        If it cannot be read, is no regular file, or is larger than anybody meant.
     """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(
-            Message("{path} cannot be read: {why}", {"path": str(path), "why": error.strerror or str(error)}),
-            hint=Message("check the name of the file"),
-        ) from error
+    return read_input(path)
 
 
 def wants_json() -> bool:

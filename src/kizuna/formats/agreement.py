@@ -6,13 +6,22 @@ between which it lies. What is written for the log holds instants only, so that 
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement_areas import MOST_AREAS, area_to_json, no_files, read_area
-from kizuna.formats.agreement_terms import NO_CIVIL_DATES, UNKNOWN, CivilOffsets, read_period, read_term, term_to_json
+from kizuna.formats.agreement_terms import (
+    NO_CIVIL_DATES,
+    UNKNOWN,
+    CivilOffsets,
+    bound_to_json,
+    read_bound,
+    read_period,
+    read_term,
+    term_to_json,
+)
 from kizuna.formats.faults import Faults
+from kizuna.formats.toml_faults import TomlFault, read_toml
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of
@@ -56,7 +65,7 @@ _LARGEST_AMOUNT = 1e6
 
 _AGREEMENT_FIELDS = (
     "schema", "id", "version", "title", "kind", "parties", "fictional", "tells_partner", "sources", "recorded", "in_force",
-    "articles", "equivalences", "suspensions",
+    "applies_from", "articles", "equivalences", "suspensions",
 )  # fmt: skip
 _ARTICLE_FIELDS = (
     "number", "title", "givers", "receivers", "kinds", "policy", "ceiling", "categories", "areas", "denied_areas", "acquired",
@@ -89,12 +98,18 @@ def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
         Naming the file, and the line and column where TOML ends.
     """
     try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        found = read_toml(data.decode())
+    except UnicodeDecodeError as error:
         raise InputError(
-            Message("{name}: not TOML: {why}", {"name": name, "why": str(error)}),
-            hint=Message("correct the line that it names; the file must be UTF-8"),
+            Message("{name}: not TOML: byte {byte} is no UTF-8", {"name": name, "byte": error.start + 1}),
+            hint=Message("save the file as UTF-8"),
         ) from error
+    if isinstance(found, TomlFault):
+        place: dict[str, str | int] = {"name": name, "line": found.place.line, "column": found.place.column}
+        raise InputError(
+            Message("{name}: not TOML: line {line}, column {column}: {why}", {**place, "why": found.why}), hint=found.hint
+        )
+    return found
 
 
 def read_label_document(document: Mapping[str, object]) -> Label:
@@ -305,6 +320,19 @@ def _in_force(table: Table, parties: Sequence[Party], offsets: CivilOffsets, fau
     return term
 
 
+def _applies_from(table: Table, parties: Sequence[Party], offsets: CivilOffsets) -> Bound | None:
+    """From when on this version takes the place of the ones before; None for all time."""
+    if not table.has("applies_from"):
+        return None
+    bound = read_bound(table, "applies_from", parties, offsets, end=False)
+    if bound.exact is None and parties:
+        expected = Message(
+            "an exact date, from which on this version takes the place of the one before; leave it out to correct it"
+        )
+        table.fault("applies_from", expected)
+    return bound
+
+
 def check_agreement(
     document: Mapping[str, object], offsets: CivilOffsets, load: Loader = no_files, *, recorded: bool = False
 ) -> tuple[Agreement | None, tuple[Suspension, ...], list[InputError]]:
@@ -365,6 +393,7 @@ def check_agreement(
         tells_partner=faults.keep(False, table.boolean, "tells_partner", default=False),  # noqa: FBT003 - the same
         fictional=fictional,
         sources=faults.keep((), table.texts, "sources", most=MOST_TEXTS),
+        applies_from=faults.keep(None, _applies_from, table, parties, offsets),
     )
     faults.close(table, _AGREEMENT_FIELDS)
     if whole:
@@ -440,7 +469,9 @@ def _equivalence_to_json(equivalence: Equivalence) -> Json:
 
 def agreement_to_json(agreement: Agreement, suspensions: Iterable[Suspension] = ()) -> dict[str, Json]:
     """JSON form of `agreement` with its dates as instants and its areas as geometries; `read_agreement` reads it back."""
+    applies = agreement.applies_from
     return {
+        **({} if applies is None else {"applies_from": bound_to_json(applies)}),
         "schema": AGREEMENT_SCHEMA,
         "id": agreement.id,
         "version": agreement.version,

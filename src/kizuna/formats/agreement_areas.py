@@ -171,6 +171,17 @@ def _geometry_of(document: Json, field: str) -> Mapping[str, object]:
             )
 
 
+def _document(data: bytes, field: str) -> Json:
+    try:
+        return parse_json(data, field=field)
+    except InputError as error:
+        raise InputError(
+            error.message,
+            hint=Message("correct the GeoJSON there: brackets in pairs, commas between values, plain numbers, never NaN"),
+            field=field,
+        ) from error
+
+
 def _from_file(table: Table, load: Loader) -> tuple[tuple[Ring, ...], ...]:
     name, field = table.text("file", longest=_LONGEST_NAME), table.field("file")
     # An agreement may come from anybody: it names files beside itself, no others.
@@ -180,7 +191,7 @@ def _from_file(table: Table, load: Loader) -> tuple[tuple[Ring, ...], ...]:
         data = load(name)
         if len(data) > LARGEST_FILE_BYTES:
             table.fault("file", Message("a file of at most {most} bytes", {"most": LARGEST_FILE_BYTES}))
-        return _polygons(Table(_geometry_of(parse_json(data, field=field), field), field))
+        return _polygons(Table(_geometry_of(_document(data, field), field), field))
     except InputError as error:
         # Whatever is wrong inside the file, the agreement's line that names it is where a reader begins.
         raise InputError(error.message, hint=error.hint, field=field) from error

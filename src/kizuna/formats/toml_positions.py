@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Place", "Positions", "end_of_toml", "positions_of"]
+__all__ = ["OpenBracket", "Place", "Positions", "end_of_toml", "open_bracket", "positions_of"]
 
 type Path = tuple[str | int, ...]
 
@@ -92,7 +92,7 @@ def end_of_toml(text: str, error: tomllib.TOMLDecodeError) -> Place:
     found = _AT_LINE.search(str(error))
     if found:
         return Place(int(found[1]), int(found[2]))
-    lines = text.splitlines() or [""]
+    lines = text.replace("\r\n", "\n").split("\n")
     return Place(len(lines), len(lines[-1]) + 1)
 
 
@@ -101,10 +101,38 @@ def positions_of(text: str) -> Positions:
     return _Walk(text.replace("\r\n", "\n")).document()
 
 
+@dataclass(frozen=True, slots=True)
+class OpenBracket:
+    """A bracket that is not closed: where it stands, and where the last value behind it ends."""
+
+    opened: Place
+    end: Place
+
+
+def open_bracket(text: str, place: Place) -> OpenBracket | None:
+    """Innermost bracket that is still open at a place, up to which `tomllib` could read; None where there is none.
+
+    Parameters
+    ----------
+    text
+        The text, with plain line ends.
+    place
+        Where `tomllib` gave up.
+    """
+    lines = text.split("\n")
+    walk = _Walk("\n".join([*lines[: place.line - 1], lines[place.line - 1][: place.column - 1]]))
+    try:
+        walk.document()
+    except (AssertionError, IndexError):
+        # The text ends in the middle of a value.
+        return walk.innermost()
+    return None
+
+
 class _Walk:
     """Walk through a valid document, from its begin to its end."""
 
-    __slots__ = ("_at", "_counts", "_keys", "_line_starts", "_text", "_values")
+    __slots__ = ("_at", "_counts", "_end", "_keys", "_line_starts", "_open", "_text", "_values")
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -113,6 +141,9 @@ class _Walk:
         self._values: dict[Path, Place] = {}
         # How many tables each array of tables has so far.
         self._counts: dict[Path, int] = {}
+        # Where brackets stand that are open, and where the last value ended.
+        self._open: list[int] = []
+        self._end = 0
         self._line_starts = [0, *(found.end() for found in re.finditer("\n", text))]
 
     def document(self) -> Positions:
@@ -125,6 +156,10 @@ class _Walk:
                 self._member(table)
             self._blank(lines=True)
         return Positions(self._keys, self._values)
+
+    def innermost(self) -> OpenBracket | None:
+        """Bracket that was opened last and not closed."""
+        return OpenBracket(self._place(self._open[-1]), self._place(self._end)) if self._open else None
 
     # ---- places
 
@@ -239,7 +274,7 @@ class _Walk:
             case '"' | "'":
                 self._string()
             case "[":
-                self._at += 1
+                self._enter()
                 index = 0
                 self._blank(lines=True)
                 while self._text[self._at] != "]":
@@ -247,18 +282,30 @@ class _Walk:
                     self._value((*path, index))
                     index += 1
                     self._separator()
-                self._at += 1
+                self._leave()
             case "{":
-                self._at += 1
+                self._enter()
                 self._blank(lines=True)
                 while self._text[self._at] != "}":
                     self._member(path)
                     self._separator()
-                self._at += 1
+                self._leave()
             case _:
                 found = _SCALAR.match(self._text, self._at)
                 assert found is not None  # noqa: S101 - INVARIANT: tomllib read this document
                 self._at = found.end()
+        self._end = self._at
+
+    def _enter(self) -> None:
+        """Step behind an opening bracket."""
+        self._open.append(self._at)
+        self._at += 1
+        self._end = self._at
+
+    def _leave(self) -> None:
+        """Step behind the closing bracket."""
+        self._open.pop()
+        self._at += 1
 
     def _separator(self) -> None:
         """Skip a comma and what stands around it."""
