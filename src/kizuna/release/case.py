@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
@@ -21,7 +20,19 @@ if TYPE_CHECKING:
     from kizuna.release.subject import Ancestor, Subject
     from kizuna.release.view import Entry, Question, View
 
-__all__ = ["Case", "Explanation", "Failure", "Kept", "Values", "cite", "label_known", "parents", "unplaced_parents"]
+__all__ = [
+    "Case",
+    "Explanation",
+    "Failure",
+    "Values",
+    "always",
+    "by_marking",
+    "cite",
+    "label_known",
+    "never",
+    "parents",
+    "unplaced_parents",
+]
 
 type Values = dict[str, str | int | float]
 
@@ -37,7 +48,10 @@ class Failure:
 
 @dataclass(slots=True)
 class Case:
-    """What a rule was asked about, in words. `entry` is the article; rules about the product alone do not look at it."""
+    """What a rule was asked about, in words. `entry` is the article; rules about the product alone do not look at it.
+
+    Of the product's row only what the rules looked at is there for certain.
+    """
 
     view: View
     question: Question
@@ -59,23 +73,42 @@ class Case:
         return self.entry
 
 
-class Kept(StrEnum):
-    """For which other products an explanation holds as well."""
-
-    ALL = "all"
-    LABEL = "label"
-    """Those with the same marking, releasability, categories and originator."""
-    KIND = "kind"
-    """Those of the same holder and kind."""
-    NONE = "none"
-
-
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """How a rule explains itself."""
+    """How a rule explains itself.
+
+    Parameters
+    ----------
+    explain
+        What it says: something, always.
+    key
+        What it looks at of a product besides its kind, and besides the question. Of all products with one key the same is said,
+        so it is said once; None where it must be said of each product anew.
+    parents
+        Whether it speaks of what a product is derived from. Of a derived product it is then said anew in any case.
+    timeless
+        Whether it hangs neither on the instant nor on the purpose that is asked about.
+    """
 
     explain: Callable[[Case], Iterator[Failure]]
-    kept: Kept = Kept.NONE
+    key: Callable[[View, Subject, Label], object]
+    parents: bool = False
+    timeless: bool = False
+
+
+def always(_view: View, _subject: Subject, _label: Label) -> object:
+    """Key of what is said of all products."""
+    return ()
+
+
+def never(_view: View, _subject: Subject, _label: Label) -> object:
+    """Key of what is said of one product only."""
+    return None
+
+
+def by_marking(_view: View, _subject: Subject, label: Label) -> object:
+    """Key of what is said of a marking."""
+    return label.policy, label.classification
 
 
 def cite(rule: RuleId, message: Message, agreement: Agreement, article: str | None = None, term: Term | None = None) -> Reason:

@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING
 from kizuna.errors import Message
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.label import CategoryType
-from kizuna.release.case import Case, Explanation, Failure, Kept, Values, cite, label_known, parents, unplaced_parents
+from kizuna.release.case import (
+    Case,
+    Explanation,
+    Failure,
+    Values,
+    always,
+    by_marking,
+    cite,
+    label_known,
+    never,
+    parents,
+    unplaced_parents,
+)
 from kizuna.release.decision import Obligation, ObligationKind, Reason
 from kizuna.release.rules import RuleId
 from kizuna.release.standing import in_force, not_suspended, not_withdrawn
@@ -18,7 +30,10 @@ from kizuna.release.view import amount
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from kizuna.model.label import Label
     from kizuna.release.agreements import Term
+    from kizuna.release.subject import Subject
+    from kizuna.release.view import View
 
 __all__ = ["ARTICLE_EXPLANATIONS"]
 
@@ -278,20 +293,44 @@ def _inapplicable(case: Case, obligation: Obligation) -> Failure:
     return _fail(case, RuleId.OBLIGATIONS, message, unknown=True)
 
 
+def _by_categories(_view: View, _subject: Subject, label: Label) -> object:
+    return label.categories
+
+
+def _by_phase(_view: View, subject: Subject, _label: Label) -> object:
+    return subject.complex_data
+
+
+def _by_touches(_view: View, subject: Subject, _label: Label) -> object:
+    return (subject.placement.touches,)
+
+
+def _by_known_event(_view: View, subject: Subject, _label: Label) -> object:
+    return subject.event is not None and subject.event.end is not None
+
+
+def _by_known_making(_view: View, subject: Subject, _label: Label) -> object:
+    return subject.produced is not None
+
+
+def _by_resolution(_view: View, subject: Subject, _label: Label) -> object:
+    return (subject.resolution_m,)
+
+
 ARTICLE_EXPLANATIONS: dict[RuleId, Explanation] = {
-    RuleId.COVERED: Explanation(_covered, Kept.KIND),
-    RuleId.IN_FORCE: Explanation(lambda case: in_force(case.article.agreement, case.at), Kept.ALL),
-    RuleId.NOT_WITHDRAWN: Explanation(lambda case: not_withdrawn(case.view.register, case.article.agreement, case.at), Kept.ALL),
-    RuleId.NOT_SUSPENDED: Explanation(lambda case: not_suspended(case.view.register, case.article.agreement, case.at), Kept.ALL),
-    RuleId.CEILING: Explanation(_ceiling, Kept.LABEL),
-    RuleId.LINEAGE_CEILING: Explanation(_lineage_ceiling),
-    RuleId.CATEGORIES: Explanation(_categories, Kept.LABEL),
-    RuleId.PURPOSE: Explanation(_purpose, Kept.ALL),
-    RuleId.AREA: Explanation(_area),
-    RuleId.DENIED_AREA: Explanation(_denied_area),
-    RuleId.ACQUIRED: Explanation(_acquired),
-    RuleId.PRODUCED: Explanation(_produced),
-    RuleId.DELAY: Explanation(_delay),
-    RuleId.RESOLUTION: Explanation(_resolution),
-    RuleId.OBLIGATIONS: Explanation(_obligations),
+    RuleId.COVERED: Explanation(_covered, always, timeless=True),
+    RuleId.IN_FORCE: Explanation(lambda case: in_force(case.article.agreement, case.at), always),
+    RuleId.NOT_WITHDRAWN: Explanation(lambda case: not_withdrawn(case.view.register, case.article.agreement, case.at), always),
+    RuleId.NOT_SUSPENDED: Explanation(lambda case: not_suspended(case.view.register, case.article.agreement, case.at), always),
+    RuleId.CEILING: Explanation(_ceiling, by_marking, timeless=True),
+    RuleId.LINEAGE_CEILING: Explanation(_lineage_ceiling, never),
+    RuleId.CATEGORIES: Explanation(_categories, _by_categories, timeless=True),
+    RuleId.PURPOSE: Explanation(_purpose, always),
+    RuleId.AREA: Explanation(_area, _by_touches, timeless=True),
+    RuleId.DENIED_AREA: Explanation(_denied_area, _by_touches, timeless=True),
+    RuleId.ACQUIRED: Explanation(_acquired, _by_known_event, timeless=True),
+    RuleId.PRODUCED: Explanation(_produced, _by_known_making, timeless=True),
+    RuleId.DELAY: Explanation(_delay, never),
+    RuleId.RESOLUTION: Explanation(_resolution, _by_resolution, timeless=True),
+    RuleId.OBLIGATIONS: Explanation(_obligations, _by_phase, timeless=True),
 }

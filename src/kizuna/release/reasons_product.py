@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import nation_of
-from kizuna.release.case import Case, Explanation, Failure, Kept, Values, cite, label_known, parents, unplaced_parents
+from kizuna.release.case import (
+    Case,
+    Explanation,
+    Failure,
+    Values,
+    always,
+    by_marking,
+    cite,
+    label_known,
+    never,
+    parents,
+    unplaced_parents,
+)
 from kizuna.release.columns import NO, YES
 from kizuna.release.decision import Reason
 from kizuna.release.rules import RuleId
@@ -20,7 +32,8 @@ if TYPE_CHECKING:
 
     from kizuna.model.label import Label
     from kizuna.release.agreements import Agreement, Equivalence
-    from kizuna.release.subject import Ancestor
+    from kizuna.release.subject import Ancestor, Subject
+    from kizuna.release.view import View
 
 __all__ = ["PRODUCT_EXPLANATIONS", "Protection", "protection"]
 
@@ -245,14 +258,22 @@ def _equivalence(case: Case) -> Iterator[Failure]:
             yield from failures
 
 
+def _by_releasable(_view: View, subject: Subject, label: Label) -> object:
+    return subject.originator, label.releasable_to
+
+
+def _by_originators(view: View, subject: Subject, label: Label) -> object:
+    return None if view.has_consents(subject.product) else (subject.originator, label.originator)
+
+
 PRODUCT_EXPLANATIONS: dict[RuleId, Explanation] = {
-    RuleId.PARTNER_KNOWN: Explanation(_partner_known, Kept.ALL),
-    RuleId.LABEL_KNOWN: Explanation(label_known, Kept.LABEL),
-    RuleId.LABEL_CURRENT: Explanation(_label_current),
-    RuleId.RELEASABLE_TO: Explanation(_releasable_to, Kept.LABEL),
-    RuleId.ORIGINATOR_CONSENT: Explanation(_originator_consent),
-    RuleId.LINEAGE: Explanation(_lineage),
-    RuleId.DOMINANT: Explanation(_dominant),
-    RuleId.INFORMATION_SECURITY: Explanation(_secured, Kept.LABEL),
-    RuleId.EQUIVALENCE: Explanation(_equivalence, Kept.LABEL),
+    RuleId.PARTNER_KNOWN: Explanation(_partner_known, always, timeless=True),
+    RuleId.LABEL_KNOWN: Explanation(label_known, by_marking, timeless=True),
+    RuleId.LABEL_CURRENT: Explanation(_label_current, never),
+    RuleId.RELEASABLE_TO: Explanation(_releasable_to, _by_releasable, timeless=True),
+    RuleId.ORIGINATOR_CONSENT: Explanation(_originator_consent, _by_originators),
+    RuleId.LINEAGE: Explanation(_lineage, never),
+    RuleId.DOMINANT: Explanation(_dominant, never),
+    RuleId.INFORMATION_SECURITY: Explanation(_secured, by_marking, parents=True),
+    RuleId.EQUIVALENCE: Explanation(_equivalence, by_marking, parents=True),
 }

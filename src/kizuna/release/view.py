@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.label import Category, Label
     from kizuna.model.parties import Party
+    from kizuna.model.regions import Placement
     from kizuna.release.agreements import Agreement, Article, Equivalence
     from kizuna.release.register import Register
     from kizuna.release.subject import Subject
@@ -42,6 +43,8 @@ __all__ = [
     "Vocabulary",
     "amount",
     "find_equivalence",
+    "millimetres",
+    "nobody_in_common",
     "view_of",
 ]
 
@@ -72,22 +75,22 @@ _WITHOUT_LIMIT = (ALWAYS, NEVER + 1)
 
 
 class Vocabulary:
-    """Bits of masks: each word gets the next bit when it is first met."""
+    """Bits of masks: each word gets the next bit when it is first met. `bits` holds them, and is only read."""
 
-    __slots__ = ("_bits", "_lock")
+    __slots__ = ("_lock", "bits")
 
     def __init__(self, words: Iterable[object] = ()) -> None:
-        self._bits: dict[object, int] = {}
+        self.bits: dict[object, int] = {}
         self._lock = threading.Lock()
         for word in words:
             self.bit(word)
 
     def bit(self, word: object) -> int:
         """Mask of one word."""
-        found = self._bits.get(word)
+        found = self.bits.get(word)
         if found is None:
             with self._lock:
-                found = self._bits.setdefault(word, 1 << len(self._bits))
+                found = self.bits.setdefault(word, 1 << len(self.bits))
         return found
 
     def mask(self, words: Iterable[object]) -> int:
@@ -99,10 +102,10 @@ class Vocabulary:
 
     def words(self) -> Sequence[object]:
         """Words in the order of their bits."""
-        return tuple(self._bits)
+        return tuple(self.bits)
 
     def __len__(self) -> int:
-        return len(self._bits)
+        return len(self.bits)
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,16 +156,19 @@ class Question:
         Articles that let the giver give anything to the partner.
     secured
         Whether an information-security agreement of the two nations is in force (`NO`, `PERHAPS`, `YES`).
-    plain
-        Whether its articles look neither at times nor at places nor at resolutions.
+    plan
+        How it is asked of a product (`kizuna.release.plan`), once it was.
     compiled
-        What `kizuna.release.decide` keeps of this question.
+        What is kept of this question besides.
+    needs_known
+        How many needs of labels its articles' rows know.
     """
 
-    __slots__ = ("_partner", "_plain", "compiled", "entries", "giver", "partner", "plain", "purpose", "secured")
+    __slots__ = ("_partner", "_plain", "compiled", "entries", "giver", "needs_known", "partner", "plan", "purpose", "secured")
 
     def __init__(self, view: View, giver: Party, partner: Party, purpose: str, at: Instant) -> None:
         self.giver, self.partner, self.purpose = giver, partner, purpose
+        self.needs_known = len(view.needs)
         self.entries = tuple(
             Entry(agreement, article, view.article_row(agreement, article, at))
             for agreement, article in view.articles(giver, partner)
@@ -178,16 +184,15 @@ class Question:
             exposed,
             perhaps_exposed,
         )
-        self.plain = all(
-            entry.article.acquired is None
-            and entry.article.produced is None
-            and not entry.row.delay
-            and not entry.row.finest
-            and entry.row.anywhere
-            and not entry.row.denied
-            for entry in self.entries
-        )
+        self.plan: object = None
         self.compiled: dict[object, object] = {}
+
+    def learn(self, needs: Sequence[object]) -> None:
+        """Write into its articles' rows which of all needs they grant."""
+        for entry in self.entries:
+            granted = sum(1 << bit for bit, need in enumerate(needs) if _granted(entry.article, need))
+            entry.row.lacking &= ~granted
+        self.needs_known = len(needs)
 
     def row(self, at: int) -> QuestionRow:
         """Row of this question at an instant between its dates."""
@@ -203,9 +208,13 @@ class View:
         As known then.
     parties, kinds, markings, needs, areas, purposes
         Vocabularies of the masks.
+    said, refusals
+        What `kizuna.release.plan` and `kizuna.release.decide` keep of this view.
     """
 
     __slots__ = (
+        "_area_masks",
+        "_consented",
         "_consents",
         "_cuts",
         "_labels",
@@ -219,7 +228,9 @@ class View:
         "needs",
         "parties",
         "purposes",
+        "refusals",
         "register",
+        "said",
     )
 
     def __init__(self, register: Register, applicable: frozenset[ObligationKind] = APPLICABLE) -> None:
@@ -232,11 +243,15 @@ class View:
         self._cuts = sorted(set(_dates(register)))
         self._questions: dict[tuple[Party, Party, str, int], Question] = {}
         self._labels: dict[object, LabelColumns] = {}
+        self._area_masks: dict[frozenset[str], int] = {}
+        self.said: dict[object, dict[object, object]] = {}
+        self.refusals: dict[object, object] = {}
         self._relabelled = {r.product: r.label for r in sorted(register.relabellings, key=lambda r: r.recorded_at)}
         self._consents: dict[tuple[Party, str, Party], list[Term]] = {}
         for consent in register.consents:
             key = (consent.originator, consent.product, consent.receiver)
             self._consents.setdefault(key, []).append(consent.term)
+        self._consented = {product for _, product, _ in self._consents}
 
     def question(self, giver: Party, partner: Party, purpose: str, at: Instant) -> Question:
         """Question of these parties at an instant, compiled for all instants between the same dates."""
@@ -244,6 +259,9 @@ class View:
         found = self._questions.get(key)
         if found is None:
             found = self._questions[key] = Question(self, giver, partner, purpose, at)
+        if found.needs_known < len(self.needs.bits):
+            # Which articles grant a need that was never heard of before is not in their rows yet.
+            found.learn(self.needs.words())
         return found
 
     def label_of(self, product: str, label: Label) -> Label:
@@ -399,12 +417,48 @@ class View:
                 answer = min(answer, PERHAPS if State.PERHAPS in states else NO)
         return answer
 
+    def own_consent(self, subject: Subject, own: Label, partner: Party, at: Instant) -> int:
+        """Whether all others whose product it is, or who labelled it, agreed that it goes on."""
+        answer = YES
+        for party in (subject.originator, own.originator):
+            if party != subject.holder:
+                answer = min(answer, self.consented((party,), (subject.product,), partner, at))
+        return answer
+
+    def parents_consent(self, subject: Subject, labels: Iterable[Label | None], partner: Party, at: Instant) -> int:
+        """Whether all others who own or labelled what it is derived from agreed that this, or what is made of it, goes on."""
+        answer = YES
+        for ancestor, label in zip(subject.ancestors, labels, strict=True):
+            for party in (ancestor.originator, None if label is None else label.originator):
+                if party is not None and party != subject.holder:
+                    answer = min(answer, self.consented((party,), (subject.product, ancestor.product), partner, at))
+        return answer
+
+    def has_consents(self, product: str) -> bool:
+        """Whether anybody ever consented, for some time, that a product goes on to somebody."""
+        return product in self._consented
+
+    def place_columns(self, placement: Placement) -> tuple[int, int, int]:
+        """Columns `inside`, `touches` and `placed`."""
+        touches = placement.touches
+        if touches is None:
+            return self._area_mask(placement.inside), ALL, 0
+        return self._area_mask(placement.inside), self._area_mask(touches), 1
+
+    def _area_mask(self, areas: frozenset[str]) -> int:
+        """Mask of areas, kept: many products lie in the same ones."""
+        mask = self._area_masks.get(areas)
+        if mask is None:
+            if len(self._area_masks) > _MOST_LABELS:
+                self._area_masks.clear()
+            mask = self._area_masks[areas] = self.areas.mask(areas)
+        return mask
+
     def label_columns(self, label: Label) -> LabelColumns:
         """Columns of a label."""
         key = (label.policy, label.classification, label.releasable_to, label.categories)
         found = self._labels.get(key)
         if found is None:
-            known = len(self.needs)
             rank = self.register.ladder_rank(label.policy, label.classification)
             found = LabelColumns(
                 policy=self._policies.get(label.policy, 0),
@@ -413,9 +467,6 @@ class View:
                 releasable=ALL if label.releasable_to is None else self.parties.mask(label.releasable_to),
                 needs=self.needs.mask(_needs(label)),
             )
-            if len(self.needs) > known:
-                # Which articles grant a need that was never heard of before is not in their rows yet.
-                self._questions.clear()
             if len(self._labels) >= _MOST_LABELS:
                 self._labels.clear()
             self._labels[key] = found
@@ -427,11 +478,7 @@ class View:
         It is what the dominant label keeps (ADatP-4774.1): who may have a value of each label, but none that all have, may not
         have what is derived from both.
         """
-        known = len(self.needs)
-        mask = self.needs.mask((tag, values) for tag, values in _common(labels) if values)
-        if len(self.needs) > known:
-            self._questions.clear()
-        return mask
+        return self.needs.mask((tag, values) for tag, values in _common(labels) if values)
 
     def category_needs(self, category: Category) -> int:
         """Mask of what one category asks of an article."""
@@ -466,19 +513,15 @@ class View:
             review=min((_review(label) for label in known), default=NEVER),
             releasable=releasable,
             needs=needs,
-            disjoint=int(_disjoint([own, *known])),
+            disjoint=int(nobody_in_common([own, *known])),
         )
 
     def product_row(self, subject: Subject, own: Label, partner: Party, at: Instant) -> ProductRow:
         """Row of a product with its own label (`label_of`) for a partner and an instant, on which only its consents depend."""
         columns = self.label_columns(own)
         parents = self._lineage(subject, own)
-        consent = parents_consent = YES
-        if subject.ancestors or subject.originator != subject.holder or own.originator != subject.holder:
-            needed, parents_needed = self.controls(subject, own)
-            consent = min((self.consented([party], ids, partner, at) for party, ids in needed), default=YES)
-            parents_consent = min((self.consented([party], ids, partner, at) for party, ids in parents_needed), default=YES)
-        event, placement = subject.event, subject.placement
+        labels = [None if a.label is None else self.label_of(a.product, a.label) for a in subject.ancestors]
+        event = subject.event
         return ProductRow(
             self.kinds.bit(subject.kind),
             columns.policy,
@@ -496,21 +539,30 @@ class View:
             parents.releasable,
             parents.needs,
             parents.disjoint,
-            consent,
-            parents_consent,
+            self.own_consent(subject, own, partner, at),
+            self.parents_consent(subject, labels, partner, at),
             ALWAYS if event is None else micros(event.begin),
             NEVER if event is None or event.end is None else micros(event.end),
             NEVER if subject.produced is None else micros(subject.produced),
-            _millimetres(subject.resolution_m),
+            millimetres(subject.resolution_m),
             int(subject.complex_data),
-            self.areas.mask(placement.inside) if placement.inside else 0,
-            ALL if placement.touches is None else self.areas.mask(placement.touches),
-            int(placement.touches is not None),
+            *self.place_columns(subject.placement),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class _Latest:
+    """View that was asked for last, for the next who ask for the same."""
+
+    known_at: Instant
+    view: View
 
 
 def view_of(register: Register, known_at: Instant) -> View:
     """View of what was known at an instant, kept with the register for all instants between the same recordings."""
+    latest = register.views.get("latest")
+    if isinstance(latest, _Latest) and latest.known_at == known_at:
+        return latest.view
     recorded = register.views.get("recorded")
     if not isinstance(recorded, list):
         recorded = register.views["recorded"] = sorted(register.recorded_instants())
@@ -520,6 +572,7 @@ def view_of(register: Register, known_at: Instant) -> View:
         if len(register.views) > _MOST_VIEWS:
             register.views.clear()
         found = register.views[key] = View(register.as_known(known_at))
+    register.views["latest"] = _Latest(known_at, found)
     return found
 
 
@@ -555,7 +608,7 @@ def amount(text: str | None) -> float:
     return amount if 0 <= amount < 1e6 else math.inf  # noqa: PLR2004 - a million hours or metres
 
 
-def _millimetres(resolution_m: float | None) -> int:
+def millimetres(resolution_m: float | None) -> int:
     """Resolution in millimetres, rounded down; 0 where it is unknown or no length at all."""
     if resolution_m is None or not 0 <= resolution_m < math.inf:
         return 0
@@ -603,7 +656,7 @@ def _granted(article: Article, need: object) -> bool:
             return False
 
 
-def _disjoint(labels: Sequence[Label]) -> bool:
+def nobody_in_common(labels: Sequence[Label]) -> bool:
     """Whether labels that each let somebody have it have nobody in common, in Releasable To or in a permissive category."""
     limits = [set(label.releasable_to) for label in labels if label.releasable_to is not None]
     if limits and all(limits) and not set.intersection(*limits):

@@ -1,0 +1,444 @@
+"""A question, compiled: the rules and articles that are left to look at, and what was said before.
+
+Much of a question is settled before a product comes along: which articles cover the kind, which of them are in force, which rules
+cannot fail. What is left is a handful of comparisons. What is said of a rule that fails is made once for all products of which
+the same is to be said (`kizuna.release.case.Explanation`).
+
+The rules themselves are those of `kizuna.release.rules` and nothing else: this module only chooses which of them to call.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from kizuna.release.columns import ALL, ALWAYS, NEVER, NO, YES, ArticleRow, ProductRow, micros
+from kizuna.release.decision import ObligationKind
+from kizuna.release.expressions import Column, Expression, Literal, Operation, columns_of, settle, trace
+from kizuna.release.reasons import EXPLANATIONS
+from kizuna.release.rules import RULES, RuleId
+from kizuna.release.view import millimetres, nobody_in_common
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
+    from kizuna.release.case import Failure
+    from kizuna.release.columns import QuestionRow
+    from kizuna.release.decision import Decision
+    from kizuna.release.rules import Condition, Rule
+    from kizuna.release.subject import Subject
+    from kizuna.release.view import Entry, LabelColumns, Question, View
+
+__all__ = ["Check", "Lineage", "Plan", "Said", "Verdict", "Way", "lineage_of", "plan_for"]
+
+_NO_PARENTS = {
+    "parents_policy": 0,
+    "parents_rank": 0,
+    "parents_marking": 0,
+    "parents_made": ALWAYS,
+    "parents_review": NEVER,
+    "parents_releasable": ALL,
+    "parents_needs": 0,
+    "parents_consent": YES,
+    "disjoint": NO,
+}
+"""Columns of a product that is derived from nothing."""
+
+
+def _shaped(expression: Expression, shape: int) -> Expression:
+    """Tree of a condition for products of a shape."""
+    match expression:
+        case Column(side="p", name=name):
+            known = _shaped_columns(shape).get(name)
+            return expression if known is None else Literal(known, expression.sort)
+        case Operation(operator, left, right, sort):
+            return Operation(operator, _shaped(left, shape), _shaped(right, shape), sort)
+        case _:
+            return expression
+
+
+_TREES = {rule.id: trace(rule.holds) for rule in RULES}
+_COLUMNS = {rule: tuple(columns_of(tree)) for rule, tree in _TREES.items()}
+_COVERED = next(rule for rule in RULES if rule.id is RuleId.COVERED)
+_ABOUT_PRODUCT = [rule for rule in RULES if rule.about_product]
+_ABOUT_ARTICLE = [rule for rule in RULES if not rule.about_product and rule is not _COVERED]
+_HANGING = [rule for rule in _ABOUT_ARTICLE if any(column.side == "p" for column in _COLUMNS[rule.id])]
+# Rules that look at nothing of the product hold, or not, for a question as a whole.
+_WITHOUT_PRODUCT = [rule for rule in _ABOUT_ARTICLE if rule not in _HANGING]
+_OFFERED = tuple(sorted({column.name for rule in _HANGING for column in _COLUMNS[rule.id] if column.side == "a"}))
+_ASKED = ("at", "known", "partner", "secured", "exposed")
+_ANY_SHAPE = 7
+_TIMES = {"acquired_from", "acquired_until"}
+_PLACES = {"inside", "touches", "placed"}
+_SHAPING = {ObligationKind.DETECTED_ONLY, ObligationKind.RESOLUTION, ObligationKind.AREA}
+# Of a refusal that is not first, more than a person may decide on is missing: it comes after all those of which only that is.
+_BEYOND_A_PERSON = 1_000
+
+
+class _NothingRow:
+    """Stands for the row that a rule does not look at."""
+
+    __slots__ = ()
+
+
+_NO_ARTICLE: ArticleRow = _NothingRow()  # type: ignore[assignment]
+_NO_PRODUCT: ProductRow = _NothingRow()  # type: ignore[assignment]
+
+
+class _Row:
+    """Row of a product that is derived from nothing, of which only the columns that a plan looks at are filled in."""
+
+    __slots__ = tuple(name for name in ProductRow.__slots__ if name not in _NO_PARENTS)
+
+
+for _name, _value in _NO_PARENTS.items():
+    setattr(_Row, _name, _value)
+
+
+class _DerivedRow(_Row):
+    """The same of a product that is derived from others."""
+
+    __slots__ = tuple(_NO_PARENTS)
+
+
+@dataclass(slots=True)
+class Lineage:
+    """Columns of the labels of all parents, dominated, but for their dates.
+
+    Parameters
+    ----------
+    labels
+        The parents' labels; None where one is not known.
+    policy, rank, marking, releasable, needs, disjoint
+        As in `kizuna.release.columns.ProductRow`.
+    """
+
+    labels: tuple[Label | None, ...]
+    policy: int
+    rank: int
+    marking: int
+    releasable: int
+    needs: int
+    disjoint: int
+
+
+def lineage_of(view: View, subject: Subject, label: Label, own: LabelColumns) -> Lineage:
+    """Columns of what a product with this label is derived from."""
+    labels = tuple([None if a.label is None else view.label_of(a.product, a.label) for a in subject.ancestors])
+    known = [one for one in labels if one is not None]
+    whole = len(known) == len(labels)
+    policy = rank = marking = needs = 0
+    releasable = ALL
+    limit, limited, empty = ALL, label.releasable_to is not None, False
+    if limited:
+        limit, empty = own.releasable, not own.releasable
+    categories = bool(label.categories)
+    for ancestor in subject.ancestors:
+        whole = whole and ancestor.originator is not None
+    for one in known:
+        columns = view.label_columns(one)
+        # Levels of different policies have no order: of such parents no article's ceiling speaks.
+        if columns.rank < 0 or (columns.rank > 0 and policy not in {0, columns.policy}):
+            whole = False
+        if columns.rank > 0:
+            policy = policy or columns.policy
+            rank = max(rank, columns.rank)
+        marking |= columns.marking
+        releasable &= columns.releasable
+        needs |= columns.needs
+        if one.releasable_to is not None:
+            limited = True
+            limit &= columns.releasable
+            empty = empty or not columns.releasable
+        categories = categories or bool(one.categories)
+    disjoint = limited and not empty and not limit
+    if categories:
+        needs |= view.common_needs([label, *known])
+        disjoint = nobody_in_common([label, *known])
+    return Lineage(labels, policy, rank if whole else -1, marking, releasable, needs, int(disjoint))
+
+
+@dataclass(eq=False, slots=True)
+class Said:
+    """What a failing rule says, of one product or of many."""
+
+    failures: tuple[Failure, ...]
+
+
+class Check:
+    """A rule that may fail for a product, under one article if it speaks of articles.
+
+    Attributes
+    ----------
+    rule
+        The rule.
+    holds, refers
+        Its conditions.
+    explain, key, parents
+        How it explains itself (`kizuna.release.case.Explanation`).
+    said
+        What it said before, by the key of its explanation.
+    """
+
+    __slots__ = ("explain", "holds", "key", "parents", "refers", "rule", "said")
+    said: dict[object, Any]
+
+    def __init__(self, rule: Rule, view: View, question: Question, entry: Entry | None = None) -> None:
+        self.rule, self.holds, self.refers = rule, rule.holds, rule.refers
+        explanation = EXPLANATIONS[rule.id]
+        self.explain, self.key, self.parents = explanation.explain, explanation.key, explanation.parents
+        if explanation.timeless:
+            about = None if entry is None else (entry.agreement.id, entry.agreement.version, id(entry.article))
+            self.said = view.said.setdefault((rule.id, question.giver, question.partner, about), {})
+        else:
+            self.said = {}
+
+
+type _Asked = tuple[Check, Condition]
+
+
+@dataclass(eq=False, slots=True)
+class Way:
+    """An article under which products may go.
+
+    Parameters
+    ----------
+    entry
+        The article.
+    settled
+        Rules that fail whatever the product.
+    referred
+        Whether a person may decide on each of these.
+    hanging, offered
+        Rules that hang on the product, and the columns of the article that they look at.
+    open
+        Of these, the rules that may fail, with their conditions, by the shape of products.
+    shaped
+        Whether the form in which a product goes hangs on what it is: on its phase, its resolution, its place.
+    permits
+        Permits given before.
+    """
+
+    entry: Entry
+    settled: tuple[Check, ...]
+    referred: bool
+    hanging: tuple[Check, ...]
+    offered: tuple[int, ...]
+    open: dict[int, tuple[_Asked, ...]]
+    shaped: bool
+    permits: dict[object, Decision]
+
+    def asked(self, shape: int) -> tuple[_Asked, ...]:
+        """Rules that may fail for products of a shape, with their conditions."""
+        found = self.open.get(shape)
+        if found is None:
+            checks = [self.hanging[number] for number in _may_fail(shape, "a", self.offered)]
+            found = self.open[shape] = tuple([(check, check.holds) for check in checks])
+        return found
+
+
+type _Offer = tuple[Way, ArticleRow, tuple[_Asked, ...], tuple[Check, ...]]
+type Verdict = tuple[ProductRow, Sequence[Check], Way | None, Sequence[Check], bool]
+"""What the rules say of a product: its row, of which only what was looked at is filled in; the rules about the product that fail;
+the article that is nearest to letting it go, None if none covers its kind; the rules that fail for it; and whether a person may
+decide on all of these."""
+
+
+class _Scope:
+    """A question about one kind of product: what covers it, and which columns of the product have to be filled in."""
+
+    __slots__ = ("_checks", "_ways", "covered", "places", "produced", "resolution", "shapes", "timed", "times")
+
+    def __init__(self, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check) -> None:
+        self._checks, self._ways, self.covered = (checks, known), ways, (covered,)
+        self.shapes: dict[int, tuple[tuple[_Asked, ...], tuple[_Offer, ...]]] = {}
+        _, offers = self.shape(_ANY_SHAPE)
+        open_ = {check.rule.id for _, _, asked, _ in offers for check, _ in asked}
+        columns = [column for rule in open_ for column in _COLUMNS[rule]]
+        names = {column.name for column in columns if column.side == "p"}
+        self.times, self.produced = not names.isdisjoint(_TIMES), "produced" in names
+        self.places, self.resolution = not names.isdisjoint(_PLACES), "resolution" in names
+        # Where instants of the product are only compared with the one asked about, all that matters is their order to it: that
+        # one is then 0. (An article that asks for a delay adds to an instant.)
+        self.timed = any(column.side == "q" and column.name == "at" for column in columns)
+
+    def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
+        """What is left to ask of products of a shape: of the product alone, and of each article.
+
+        A product's shape is 1 if it is derived from others, plus 2 if its label asks for something of an article, plus 4 if it is
+        classified (or nobody knows whether it is).
+        """
+        checks, known = self._checks
+        about_product = [checks[number] for number in _may_fail(shape, "q", known)]
+        found = self.shapes[shape] = (
+            tuple([(check, check.holds) for check in about_product]),
+            tuple([(way, way.entry.row, way.asked(shape), way.settled) for way in self._ways]),
+        )
+        return found
+
+
+class Plan:
+    """A question, compiled.
+
+    Attributes
+    ----------
+    question
+        The question.
+    """
+
+    __slots__ = ("_asked", "_checks", "_known", "_scopes", "_ways", "question")
+
+    def __init__(self, view: View, question: Question, at: Instant) -> None:
+        self.question = question
+        asked = question.row(micros(at))
+        self._checks = tuple([Check(rule, view, question) for rule in _ABOUT_PRODUCT])
+        self._known = (0, asked.known, asked.partner, asked.secured, asked.exposed)
+        # In this order articles are preferred that let a product go.
+        entries = sorted(
+            question.entries, key=lambda entry: (len(entry.article.obligations), entry.agreement.id, entry.article.number)
+        )
+        self._ways = tuple([_way(view, question, entry, asked) for entry in entries])
+        self._scopes: dict[str, _Scope] = {}
+        self._asked = question.row(0)
+
+    def _scope(self, view: View, kind: str) -> _Scope:
+        row: ProductRow = _Row()  # type: ignore[assignment]
+        row.kind = view.kinds.bit(kind)
+        ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self._asked)])
+        covered = Check(_COVERED, view, self.question)
+        covered.said = view.said.setdefault((_COVERED.id, self.question.giver, self.question.partner, kind), {})
+        scope = self._scopes[kind] = _Scope(self._checks, self._known, ways, covered)
+        return scope
+
+    def judge(
+        self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
+    ) -> Verdict:
+        """Run the rules that are left on a product with its own label and those of its parents."""
+        scope = self._scopes.get(subject.kind) or self._scope(view, subject.kind)
+        row, asked = self._row(scope, view, subject, label, own, lineage, at)
+        shape = (0 if lineage is None else 1) + (2 if own.needs else 0) + (4 if own.rank else 0)
+        checks, offers = scope.shapes.get(shape) or scope.shape(shape)
+        forbidding = [check for check, holds in checks if not holds(row, _NO_ARTICLE, asked)]
+        nearest: Way | None = None
+        best: Sequence[Check] = ()
+        least, referred = 2 * _BEYOND_A_PERSON, False
+        for way, article, open_, settled in offers:
+            failed = [check for check, holds in open_ if not holds(row, article, asked)]
+            if not failed and not settled:
+                # Nothing is nearer than an article that lets it go.
+                nearest, best, referred = way, (), True
+                break
+            refers = way.referred and (not failed or _refers(failed, row, article, asked))
+            count = len(failed) + len(settled) + (0 if refers else _BEYOND_A_PERSON)
+            if count < least:
+                nearest, least, referred = way, count, refers
+                best = (*settled, *failed) if settled else failed
+        if nearest is None:
+            return row, forbidding, None, scope.covered, False
+        refer = referred and (not forbidding or _refers(forbidding, row, _NO_ARTICLE, asked))
+        return row, forbidding, nearest, best, refer
+
+    def _row(
+        self, scope: _Scope, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
+    ) -> tuple[ProductRow, QuestionRow]:
+        row: ProductRow = _Row() if lineage is None else _DerivedRow()  # type: ignore[assignment]
+        row.policy, row.rank, row.marking = own.policy, own.rank, own.marking
+        row.releasable, row.needs = own.releasable, own.needs
+        row.phase = subject.complex_data
+        if scope.timed:
+            asked = self.question.row(micros(at))
+            row.made = micros(label.created)
+            row.review = NEVER if label.review is None else micros(label.review)
+        else:
+            asked = self._asked
+            row.made = 0 if label.created <= at else 1
+            row.review = 1 if label.review is None or at < label.review else 0
+        holder = subject.holder
+        row.consent = (
+            YES
+            if subject.originator == holder and label.originator == holder
+            else view.own_consent(subject, label, self.question.partner, at)
+        )
+        if scope.times:
+            event = subject.event
+            row.acquired_from = ALWAYS if event is None else micros(event.begin)
+            row.acquired_until = NEVER if event is None or event.end is None else micros(event.end)
+        if scope.produced:
+            row.produced = NEVER if subject.produced is None else micros(subject.produced)
+        if scope.resolution:
+            row.resolution = millimetres(subject.resolution_m)
+        if scope.places:
+            row.inside, row.touches, row.placed = view.place_columns(subject.placement)
+        if lineage is not None:
+            row.parents_policy, row.parents_rank, row.parents_marking = lineage.policy, lineage.rank, lineage.marking
+            row.parents_releasable, row.parents_needs, row.disjoint = lineage.releasable, lineage.needs, lineage.disjoint
+            row.parents_made, row.parents_review = _dates(lineage, at, timed=scope.timed)
+            row.parents_consent = view.parents_consent(subject, lineage.labels, self.question.partner, at)
+        return row, asked
+
+
+def _dates(lineage: Lineage, at: Instant, *, timed: bool) -> tuple[int, int]:
+    """Latest making and earliest review of labels: in microseconds, or as their order to the instant asked about, which is 0."""
+    made, review = (ALWAYS, NEVER) if timed else (0, 1)
+    for label in lineage.labels:
+        if label is None:
+            continue
+        if timed:
+            made = max(made, micros(label.created))
+            review = review if label.review is None else min(review, micros(label.review))
+        else:
+            made = made if label.created <= at else 1
+            review = review if label.review is None or at < label.review else 0
+    return made, review
+
+
+def _refers(failed: Sequence[Check], row: ProductRow, article: ArticleRow, asked: QuestionRow) -> bool:
+    """Whether a person may decide on each of these rules."""
+    for check in failed:  # noqa: SIM110 - a generator would take longer than what it goes through
+        if check.refers is None or not check.refers(row, article, asked):
+            return False
+    return True
+
+
+def _way(view: View, question: Question, entry: Entry, asked: QuestionRow) -> Way:
+    settled = tuple(
+        [Check(rule, view, question, entry) for rule in _WITHOUT_PRODUCT if not rule.holds(_NO_PRODUCT, entry.row, asked)]
+    )
+    return Way(
+        entry,
+        settled,
+        _refers(settled, _NO_PRODUCT, entry.row, asked),
+        tuple([Check(rule, view, question, entry) for rule in _HANGING]),
+        tuple([getattr(entry.row, name) for name in _OFFERED]),
+        {},
+        any(obligation.kind in _SHAPING for obligation in entry.article.obligations),
+        {},
+    )
+
+
+@lru_cache(maxsize=4096)
+def _may_fail(shape: int, side: str, values: tuple[int, ...]) -> tuple[int, ...]:
+    """Places of the rules that may fail for products of a shape, where these columns are known of an article or a question."""
+    rules, names = (_HANGING, _OFFERED) if side == "a" else (_ABOUT_PRODUCT, _ASKED)
+    rows = {side: SimpleNamespace(**dict(zip(names, values, strict=True)))}
+    settled = [settle(_shaped(_TREES[rule.id], shape), rows) for rule in rules]
+    return tuple([number for number, tree in enumerate(settled) if not isinstance(tree, Literal) or not tree.value])
+
+
+@cache
+def _shaped_columns(shape: int) -> Mapping[str, int]:
+    return (
+        (_NO_PARENTS if not shape & 1 else {}) | ({"needs": 0} if not shape & 2 else {}) | ({"rank": 0} if not shape & 4 else {})
+    )
+
+
+def plan_for(view: View, question: Question, at: Instant) -> Plan:
+    """Plan of a question, made when it is first asked."""
+    plan = question.plan
+    if not isinstance(plan, Plan):
+        plan = question.plan = Plan(view, question, at)
+    return plan
