@@ -167,3 +167,21 @@ def test_the_trap_of_may_and_june_2025():
     plain = kizuna("release", "trap")
     assert plain.status == 0
     assert "FICTIONAL" in plain.out
+
+
+def test_files_are_decided_by_the_register_of_the_node_that_is_named(files, pair, tmp_path):
+    ask = ["release", "explain", files[0], "--to", "UKR/HUR", "--valid-at", SINCE, "--json"]
+    # The sample without its supplement has no article that lets it go; the node was given one.
+    assert kizuna(*ask).json()["outcome"] == "deny"
+    named = kizuna(*ask, "--node", pair.jpn)
+    assert named.json()["outcome"] == "permit"
+    assert kizuna(*ask, env={"KIZUNA_NODE": str(pair.jpn)}).json() | {"known_at": ""} == named.json() | {"known_at": ""}
+    viewed = kizuna("release", "view", files[0], "--to", "UKR/HUR", "--valid-at", SINCE, "--node", pair.jpn, "--json")
+    assert viewed.json()["counts"]["permit"] == 1
+    both = kizuna(*ask, "--node", pair.jpn, "--accept-fictional", "IQPS-HUR-2025")
+    assert (both.status, both.fault()["field"]) == (2, "agreements")
+    # What is named beats what merely lies in the environment.
+    assert kizuna(*ask, *FICTIONAL, env={"KIZUNA_NODE": str(tmp_path)}).json()["outcome"] == "permit"
+    product = "a" * 26
+    other = kizuna("release", "explain", product, "--to", "UKR/HUR", "--node", pair.jpn, "--accept-ladder", "JPN", "--json")
+    assert (other.status, other.fault()["field"]) == (2, "agreements")

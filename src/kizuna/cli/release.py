@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.release_cedar import export_cedar
 from kizuna.cli.release_view import diff, trap, view
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, say
@@ -16,7 +17,7 @@ from kizuna.model.parties import parse_party
 from kizuna.node.decisions import decide_item, require_item
 from kizuna.release.decide import decide
 from kizuna.release.decision import Outcome, decision_to_json
-from kizuna.wiring import load_register, open_node, subject_of_file, system_now
+from kizuna.wiring import open_node, subject_of_file, system_now
 
 __all__ = ["release"]
 
@@ -46,7 +47,7 @@ for command in (view, diff, trap, export_cedar):
 @click.option(
     "--agreements",
     type=click.Path(path_type=Path, exists=True, file_okay=False),
-    help=_("Folder of agreement files, for a file without a node (default: the sample register)."),
+    help=_("Folder of agreement files, for a file (default: the register of --node where it is given, else the sample)."),
 )
 @click.option(
     "--accept-fictional", multiple=True, metavar="AGREEMENT", help=_("Accept the fictional supplement of this agreement.")
@@ -76,9 +77,10 @@ def explain(
         now = system_now()
         title = path.name
         valid, known = valid or now, known or now
-        register = load_register(agreements, accept_fictional, accept_ladder)
+        register = register_for_files(folder, agreements, accept_fictional, accept_ladder)
         decision = decide(register, subject_of_file(path, register), party, valid, known)
     else:
+        refuse_own_register(agreements, accept_fictional, accept_ladder)
         with open_node(folder) as here:
             item = require_item(here, product)
             party = here.partner_named(partner)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant, parse_instant
@@ -56,7 +57,7 @@ def _options[F: Callable[..., object]](command: F) -> F:
         click.option(
             "--agreements",
             type=click.Path(path_type=Path, exists=True, file_okay=False),
-            help=_("Folder of agreement files, for files without a node (default: the sample register)."),
+            help=_("Folder of agreement files, for files (default: the register of --node where it is given, else the sample)."),
         ),
         click.option("--known-at", metavar="INSTANT", help=_("Leave out what became known later (default: now).")),
         click.option("--to", "partner", required=True, metavar="PARTY", help=_("NATION or NATION/ORG.")),
@@ -80,16 +81,11 @@ def _asked(
     known = None if known_at is None else parse_instant(known_at, field="known-at")
     if files:
         now = system_now()
-        register = load_register(agreements, accept_fictional, accept_ladder)
+        register = register_for_files(folder, agreements, accept_fictional, accept_ladder)
         products = [Named(path.name, subject_of_file(path, register)) for path in files]
         yield _Asked(products, register, party, now), known or now
         return
-    if agreements is not None or accept_fictional or accept_ladder:
-        raise InputError(
-            Message("a node has its own register: --agreements and --accept-... are for files"),
-            hint=Message("name files with labels, or leave these options out"),
-            field="agreements",
-        )
+    refuse_own_register(agreements, accept_fictional, accept_ladder)
     with open_node(folder) as here:
         now = here.now()
         party = here.partner_named(partner)
