@@ -25,6 +25,7 @@ title = "Imagery"
 kind = "sharing"
 parties = ["JPN", "UKR"]
 recorded = 2025-01-01
+applies_from = 2025-06-22
 [in_force]
 from = 2025-06-21
 [[articles]]
@@ -183,4 +184,5 @@ def agreements(draw):
         tells_partner=draw(st.booleans()),
         fictional=draw(st.booleans()),
         sources=draw(SOME),
+        applies_from=draw(st.none() | st.builds(lambda moment, text: Bound(moment, moment, text), MOMENTS, LINES)),
     )

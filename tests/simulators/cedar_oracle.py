@@ -119,6 +119,10 @@ def _term(dice: Dice) -> Term:
     return Term(begin, end)
 
 
+def _exactly(instant: Instant) -> Bound:
+    return Bound(instant, instant, "exactly")
+
+
 def _some[T](dice: Dice, of: Sequence[T], least: int = 1) -> tuple[T, ...]:
     return tuple(dice.sample(of, dice.randint(least, len(of))))
 
@@ -235,11 +239,28 @@ def _add_agreement(dice: Dice, register: Register) -> Register:
         kind=dice.choice(list(AgreementKind)),
         term=dice.choice([ALWAYS, _term(dice)]),
         recorded_at=dice.choice([LONG_AGO, _about(dice)]),
+        applies_from=dice.choice([None, _exactly(_about(dice))]),
     )
     # Of two records of one version nobody can say which holds; a node refuses the second one.
     if any((other.id, other.version) == (a.id, a.version) for a in register.agreements):
         return register
     return replace(register, agreements=(*register.agreements, other))
+
+
+def _add_version(dice: Dice, register: Register) -> Register:
+    """A higher version of an agreement, as a rule from a day on."""
+    id_ = dice.choice(["A", "A", "ISA"])
+    before = max((a for a in register.agreements if a.id == id_), key=lambda a: a.version)
+    after = replace(
+        before,
+        version=before.version + 1,
+        term=dice.choice([ALWAYS, ALWAYS, _term(dice)]),
+        recorded_at=dice.choice([LONG_AGO, _about(dice)]),
+        articles=tuple(dice.choice(ARTICLE_CHANGES)(dice, article) for article in before.articles),
+        equivalences=tuple(_pair(dice, pair) for pair in before.equivalences),
+        applies_from=None if dice.random() < 0.2 else _exactly(_about(dice)),
+    )
+    return replace(register, agreements=(*register.agreements, after))
 
 
 def _pair(dice: Dice, pair: Equivalence) -> Equivalence:
@@ -275,11 +296,19 @@ def _suspend(dice: Dice, register: Register) -> Register:
     suspension = Suspension(id_, _term(dice), dice.choice([LONG_AGO, _about(dice)]), "review\nof it")
     resumptions = [
         Resumption(dice.choice([id_, id_, "A"]), _about(dice), dice.choice([_about(dice), _day(-29)]))
-        for _ in range(dice.randint(0, 2))
+        for _ in range(dice.randint(0, 3))
     ]
+    suspensions = [suspension]
+    if dice.random() < 0.4:
+        # Another one, or what corrects it: of the same begin.
+        other = Suspension(id_, _term(dice), dice.choice([LONG_AGO, _about(dice)]), "review again")
+        end = other.term.end
+        begin = suspension.term.begin
+        late = end is None or end.latest is None or begin.earliest is None or end.latest > begin.earliest
+        suspensions.append(replace(other, term=Term(begin, end)) if late and dice.random() < 0.6 else other)
     return replace(
         register,
-        suspensions=(*register.suspensions, suspension),
+        suspensions=(*register.suspensions, *suspensions),
         resumptions=(*register.resumptions, *resumptions),
     )
 
@@ -290,8 +319,9 @@ def _withdraw(dice: Dice, register: Register) -> Register:
 
 
 def _relabel(dice: Dice, register: Register) -> Register:
-    made = Relabelling(dice.choice([*PRODUCTS, *PARENTS]), _label(dice), dice.choice([LONG_AGO, _about(dice)]))
-    return replace(register, relabellings=(*register.relabellings, made))
+    product = dice.choice([*PRODUCTS, *PARENTS])
+    made = [Relabelling(product, _label(dice), dice.choice([LONG_AGO, _about(dice)])) for _ in range(dice.randint(1, 2))]
+    return replace(register, relabellings=(*register.relabellings, *made))
 
 
 def _accept(dice: Dice, register: Register) -> Register:
@@ -302,6 +332,7 @@ REGISTER_CHANGES: list[Callable[[Dice, Register], Register]] = [
     *[_change_article] * 10,
     _add_article,
     _add_agreement,
+    *[_add_version] * 3,
     _change_pairs,
     *[_suspend] * 3,
     *[_withdraw] * 2,
@@ -321,7 +352,13 @@ def _consents(dice: Dice) -> Iterator[Consent]:
             if dice.random() < 0.6:
                 term = ALWAYS if dice.random() < 0.6 else _term(dice)
                 receiver = dice.choice([HUR, HUR, HUR, UKR])
-                yield Consent(originator, product, receiver, term, dice.choice([LONG_AGO, LONG_AGO, _about(dice)]))
+                given = Consent(originator, product, receiver, term, dice.choice([LONG_AGO, LONG_AGO, _about(dice)]))
+                yield given
+                if dice.random() < 0.2:
+                    # Corrected, taken back, or (of one instant) contradicted.
+                    yield replace(
+                        given, term=dice.choice([ALWAYS, _term(dice)]), recorded_at=dice.choice([LONG_AGO, _about(dice)])
+                    )
 
 
 def _register(dice: Dice) -> Register:
@@ -429,6 +466,7 @@ def _dates(register: Register) -> list[Instant]:
     terms = [suspension.term for suspension in register.suspensions] + [consent.term for consent in register.consents[:2]]
     for agreement in register.agreements:
         terms += [agreement.term, *(pair.valid for pair in agreement.equivalences)]
+        terms += [Term(agreement.applies_from)] if agreement.applies_from is not None else []
     return [*_bounds(terms), *(withdrawal.at for withdrawal in register.withdrawals), *(r.at for r in register.resumptions)]
 
 

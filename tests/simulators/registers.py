@@ -6,7 +6,7 @@ pairs, labels of other policies, parents that nobody knows. Of one `random.Rando
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -192,7 +192,8 @@ def make_world(
         rungs = tuple(Rung((f"{nation}-{letter}",), verified=not world.odd(0.3)) for letter in "RCS")
         ladders[nation] = Ladder(nation, rungs, "made up")
     made = [_agreement(world, number) for number in range(agreements)]
-    ids = [agreement.id for agreement in made]
+    made += [_next_version(world, number, agreement) for number, agreement in enumerate(made) if world.odd()]
+    ids = list(dict.fromkeys(agreement.id for agreement in made))
     world.register = Register(
         tuple(made),
         suspensions=tuple(
@@ -200,12 +201,20 @@ def make_world(
             for id_ in ids
             if world.odd()
         ),
-        resumptions=tuple(Resumption(id_, world.instant(150, 300), KNOWN) for id_ in ids if world.odd(0.5)),
-        consents=tuple(
-            Consent(random.choice([*world.partners, GIVER]), name, random.choice(world.partners), world.term(-300, 0), BEGIN)
-            for number in range(products)
-            for name in (f"product-{number}", f"parent-{number}-0")
-            if world.odd(2)
+        resumptions=tuple(
+            Resumption(id_, world.instant(150, 300), recorded_at)
+            for id_ in ids
+            for recorded_at in (world.instant(), KNOWN)
+            if world.odd(0.5)
+        ),
+        consents=_corrected(
+            world,
+            [
+                Consent(random.choice([*world.partners, GIVER]), name, random.choice(world.partners), world.term(-300, 0), BEGIN)
+                for number in range(products)
+                for name in (f"product-{number}", f"parent-{number}-0")
+                if world.odd(2)
+            ],
         ),
         ladders=ladders,
         withdrawals=tuple(Withdrawal(id_, world.instant(100), BEGIN, "a new policy") for id_ in ids if world.odd(0.5)),
@@ -214,6 +223,27 @@ def make_world(
         ),
     )
     return world
+
+
+def _corrected(world: World, consents: list[Consent]) -> tuple[Consent, ...]:
+    """Consents with some that were recorded later, and one or the other of the same instant."""
+    later = [
+        replace(consent, term=world.term(-300, 100), recorded_at=BEGIN if world.odd() else world.instant())
+        for consent in consents
+        if world.odd(2)
+    ]
+    return (*consents, *later)
+
+
+def _next_version(world: World, number: int, before: Agreement) -> Agreement:
+    """Second version of an agreement, as a rule from a day on."""
+    instant = world.instant()
+    return replace(
+        _agreement(world, number),
+        id=before.id,
+        version=2,
+        applies_from=None if world.odd() else Bound(instant, instant, format_instant(instant)),
+    )
 
 
 def _agreement(world: World, number: int) -> Agreement:

@@ -102,6 +102,7 @@ def _print_version(agreement: Agreement, suspensions: Sequence[Suspension], reco
         (_("kind"), agreement.kind.value),
         (_("parties"), ", ".join(agreement.parties)),
         (_("in force"), _term(agreement.term)),
+        *([(_("applies"), _("from {date}").format(date=_date(agreement.applies_from)))] if agreement.applies_from else []),
         (_("tells the partner of a suspension"), _("yes") if agreement.tells_partner else _("no")),
         *recorded,
         *((_("source"), source) for source in agreement.sources),

@@ -26,7 +26,17 @@ if TYPE_CHECKING:
 
     Offset = Callable[[Nation, date], timedelta]
 
-__all__ = ["NO_CIVIL_DATES", "UNKNOWN", "CivilOffsets", "read_bound", "read_period", "read_term", "refuse_order", "term_to_json"]
+__all__ = [
+    "NO_CIVIL_DATES",
+    "UNKNOWN",
+    "CivilOffsets",
+    "bound_to_json",
+    "read_bound",
+    "read_period",
+    "read_term",
+    "refuse_order",
+    "term_to_json",
+]
 
 UNKNOWN = "unknown"
 """Stands for a date or a ceiling that no source gives. Nothing is released on it."""
@@ -202,7 +212,8 @@ def read_period(table: Table, parties: Iterable[Party], offsets: CivilOffsets) -
     return term
 
 
-def _bound_to_json(bound: Bound) -> Json:
+def bound_to_json(bound: Bound) -> Json:
+    """JSON form of a begin or an end, in instants; `read_bound` reads it back."""
     if bound.earliest is None or bound.latest is None:
         return {"text": bound.text}
     return {"text": bound.text, "earliest": format_instant(bound.earliest), "latest": format_instant(bound.latest)}
@@ -210,7 +221,7 @@ def _bound_to_json(bound: Bound) -> Json:
 
 def term_to_json(term: Term) -> dict[str, Json]:
     """JSON form of a term, in instants; `read_term` reads it back."""
-    form: dict[str, Json] = {"from": _bound_to_json(term.begin)}
+    form: dict[str, Json] = {"from": bound_to_json(term.begin)}
     if term.end is not None:
-        form["until"] = _bound_to_json(term.end)
+        form["until"] = bound_to_json(term.end)
     return form

@@ -162,13 +162,13 @@ def review_versions(versions: Sequence[Agreement]) -> Iterator[tuple[Agreement, 
                 Remark(
                     "in_force.from",
                     Message(
-                        "version {version} begins only on {begin}, and once it is recorded version {older} counts no more: until "
-                        "then nothing goes; repeat in it what holds until then, or record it on that day",
+                        "version {version} begins only on {begin}, and version {older} counts no more before: until then nothing "
+                        "goes; write in it applies_from, the day from which on it takes the other's place",
                         values,
                     ),
                 ),
             )
-        elif _overlap(older.term, newer.term):
+        elif newer.applies_from is None and _overlap(older.term, newer.term):
             begin = newer.term.begin.latest
             values["begin"] = newer.term.begin.text if begin is None else format_instant(begin)
             yield (
@@ -182,7 +182,8 @@ def review_versions(versions: Sequence[Agreement]) -> Iterator[tuple[Agreement, 
 
 def _leaves_gap(older: Term, newer: Agreement) -> bool:
     """Whether the newer version, once known, takes the place of the older one before it begins itself."""
-    begin, known = newer.term.begin, newer.recorded_at
+    applies = newer.applies_from and newer.applies_from.latest
+    begin, known = newer.term.begin, applies or newer.recorded_at
     waits = begin.latest is not None and begin.latest > known
     begun = older.begin.earliest is None or older.begin.earliest <= known
     return waits and begun and (older.end is None or older.end.latest is None or older.end.latest > known)

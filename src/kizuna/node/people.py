@@ -121,12 +121,15 @@ def issue_token(node: Node, name: str, role: Role) -> str:
 
 
 def agreement_lines(node: Node) -> list[AgreementLine]:
-    """Agreements that this node knows, latest versions, and how they stand now."""
+    """Agreements that this node knows, and how they stand now: the version that applies, and those that will after it."""
     now = node.now()
     register = node.knowledge().register.as_known(now)
     lines = []
+    known = {(agreement.id, agreement.version) for agreement in register.agreements}
     for agreement in register.agreements:
         held = agreement.term.state(now)
+        if held is State.AFTER and (agreement.id, agreement.followed_by) in known:
+            continue
         suspended = {term.state(now) for _, term in register.suspension_terms(agreement.id)}
         state: AgreementState
         if any(w.agreement == agreement.id and w.at <= now for w in register.withdrawals):

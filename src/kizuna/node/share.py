@@ -239,6 +239,8 @@ class Sharing:
         for agreement in register.agreements:
             yield from _ends_of(agreement.term)
             yield agreement.recorded_at
+            if agreement.applies_from is not None and agreement.applies_from.exact is not None:
+                yield agreement.applies_from.exact
             # A suspension can end on a day that was known from the start.
             for suspension, term in register.suspension_terms(agreement.id):
                 yield from _ends_of(term)

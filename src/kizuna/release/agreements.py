@@ -182,7 +182,7 @@ class Agreement:
     Parameters
     ----------
     id, version
-        Version 1 is the first; of the versions known at a time the highest counts.
+        Version 1 is the first; of the versions known at a time the highest that applies counts.
     title
         Its name.
     kind
@@ -203,6 +203,10 @@ class Agreement:
         True for a supplement that was made up for the sample.
     sources
         Where the facts were read.
+    applies_from
+        From when on this version takes the place of the ones before, which hold until then; None for all time, as a correction.
+    followed_by
+        In a register as known at an instant: version that takes its place at the end of its term; 0 for none.
     """
 
     id: str
@@ -217,6 +221,8 @@ class Agreement:
     tells_partner: bool = False
     fictional: bool = False
     sources: tuple[str, ...] = ()
+    applies_from: Bound | None = None
+    followed_by: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -50,19 +50,13 @@ class Register:
     def as_known(self, known_at: Instant) -> Register:
         """Register without what became known after `known_at`, and of what was corrected only the correction.
 
-        Of an agreement's versions the highest counts. Of the consents of one originator for one product and one receiver, and
-        of the labels of one product, the one recorded last counts; so does, of suspensions with the same begin, the one
-        recorded last. Where two of one instant contradict each other, neither does.
+        Of an agreement's versions each stands with the term over which it holds (`Agreement.applies_from`). Of the consents of
+        one originator for one product and one receiver, and of the labels of one product, the one recorded last counts; so does,
+        of suspensions with the same begin, the one recorded last. Where two of one instant contradict each other, neither does.
         """
-        latest: dict[str, Agreement] = {}
-        for agreement in self.agreements:
-            if agreement.recorded_at <= known_at:
-                other = latest.get(agreement.id)
-                if other is None or other.version < agreement.version:
-                    latest[agreement.id] = agreement
         return replace(
             self,
-            agreements=tuple(latest[id_] for id_ in sorted(latest)),
+            agreements=tuple(_versions(_known(self.agreements, known_at))),
             suspensions=tuple(_suspensions(_known(self.suspensions, known_at))),
             resumptions=_known(self.resumptions, known_at),
             consents=tuple(_consents(_known(self.consents, known_at))),
@@ -139,6 +133,55 @@ def _relabellings(known: Iterable[Relabelling]) -> Iterator[Relabelling]:
             # A marking that stands on no ladder; and should one hold it, nobody is named to whom it could go.
             neither = " | ".join(label.classification for label in labels)
             yield replace(same[0], label=replace(labels[0], classification=neither, releasable_to=()))
+
+
+# Versions
+
+
+def _versions(known: Iterable[Agreement]) -> Iterator[Agreement]:
+    """Versions of agreements, each with the term over which it holds: of those that apply at an instant it is the highest."""
+    by_id: dict[str, dict[int, list[Agreement]]] = {}
+    for agreement in known:
+        same = by_id.setdefault(agreement.id, {}).setdefault(agreement.version, [])
+        if agreement not in same:
+            same.append(agreement)
+    for _id, versions in sorted(by_id.items()):
+        holding: list[Agreement] = []
+        for _version, records in sorted(versions.items()):
+            for record in records:
+                holding = [older for each in holding if (older := _before(each, record)) is not None]
+            # Of two records of one version nobody can say which holds.
+            if len(records) == 1 and (begun := _from(records[0])) is not None:
+                holding.append(begun)
+        yield from holding
+
+
+def _before(older: Agreement, newer: Agreement) -> Agreement | None:
+    """A version until a higher one applies; None where nothing is left of it."""
+    begin, end = older.term.begin, older.term.end
+    at = None if newer.applies_from is None else newer.applies_from.earliest
+    if newer.applies_from is None or at is None or (begin.earliest is not None and at <= begin.earliest):
+        return None
+    if end is not None and end.latest is not None and end.latest <= at:
+        return older
+    if end is not None and (end.earliest is None or end.earliest < at):
+        # It may have ended before: when is as unknown as ever, but no later than this.
+        return replace(older, term=Term(begin, Bound(end.earliest, at, end.text)))
+    return replace(older, term=Term(begin, Bound(at, at, newer.applies_from.text)), followed_by=newer.version)
+
+
+def _from(version: Agreement) -> Agreement | None:
+    """A version from when it applies; None where it has ended by then."""
+    begin, end = version.term.begin, version.term.end
+    if version.applies_from is None:
+        return version
+    at = version.applies_from.latest
+    if at is None or (end is not None and end.latest is not None and end.latest <= at):
+        return None
+    if begin.earliest is None or begin.latest is None or begin.earliest >= at:
+        return version
+    bound = Bound(at, at, version.applies_from.text) if begin.latest <= at else Bound(at, begin.latest, begin.text)
+    return replace(version, term=Term(bound, end))
 
 
 # Suspensions

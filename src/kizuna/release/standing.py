@@ -37,6 +37,11 @@ def in_force(agreement: Agreement, at: Instant) -> Iterator[Failure]:
             message = Message("{agreement} is in force only from {begin}.", values)
             change = Message("in force from {begin} ({agreement})", values)
             yield Failure(cite(RuleId.IN_FORCE, message, agreement), change)
+        case State.AFTER if agreement.followed_by:
+            values |= {"version": agreement.version, "next": agreement.followed_by}
+            message = Message("Version {version} of {agreement} held until {end}: since then version {next} applies.", values)
+            change = Message("a version of {agreement} above {next} that lets it go", values)
+            yield Failure(cite(RuleId.IN_FORCE, message, agreement), change)
         case State.AFTER:
             message = (
                 Message("{agreement} has ended ({end}).", values)

@@ -99,6 +99,7 @@ def test_names_that_nobody_knows_are_refused_everywhere():
         (["version"], 0),
         (["parties"], ["JPN"]),
         (["parties"], ["JPN", "ukr"]),
+        (["applies_from"], "unknown"),
         (["in_force"], ...),
         (["in_force", "from"], "soon"),
         (["in_force", "from"], {"earliest": "2025-01-01", "text": "x"}),

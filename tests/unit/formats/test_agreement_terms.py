@@ -56,6 +56,27 @@ def test_every_term_of_an_article_is_read():
     assert format_instant(valid.end.exact) == "2026-03-31T15:00:00Z"
 
 
+def test_a_version_applies_from_a_day_of_all_parties():
+    assert format_instant(read(base())[0].applies_from.exact) == "2025-06-21T21:00:00Z"
+    assert read(changed(["applies_from"], ...))[0].applies_from is None
+
+
+@pytest.mark.parametrize(
+    "about",
+    [
+        "unknown",
+        "soon",
+        {"text": "in summer"},
+        {"text": "in June", "earliest": "2025-06-01T00:00:00Z", "latest": "2025-06-30T00:00:00Z"},
+        True,
+    ],
+)
+def test_nobody_can_say_which_version_holds_unless_the_date_is_exact(about):
+    agreement, _, faults = check_agreement(changed(["applies_from"], about), CIVIL, load)
+    assert agreement is None
+    assert [fault.field for fault in faults] == ["applies_from"]
+
+
 def test_what_is_written_for_the_log_needs_neither_files_nor_zones():
     found = read(base())
     written = parse_json(canonical(agreement_to_json(*found)))

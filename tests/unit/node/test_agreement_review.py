@@ -109,6 +109,23 @@ def test_what_versions_mean_for_each_other_is_told(terms, said):
         assert words in remark.message.render()
 
 
+@pytest.mark.parametrize(
+    ("applies", "begin", "said"),
+    [
+        ("2025-06-01", "2025-01-01", []),
+        ("2025-06-01", "2025-06-01", []),
+        ("2025-06-01", "2025-07-01", ["until then nothing goes"]),
+        (None, "2025-07-01", ["until then nothing goes"]),
+    ],
+)
+def test_a_version_with_a_date_of_its_own_leaves_a_gap_only_from_then_on(applies, begin, said):
+    dated = {} if applies is None else {"applies_from": f"{applies}T00:00:00Z"}
+    second = read(version=2, recorded="2025-05-01T00:00:00Z", in_force={"from": f"{begin}T00:00:00Z"}, **dated)
+    told = list(review_versions([read(recorded="2025-01-01T00:00:00Z"), second]))
+    assert len(told) == len(said)
+    assert all(words in remark.message.render() for (_version, remark), words in zip(told, said, strict=True))
+
+
 def test_two_files_of_one_version_are_told():
     one = read()
     ((version, remark),) = review_versions([one, replace(one, title="other")])

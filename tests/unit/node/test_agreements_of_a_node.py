@@ -87,6 +87,29 @@ def test_no_version_brings_back_what_was_withdrawn_from(world):
     assert decision(world, product).outcome is Outcome.PERMIT
 
 
+# ---- versions
+
+
+def test_a_version_takes_the_place_of_the_one_before_on_its_day(any_world):
+    world = any_world
+    world.agree(IQPS, article={"kinds": ["detections"]})
+    product = world.take_in(IQPS, 1)
+    world.tick()
+    world.agree(IQPS, version=2, applies_from="2025-07-03T00:00:00Z")
+    day = parse_instant("2025-07-03")
+    lines = [(line.version, line.state) for line in agreement_lines(world.node(IQPS))]
+    assert lines == [(1, "in force"), (2, "not yet")]
+    assert decision(world, product).outcome is Outcome.DENY
+    assert decision(world, product, valid_at=day).outcome is Outcome.PERMIT
+    assert served(world) == 0
+    # The day comes, and nothing else happens.
+    world.tick(days=2)
+    assert decision(world, product).outcome is Outcome.PERMIT
+    assert served(world) == 1
+    assert [(line.version, line.state) for line in agreement_lines(world.node(IQPS))] == [(2, "in force")]
+    assert decision(world, product, valid_at=Instant(day - timedelta(seconds=1))).outcome is Outcome.DENY
+
+
 def test_a_withdrawal_that_says_nothing_new_is_refused(world):
     world.agree(IQPS)
     node = world.node(IQPS)

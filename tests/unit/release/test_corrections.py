@@ -7,6 +7,7 @@ from itertools import permutations
 
 import pytest
 from simulators.rules import (
+    ARTICLE,
     FRA,
     HUR,
     ISA,
@@ -17,6 +18,7 @@ from simulators.rules import (
     SUBJECT,
     UKR,
     ask,
+    bound,
     consent,
     register,
     resumption,
@@ -158,6 +160,107 @@ def test_a_suspension_of_the_same_begin_recorded_later_says_when_it_ended():
 def test_suspensions_of_which_nobody_knows_when_they_began_correct_nothing():
     unknown = suspension("unknown", recorded_at=day("06-01"))
     assert outcomes(suspended(unknown, suspension("unknown", "2025-06-05", recorded_at=day("06-20"))), "06-06") == [DENY]
+
+
+# ---- versions
+
+NARROW = (replace(ARTICLE, ceiling="UNCLASSIFIED"),)
+
+
+def version(number=2, applies=None, **changes):
+    made = {"version": number, "recorded_at": day(f"05-{number:02}"), "articles": NARROW}
+    return replace(SHARE, **made | {"applies_from": None if applies is None else bound(f"2025-{applies}")} | changes)
+
+
+def cited(facts, *days, known=NOW):
+    return [(d.outcome, d.reasons[0].version) for d in (ask(facts, at=day(at), known=known) for at in days)]
+
+
+@pytest.mark.parametrize("both", [*permutations([SHARE, version(applies="06-10")])])
+def test_a_version_with_a_date_of_its_own_leaves_the_one_before_until_then(both):
+    facts = register(*both, ISA)
+    assert outcomes(facts, "06-09T23:59:59.999999Z", "06-10") == [PERMIT, DENY]
+    assert outcomes(facts, "06-10", known=day("05-01")) == [PERMIT]
+
+
+def test_a_version_without_a_date_corrects_all_time():
+    assert outcomes(register(SHARE, version(), ISA), "06-09", "06-10") == [DENY, DENY]
+    # Also where another one was to apply from a day on.
+    facts = register(SHARE, version(applies="06-10"), version(3, articles=SHARE.articles), ISA)
+    assert cited(facts, "06-09", "06-10") == [(PERMIT, 3), (PERMIT, 3)]
+
+
+def test_of_three_versions_the_highest_that_applies_counts():
+    third = version(3, "06-20", articles=SHARE.articles)
+    assert outcomes(register(SHARE, version(applies="06-10"), third, ISA), "06-09", "06-19", "06-20") == [PERMIT, DENY, PERMIT]
+    # One that applies earlier than the one before leaves nothing of that.
+    third = version(3, "06-05", articles=SHARE.articles)
+    facts = register(SHARE, version(applies="06-10"), third, ISA)
+    assert cited(facts, "06-04", "06-05", "06-15") == [(PERMIT, 1), (PERMIT, 3), (PERMIT, 3)]
+
+
+def test_a_version_has_its_own_term_besides():
+    facts = register(
+        replace(SHARE, articles=NARROW), version(applies="06-10", articles=SHARE.articles, term=term("2025-06-15")), ISA
+    )
+    assert outcomes(facts, "06-09", "06-12", "06-15") == [DENY, DENY, PERMIT]
+    facts = register(SHARE, version(applies="06-10", term=term("2025-01-01", "2025-06-01")), ISA)
+    assert outcomes(facts, "06-09", "06-10") == [PERMIT, DENY]
+    # A version that had ended before stays as it ended.
+    facts = register(replace(SHARE, term=term("2025-01-01", "2025-06-01")), version(applies="06-10"), ISA)
+    assert outcomes(facts, "05-31", "06-05") == [PERMIT, DENY]
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (term(("2025-06-01", "2025-06-20")), [REFER, DENY, DENY]),
+        (term("2025-01-01", ("2025-06-01", "2025-06-20")), [REFER, DENY, DENY]),
+        (term("2025-01-01", ("2025-06-20", "2025-06-30")), [PERMIT, DENY, DENY]),
+        (term("2025-01-01", "unknown"), [DENY, DENY, DENY]),
+        (term("unknown"), [DENY, DENY, DENY]),
+        (term("2025-06-10"), [DENY, DENY, DENY]),
+    ],
+)
+def test_a_term_of_approximate_dates_is_cut_where_the_next_version_applies(held, expected):
+    assert outcomes(register(replace(SHARE, term=held), version(applies="06-10"), ISA), "06-09", "06-10", "06-25") == expected
+
+
+@pytest.mark.parametrize(
+    ("held", "expected"),
+    [
+        (term(("2025-06-01", "2025-06-20")), [DENY, REFER, PERMIT]),
+        (term(("2025-06-01", "2025-06-08")), [DENY, PERMIT, PERMIT]),
+        (term("unknown"), [DENY, DENY, DENY]),
+        (term("2025-01-01", ("2025-06-20", "2025-06-22")), [DENY, PERMIT, DENY]),
+    ],
+)
+def test_so_is_that_of_the_version_itself(held, expected):
+    later = version(applies="06-10", articles=SHARE.articles, term=held)
+    facts = register(replace(SHARE, articles=NARROW), later, ISA)
+    assert outcomes(facts, "06-09", "06-10", "06-25") == expected
+
+
+@pytest.mark.parametrize("records", [*permutations([version(), version(articles=SHARE.articles)])])
+def test_of_two_records_of_one_version_neither_counts(records):
+    assert outcomes(register(SHARE, *records, ISA), "06-09") == [DENY]
+    assert outcomes(register(SHARE, *records, version(3, articles=SHARE.articles), ISA), "06-09") == [PERMIT]
+    dated = [replace(record, applies_from=bound("2025-06-10")) for record in records]
+    assert outcomes(register(SHARE, *dated, ISA), "06-09", "06-10") == [PERMIT, DENY]
+
+
+def test_a_refusal_says_that_another_version_applies_since():
+    decision = ask(register(SHARE, version(applies="06-10", articles=()), ISA), at=day("06-12"), known=NOW)
+    assert "Version 1 of SHARE held until 2025-06-10: since then version 2 applies." in [
+        reason.message.render() for reason in decision.reasons
+    ]
+
+
+def test_what_is_known_of_what_is_known_is_the_same():
+    facts = register(SHARE, version(applies="06-10"), ISA, suspensions=(suspension("2025-06-01"),), consents=(GIVEN, ENDED))
+    facts = replace(facts, relabellings=tuple(Relabelling("p", label, day("06-01")) for label in (SECRET, TOP)))
+    known = facts.as_known(NOW)
+    assert known.as_known(NOW) == known
 
 
 def test_the_first_label_is_not_said_to_be_missing_where_it_was_corrected():
