@@ -6,7 +6,6 @@ between which it lies. What is written for the log holds instants only, so that 
 
 from __future__ import annotations
 
-import tomllib
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
@@ -22,6 +21,7 @@ from kizuna.formats.agreement_terms import (
     term_to_json,
 )
 from kizuna.formats.faults import Faults
+from kizuna.formats.toml_faults import TomlFault, read_toml
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of
@@ -98,12 +98,18 @@ def parse_toml(data: bytes, *, name: str) -> dict[str, object]:
         Naming the file, and the line and column where TOML ends.
     """
     try:
-        return tomllib.loads(data.decode())
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        found = read_toml(data.decode())
+    except UnicodeDecodeError as error:
         raise InputError(
-            Message("{name}: not TOML: {why}", {"name": name, "why": str(error)}),
-            hint=Message("correct the line that it names; the file must be UTF-8"),
+            Message("{name}: not TOML: byte {byte} is no UTF-8", {"name": name, "byte": error.start + 1}),
+            hint=Message("save the file as UTF-8"),
         ) from error
+    if isinstance(found, TomlFault):
+        place: dict[str, str | int] = {"name": name, "line": found.place.line, "column": found.place.column}
+        raise InputError(
+            Message("{name}: not TOML: line {line}, column {column}: {why}", {**place, "why": found.why}), hint=found.hint
+        )
+    return found
 
 
 def read_label_document(document: Mapping[str, object]) -> Label:
@@ -320,7 +326,9 @@ def _applies_from(table: Table, parties: Sequence[Party], offsets: CivilOffsets)
         return None
     bound = read_bound(table, "applies_from", parties, offsets, end=False)
     if bound.exact is None and parties:
-        expected = Message("an exact date, from which on this version takes the place of the one before; leave it out to correct it")
+        expected = Message(
+            "an exact date, from which on this version takes the place of the one before; leave it out to correct it"
+        )
         table.fault("applies_from", expected)
     return bound
 
