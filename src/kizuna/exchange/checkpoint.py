@@ -65,7 +65,7 @@ class Checkpoint:
     root: bytes
 
 
-def _damaged(why: str) -> NoReturn:
+def _damaged(why: Message) -> NoReturn:
     raise LogDamaged(
         Message("the checkpoint does not verify: {why}", {"why": why}),
         hint=Message("compare the log with a copy that a partner has signed for"),
@@ -158,9 +158,9 @@ def _decoded(text: str) -> bytes:
     try:
         data = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):
-        _damaged("it holds base64 that cannot be read")
+        _damaged(Message("it holds base64 that cannot be read"))
     if base64.b64encode(data).decode() != text:
-        _damaged("it holds base64 in another than its one canonical form")
+        _damaged(Message("it holds base64 in another than its one canonical form"))
     return data
 
 
@@ -173,20 +173,20 @@ def note_parts(note: str) -> tuple[str, tuple[tuple[str, bytes, bytes], ...]]:
         If it is no signed note.
     """
     if len(note) > _MOST_CHARACTERS:
-        _damaged("it is too long")
+        _damaged(Message("it is too long"))
     if not note.endswith("\n") or any(character < " " and character != "\n" for character in note):
-        _damaged("it is not a signed note")
+        _damaged(Message("it is not a signed note"))
     head, blank, signatures = note.rpartition("\n\n")
     if not blank or not signatures.startswith(_DASH):
-        _damaged("it bears no signature")
+        _damaged(Message("it bears no signature"))
     found = []
     for line in signatures.removesuffix("\n").split("\n"):
         name, space, encoded = line.removeprefix(_DASH).partition(" ")
         if not line.startswith(_DASH) or not space or not _is_key_name(name):
-            _damaged("a signature line is malformed")
+            _damaged(Message("a signature line is malformed"))
         data = _decoded(encoded)
         if len(data) <= _KEY_ID_SIZE:
-            _damaged("a signature is too short")
+            _damaged(Message("a signature is too short"))
         found.append((name, data[:_KEY_ID_SIZE], data[_KEY_ID_SIZE:]))
     return head + "\n", tuple(found)
 
@@ -215,18 +215,18 @@ def open_checkpoint(note: str, *, origin: str, key_name: str, public_key: bytes)
         try:
             Ed25519PublicKey.from_public_bytes(public_key).verify(signature, text.encode())
         except (InvalidSignature, ValueError):
-            _damaged("its signature is wrong")
+            _damaged(Message("its signature is wrong"))
     if not own:
-        _damaged("the log's key has not signed it")
+        _damaged(Message("the log's key has not signed it"))
     found, *rest = text.removesuffix("\n").split("\n")
     if len(rest) < 2 or not all(rest):  # noqa: PLR2004 (size and root)
-        _damaged("a line is missing")
+        _damaged(Message("a line is missing"))
     size = rest[0]
     if not (size.isascii() and size.isdecimal()) or (size != "0" and size.startswith("0")) or len(size) > _MOST_DIGITS:
-        _damaged("its tree size is malformed")
+        _damaged(Message("its tree size is malformed"))
     root = _decoded(rest[1])
     if len(root) != _HASH_SIZE:
-        _damaged("its root is no SHA-256")
+        _damaged(Message("its root is no SHA-256"))
     if found != origin:
-        _damaged(f"it is of the log {found[:100]!r}, expected {origin!r}")
+        _damaged(Message("it is of the log {got}, expected {expected}", {"got": repr(found[:100]), "expected": repr(origin)}))
     return Checkpoint(found, int(size), root)

@@ -216,13 +216,13 @@ def _decoded_all(texts: object) -> tuple[bytes, ...]:
 
 def _members(line: bytes, field: str, *forms: set[str]) -> dict[str, Json]:
     """Members of a line, which must be canonical JSON and have exactly the names of one form."""
-    why = "too long" if len(line) > MOST_LINE_BYTES else "not canonical JSON on one line"
+    why = Message("too long") if len(line) > MOST_LINE_BYTES else Message("not canonical JSON on one line")
     try:
         value = parse_json(line.removesuffix(b"\n"), field=field) if len(line) <= MOST_LINE_BYTES else None
         if isinstance(value, dict) and canonical(value) + b"\n" == line:
             if set(value) in forms:
                 return value
-            why = "of another form"
+            why = Message("of another form")
     except (InputError, RecursionError):
         pass
     raise _fault(field, Message("{field}: the line is {why}", {"field": field, "why": why}))
@@ -256,9 +256,9 @@ def _read_header(line: bytes) -> _Header:
         name, public_key = read_verifier_key(str(head["key"]))
         frontier = _decoded_all(head["frontier"])
     except (InputError, ValueError, TypeError) as error:
-        raise _malformed("header", "key or frontier") from error
+        raise _malformed("header", "key, frontier") from error
     if name != head["origin"] or begin > end or len(frontier) != begin.bit_count():
-        raise _malformed("header", "origin, begin, end or frontier")
+        raise _malformed("header", "origin, begin, end, frontier")
     return _Header(name, public_key, begin, end, frontier)
 
 
@@ -269,7 +269,7 @@ def _fact_of(envelope: bytes, public_key: bytes, field: str) -> tuple[dict[str, 
         recorded_at = open_table(payload, schema=FACT_SCHEMA, what="fact").text("recorded_at")
         at = parse_instant(recorded_at)
     except KizunaError as error:
-        raise _fault(field, Message("{field} does not verify: {why}", {"field": field, "why": str(error)})) from error
+        raise _fault(field, Message("{field} does not verify: {why}", {"field": field, "why": error.message})) from error
     if not isinstance(payload, dict) or format_instant(at) != recorded_at:
         raise _malformed(field, "recorded_at")
     return payload, at
@@ -306,7 +306,7 @@ class _Entries:
             leaf = _decoded(members["leaf"]) if "leaf" in members else None
             salt = _decoded(members["salt"]) if leaf is None else b""
         except (ValueError, TypeError, binascii.Error) as error:
-            raise _malformed(f"{field}.form", "root, leaf or salt") from error
+            raise _malformed(f"{field}.form", "root, leaf, salt") from error
         if leaf is None:
             envelope = canonical(members["envelope"])
             _fact, at = _fact_of(envelope, self.header.public_key, f"{field}.envelope")
@@ -460,7 +460,7 @@ def _read_proof(data: bytes) -> tuple[bytes, int, tuple[bytes, ...], str]:
             return _decoded(extra, None), int(index), _decoded_all(path.split()), note
     except ValueError:
         pass
-    raise _malformed("proof.form", "the proof")
+    raise _malformed("proof.form", "proof")
 
 
 def verify_proof(data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierKey] = ()) -> VerifiedProof:
@@ -481,7 +481,7 @@ def verify_proof(data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierK
         Naming in its field what does not verify: ``proof.form``, ``proof.checkpoint``, ``proof.entry``, ``proof.path``.
     """
     if len(data) > 2 * MOST_LINE_BYTES:
-        raise _malformed("proof.form", "the proof")
+        raise _malformed("proof.form", "proof")
     extra, index, path, note = _read_proof(data)
     try:
         checkpoint = open_checkpoint(note, origin=key[0], key_name=key[0], public_key=key[1])

@@ -87,7 +87,7 @@ def request_bytes(request: Request) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _off(why: str) -> PartnerMisbehaved:
+def _off(why: Message) -> PartnerMisbehaved:
     return PartnerMisbehaved(
         Message("the request to cosign a checkpoint cannot be used: {why}", {"why": why}),
         hint=Message("nothing was cosigned; tell the partner's operator"),
@@ -104,15 +104,15 @@ def read_request(body: bytes) -> Request:
     """
     match = _REQUEST.fullmatch(body) if len(body) <= MOST_REQUEST_BYTES else None
     if match is None:
-        raise _off("it has another form")
+        raise _off(Message("it has another form"))
     try:
         note = match[3].decode()
     except UnicodeDecodeError as error:
-        raise _off("its checkpoint is no text") from error
+        raise _off(Message("its checkpoint is no text")) from error
     texts = match[2].split()
     proof = tuple(base64.b64decode(text, validate=True) for text in texts)
     if [base64.b64encode(node) for node in proof] != texts:
-        raise _off("it holds base64 in another than its one canonical form")
+        raise _off(Message("it holds base64 in another than its one canonical form"))
     return Request(int(match[1]), proof, note)
 
 
@@ -142,23 +142,24 @@ def judge(request: Request, seen: str | None, *, origin: str, public_key: bytes)
     try:
         new = open_checkpoint(request.note, origin=origin, key_name=origin, public_key=public_key)
     except KizunaError as error:
-        raise _off(str(error)) from error
+        raise _off(error.message) from error
     last = (
         Checkpoint(origin, 0, EMPTY_ROOT)
         if seen is None
         else open_checkpoint(seen, origin=origin, key_name=origin, public_key=public_key)
     )
     if request.old_size > new.size:
-        raise _off(f"it proves from {request.old_size} entries on, and its checkpoint is of {new.size}")
+        sizes: dict[str, str | int | float | Message] = {"old": request.old_size, "size": new.size}
+        raise _off(Message("it proves from {old} entries on, and its checkpoint is of {size}", sizes))
     if new.size == 0 and new.root != EMPTY_ROOT:
-        raise _off("its root is not that of the empty tree")
+        raise _off(Message("its root is not that of the empty tree"))
     if seen is not None and new.size == last.size and new.root != last.root:
         why = Message("it signed two different trees of {size} entries", {"size": new.size})
         return Fork(seen, request.note, request.proof, proven=True, why=why)
     if request.old_size != last.size:
         return Unrelated(last.size)
     if last.size == 0 and request.proof:
-        raise _off("it proves from the empty tree on, which takes no proof")
+        raise _off(Message("it proves from the empty tree on, which takes no proof"))
     if seen is not None and not _continues(last, new, request.proof):
         values: dict[str, str | int | float] = {"size": new.size, "seen": last.size}
         why = Message("its tree of {size} entries is not shown to continue its tree of {seen} entries", values)

@@ -150,7 +150,7 @@ def witness(node: Node, partner: Party, body: bytes) -> bytes:
 
 def _forked(partner: Partner, why: Message) -> PartnerMisbehaved:
     return PartnerMisbehaved(
-        Message("the log of {partner} has forked: {why}", {"partner": partner.party, "why": why.render()}),
+        Message("the log of {partner} has forked: {why}", {"partner": partner.party, "why": why}),
         hint=Message(
             "nothing was cosigned; both signed checkpoints are in this node's log (kizuna audit log): confront the partner"
         ),
@@ -208,8 +208,9 @@ def take_cosignature(node: Node, partner: Party, note: bytes) -> Instant:
         checkpoint = open_checkpoint(text, origin=name, key_name=name, public_key=public_key)
         at = cosigned_at(text, *log_key(known.party, known.signing_key))
     except (KizunaError, UnicodeDecodeError) as error:
+        why = error.message if isinstance(error, KizunaError) else Message("it is no text")
         raise PartnerMisbehaved(
-            Message("{partner} sent a cosigned checkpoint that does not verify: {why}", {"partner": partner, "why": str(error)}),
+            Message("{partner} sent a cosigned checkpoint that does not verify: {why}", {"partner": partner, "why": why}),
             hint=Message("tell the partner's operator; nothing of it was taken over"),
         ) from error
     if at is None:
