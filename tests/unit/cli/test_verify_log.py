@@ -209,6 +209,11 @@ def _without_checkpoints(lines):
     lines[:] = [line for line in lines if b'"checkpoint"' not in line]
 
 
+def _without_the_latest(lines):
+    """What is left was signed, and says nothing of the entries after it."""
+    del lines[-1]
+
+
 def _checkpoints_swapped(lines):
     lines[-2:] = reversed(lines[-2:])
 
@@ -228,6 +233,7 @@ def _fewer_entries(lines):
         (_cut_short, "entries.2.missing"),
         (_close_gap, "entries.2.root"),
         (_without_checkpoints, "checkpoints.missing"),
+        (_without_the_latest, "checkpoints.missing"),
         (_checkpoints_swapped, "checkpoints.1.place"),
         (_fewer_entries, "checkpoints.0.form"),
     ],
