@@ -31,7 +31,7 @@ from kizuna.release.decision import Obligation, ObligationKind
 from kizuna.release.markings import UNCLASSIFIED, Ladder, Rung
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from kizuna.formats.agreement_areas import Loader
     from kizuna.model.canonical import Json
@@ -78,6 +78,7 @@ _TERM_FIELDS = ("from", "until")
 _SUSPENSION_FIELDS = ("from", "until", "reason", "recorded")
 _OBLIGATION_FIELDS = ("kind", "value")
 _CATEGORY_FIELDS = ("tag", "values")
+_AREA_FIELDS = ("name", "geometry", "file")
 
 # What stands for a member that could not be read, in an agreement that is refused as a whole.
 _NO_TERM = Term(Bound(None, None, UNKNOWN))
@@ -171,13 +172,11 @@ def _read_obligation(table: Table, agreement: str, article: str, *, recorded: bo
 def _read_obligations(table: Table, agreement: str, article: str, faults: Faults, *, recorded: bool) -> tuple[Obligation, ...]:
     made: list[Obligation] = []
     for member in faults.keep((), table.tables, "obligations"):
+        faults.strange(member, _OBLIGATION_FIELDS)
         try:
             made.append(_read_obligation(member, agreement, article, recorded=recorded))
         except InputError as error:
             faults.found.append(error)
-        for name in _OBLIGATION_FIELDS:
-            member.raw(name)
-        faults.close(member, _OBLIGATION_FIELDS)
     if len(made) > _MOST_OBLIGATIONS:
         faults.keep(None, table.fault, "obligations", Message("at most {most} obligations", {"most": _MOST_OBLIGATIONS}))
     return tuple(made)
@@ -211,12 +210,46 @@ def _read_areas(table: Table, name: str, load: Loader, faults: Faults) -> tuple[
     members = faults.keep((), table.tables, name)
     if len(members) > MOST_AREAS:
         faults.keep(None, table.fault, name, Message("at most {most} areas", {"most": MOST_AREAS}))
-    made = [faults.keep(None, read_area, member, load) for member in members[:MOST_AREAS]]
+    made = []
+    for member in members[:MOST_AREAS]:
+        faults.strange(member, _AREA_FIELDS)
+        made.append(faults.keep(None, read_area, member, load))
     return tuple(area for area in made if area is not None)
 
 
-def _read_period(table: Table, name: str, parties: Sequence[Party], offsets: CivilOffsets) -> Term | None:
-    return read_period(table.table(name), parties, offsets) if table.has(name) else None
+def _read_parties(table: Table, name: str, faults: Faults) -> tuple[Party, ...]:
+    """Parties of a list, as far as they can be read; each that cannot is a fault."""
+    items = faults.keep((), table.items, name, most=MOST_TEXTS)
+    found = [faults.keep(None, item.party, name) for item in items]
+    return tuple(party for party in found if party is not None)
+
+
+def _read_period(table: Table, name: str, parties: Sequence[Party], offsets: CivilOffsets, faults: Faults) -> Term | None:
+    member = faults.keep(None, table.table, name) if table.has(name) else None
+    if member is None:
+        return None
+    faults.strange(member, _TERM_FIELDS)
+    return _whole(member, faults, lambda: read_period(member, parties, offsets), parties, offsets)
+
+
+def _whole(
+    table: Table,
+    faults: Faults,
+    read: Callable[[], Term],
+    parties: Sequence[Party],
+    offsets: CivilOffsets,
+    *,
+    widest: bool = False,
+) -> Term:
+    """What `read` makes of a table's ``from`` and ``until``; where the begin is faulty, the end is looked at all the same."""
+    try:
+        return read()
+    except InputError as error:
+        faults.found.append(error)
+        until = table.field("until")
+        if table.has("until") and not (error.field or "").startswith(until):
+            faults.keep(None, read_bound, table, "until", parties, offsets, end=True, widest=widest)
+        return _NO_TERM
 
 
 def _read_article(
@@ -229,8 +262,8 @@ def _read_article(
     article = Article(
         number=number,
         title=faults.keep("", table.text, "title"),
-        givers=faults.keep((), table.parties, "givers"),
-        receivers=faults.keep((), table.parties, "receivers"),
+        givers=_read_parties(table, "givers", faults),
+        receivers=_read_parties(table, "receivers", faults),
         kinds=faults.keep((), table.texts, "kinds", most=MOST_TEXTS),
         policy=faults.keep("", table.text, "policy", longest=LONGEST_MARKING),
         ceiling=None if ceiling == UNKNOWN else ceiling,
@@ -238,8 +271,8 @@ def _read_article(
         categories=_read_grants(table, faults),
         areas=areas,
         denied_areas=_read_areas(table, "denied_areas", load, faults),
-        acquired=faults.keep(None, _read_period, table, "acquired", parties, offsets),
-        produced=faults.keep(None, _read_period, table, "produced", parties, offsets),
+        acquired=_read_period(table, "acquired", parties, offsets, faults),
+        produced=_read_period(table, "produced", parties, offsets, faults),
         purposes=faults.keep((), table.texts, "purposes", most=MOST_TEXTS),
     )
     needs_areas = any(obligation.kind is ObligationKind.AREA for obligation in obligations)
@@ -279,7 +312,7 @@ def _read_equivalence(table: Table, parties: Sequence[Party], offsets: CivilOffs
     valid = None
     if table.has("from") or table.has("until"):
         # Without a begin of its own it holds from that of the agreement on.
-        valid = faults.keep(_NO_TERM, read_term, table, parties, offsets, begin=begin)
+        valid = _whole(table, faults, lambda: read_term(table, parties, offsets, begin=begin), parties, offsets)
     equivalence = Equivalence(
         policy=faults.keep("", table.text, "policy", longest=LONGEST_MARKING),
         marking=faults.keep("", table.text, "marking", longest=LONGEST_MARKING),
@@ -300,24 +333,18 @@ def _read_equivalence(table: Table, parties: Sequence[Party], offsets: CivilOffs
 def _read_suspension(
     table: Table, agreement: str, parties: Sequence[Party], offsets: CivilOffsets, faults: Faults, *, fictional: bool
 ) -> Suspension:
-    term = faults.keep(_NO_TERM, read_term, table, parties, offsets, widest=True)
+    faults.strange(table, _SUSPENSION_FIELDS)
+    term = _whole(table, faults, lambda: read_term(table, parties, offsets, widest=True), parties, offsets, widest=True)
     recorded_at = faults.keep(_NO_INSTANT, table.instant, "recorded")
-    suspension = Suspension(agreement, term, recorded_at, faults.keep("", table.text, "reason"), fictional)
-    table.raw("until")
-    faults.close(table, _SUSPENSION_FIELDS)
-    return suspension
+    return Suspension(agreement, term, recorded_at, faults.keep("", table.text, "reason"), fictional)
 
 
 def _in_force(table: Table, parties: Sequence[Party], offsets: CivilOffsets, faults: Faults) -> Term:
-    try:
-        member = table.table("in_force")
-    except InputError as error:
-        faults.found.append(error)
+    member = faults.keep(None, table.table, "in_force")
+    if member is None:
         return _NO_TERM
-    term = faults.keep(_NO_TERM, read_term, member, parties, offsets)
-    member.raw("until")
-    faults.close(member, _TERM_FIELDS)
-    return term
+    faults.strange(member, _TERM_FIELDS)
+    return _whole(member, faults, lambda: read_term(member, parties, offsets), parties, offsets)
 
 
 def _applies_from(table: Table, parties: Sequence[Party], offsets: CivilOffsets) -> Bound | None:
@@ -361,7 +388,7 @@ def check_agreement(
     except InputError as error:
         return None, (), [error]
     id_ = faults.keep("", table.text, "id")
-    parties = faults.keep((), table.parties, "parties")
+    parties = _read_parties(table, "parties", faults)
     if len(set(parties)) < 2 and not faults.found:  # noqa: PLR2004 - an agreement is between two at least
         faults.keep(None, table.fault, "parties", Message("at least two parties"))
     # Of parties that are not known the civil days are not, and nobody is a stranger to them.

@@ -184,6 +184,11 @@ def read_term(
     end = read_bound(table, "until", parties, offsets, end=True, widest=widest) if table.has("until") else None
     if end is not None and begin.earliest is not None and end.latest is not None and end.latest <= begin.earliest:
         refuse_order(table, begin, end)
+    if end is not None and not parties and begin.latest is None and end.latest is None:
+        # Whose civil days they are is not known; their order is.
+        first, last = _civil_day(begin.text), _civil_day(end.text)
+        if first is not None and last is not None and last < first:
+            refuse_order(table, begin, end)
     return Term(begin, end)
 
 

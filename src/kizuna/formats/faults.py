@@ -71,6 +71,12 @@ class Faults:
             else:
                 return
 
+    def strange(self, table: Table, known: Sequence[str]) -> None:
+        """Refuse each member that is not `known`, before the others are read: a fault in one of those must not hide it."""
+        for name in known:
+            table.raw(name)
+        self.close(table, known)
+
     def refuse(self) -> None:
         """Refuse the document if it has faults.
 

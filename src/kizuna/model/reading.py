@@ -213,6 +213,20 @@ class Table:
             self.fault(name, Message("a list of tables"))
         return tuple(Table(item, f"{self.field(name)}[{index}]") for index, item in enumerate(value))
 
+    def items(self, name: str, *, most: int = _MOST_ITEMS) -> tuple[Table, ...]:
+        """Items of a list, each as the member `name` of a table of its own, so that one can be read where another is faulty.
+
+        Absent means empty.
+        """
+        self._left.discard(name)
+        value = self._members.get(name, ())
+        if not isinstance(value, list | tuple):
+            self.fault(name, Message("a list of texts"))
+        if len(value) > most:
+            values = {"most": most, "longest": LONGEST_LINE}
+            self.fault(name, Message("at most {most} texts of at most {longest} characters", values))
+        return tuple(Table({name: item}, self._path) for item in value)
+
     def done(self) -> None:
         """Refuse members that nobody read.
 

@@ -15,6 +15,7 @@ from kizuna.formats.agreement import (
     NO_CIVIL_DATES,
     CivilOffsets,
     agreement_to_json,
+    check_agreement,
     parse_toml,
     read_agreement,
     read_label_document,
@@ -274,3 +275,62 @@ def test_a_label_document_is_read_strictly():
     with pytest.raises(InputError) as caught:
         read_label_document(parse_toml((text + 'releaseable_to = ["UKR"]\n').encode(), name="x"))
     assert caught.value.field == "releaseable_to"
+
+
+SEVERAL_FAULTS = """
+schema = "kizuna/agreement/1"
+id = "A"
+version = 1
+title = "Imagery"
+kind = "sharing"
+parties = ["JPN", "UKR"]
+recorded = 2025-01-01T00:00:00Z
+sources = ["made up"]
+[in_force]
+from = 2025-06-21
+until = 2025-06-01
+[[articles]]
+number = "1"
+title = "Imagery"
+givers = ["JPN"]
+receivers = ["UKR"]
+kinds = ["imagery"]
+policy = "JPN"
+ceiling = "UNCLASSIFIED"
+acquired = { from = "2025-06-21" }
+"""
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "fields"),
+    [
+        # An end before its begin, whoever the parties are.
+        ('parties = ["JPN", "UKR"]', "parties = 5", {"parties", "in_force.until"}),
+        ('parties = ["JPN", "UKR"]', 'parties = ["JPN", "XQZ", 7, "UKR"]', {"parties", "in_force.until"}),
+        (
+            "[in_force]\nfrom = 2025-06-21\nuntil = 2025-06-01",
+            "[in_force]\nx = 3\nfrom = 4\nuntil = 5",
+            {"in_force.x", "in_force.from", "in_force.until"},
+        ),
+        (
+            'acquired = { from = "2025-06-21" }',
+            "acquired = { from = 2025-06-21, until = 5, x = 3 }",
+            {"articles[0].acquired.until", "articles[0].acquired.x", "in_force.until"},
+        ),
+        (
+            'acquired = { from = "2025-06-21" }',
+            "areas = [{ name = 5, x = 3 }]",
+            {"articles[0].areas[0].name", "articles[0].areas[0].x", "in_force.until"},
+        ),
+    ],
+)
+def test_no_fault_hides_another(replaced, by, fields):
+    assert replaced in SEVERAL_FAULTS
+    document = parse_toml(SEVERAL_FAULTS.replace(replaced, by).encode(), name="a")
+    _agreement, _suspensions, found = check_agreement(document, CIVIL)
+    assert {fault.field for fault in found} == fields
+    if "XQZ" in by:
+        said = [str(fault) for fault in found if fault.field == "parties"]
+        assert len(said) == 2
+        assert "XQZ" in said[0]
+        assert "got 7" in said[1]
