@@ -373,6 +373,23 @@ def test_a_consent_is_recorded_in_ones_own_name_or_by_its_document(pair, tiff):
     assert "NZL" in plain.out
 
 
+def test_a_consent_is_taken_back(pair, tiff):
+    product = product_on(pair, tiff)
+    consent = ["product", "consent", product, "--to", "NZL", "--node", pair.jpn]
+    nothing = kizuna(*consent, "--withdraw", "--json")
+    assert (nothing.status, nothing.fault()["field"]) == (2, "to")
+    given = kizuna(*consent, "--json").json()
+    taken = kizuna(*consent, "--withdraw", "--json").json()
+    assert taken["term"]["from"] == given["term"]["from"]
+    assert taken["term"]["until"]["text"] == taken["recorded_at"][:10] + taken["term"]["until"]["text"][10:]
+    begun = kizuna(*consent, "--withdraw", "--from", "2025-01-01", "--json")
+    assert (begun.status, begun.fault()["field"]) == (2, "from")
+    never = kizuna(*consent, "--withdraw", "--until", "2020-01-01")
+    assert "never held" in never.out
+    kizuna(*consent)
+    assert "takes back" in kizuna(*consent, "--withdraw").out
+
+
 def test_where_a_file_lies_decides_without_a_node(tmp_path, file):
     (tmp_path / "scenes").mkdir()
     harbour = labelled(small_tiff(tmp_path / "scenes/harbour.tif"))

@@ -13,7 +13,7 @@ from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import label_to_json
 from kizuna.model.parties import parse_party
 from kizuna.node.decisions import require_item
-from kizuna.node.originators import correct_label, record_consent
+from kizuna.node.originators import correct_label, record_consent, withdraw_consent
 from kizuna.wiring import open_node, read_label_file
 
 __all__ = ["consent", "relabel"]
@@ -24,17 +24,22 @@ _OFFICER = "release officer"
 @click.command(
     help=_(
         "Record that an originator agrees that a product, or what is derived from it, goes on to a party: this node's own "
-        "organisation, or another whose consent lies here as a document."
+        "organisation, or another whose consent lies here as a document. The consent recorded last counts; --withdraw takes it "
+        "back."
     ),
     epilog=examples(
         "kizuna product consent abcd --to UKR/HUR",
         "kizuna product consent abcd --to UKR/HUR --originator FIN --authority 'letter of 3 June 2025' --until 2026-01-01",
+        "kizuna product consent abcd --to UKR/HUR --withdraw",
     ),
 )
 @click.argument("product_id", metavar="PRODUCT")
 @click.option("--to", "receiver", required=True, metavar="PARTY", help=_("NATION or NATION/ORG to which it may go on."))
-@click.option("--from", "begin", metavar="INSTANT", help=_("From when on (default: now)."))
-@click.option("--until", "end", metavar="INSTANT", help=_("Until when (default: without end)."))
+@click.option(
+    "--from", "begin", metavar="INSTANT", help=_("From when on (default: since the consent began that holds now, else now).")
+)
+@click.option("--until", "end", metavar="INSTANT", help=_("Until when (default: without end; with --withdraw: now)."))
+@click.option("--withdraw", is_flag=True, help=_("Take the consent back: it ends with --until, which may have passed."))
 @click.option("--originator", metavar="PARTY", help=_("Who agrees (default: this node's organisation)."))
 @click.option("--authority", help=_("By what authority; for another's consent the document that gives it."))
 @node_option
@@ -48,8 +53,16 @@ def consent(
     authority: str | None,
     folder: Path,
     json_: bool,
+    *,
+    withdraw: bool,
 ) -> None:
     """Record a consent."""
+    if withdraw and begin is not None:
+        raise InputError(
+            Message("from: a consent that is taken back keeps its begin"),
+            hint=Message("say when it ends: --until INSTANT"),
+            field="from",
+        )
     by = None if originator is None else parse_party(originator, field="originator")
     with open_node(folder) as here:
         if by not in {None, here.organisation} and not authority:
@@ -58,15 +71,13 @@ def consent(
                 hint=Message("name the document: --authority 'letter of 3 June 2025'"),
                 field="authority",
             )
-        made = record_consent(
-            here,
-            require_item(here, product_id).product,
-            parse_party(receiver, field="to"),
-            authority or _OFFICER,
-            originator=by,
-            begin=None if begin is None else parse_instant(begin, field="from"),
-            end=None if end is None else parse_instant(end, field="until"),
-        )
+        product, to = require_item(here, product_id).product, parse_party(receiver, field="to")
+        until = None if end is None else parse_instant(end, field="until")
+        if withdraw:
+            made = withdraw_consent(here, product, to, authority or _OFFICER, originator=by, at=until)
+        else:
+            since = None if begin is None else parse_instant(begin, field="from")
+            made = record_consent(here, product, to, authority or _OFFICER, originator=by, begin=since, end=until)
     if json_:
         print_json(
             {
@@ -84,10 +95,20 @@ def consent(
         "receiver": made.receiver,
         "begin": made.term.begin.text,
     }
-    if made.term.end is None:
+    if made.term.begin.earliest is None:
+        say(Message("{originator} takes back its consent that {product} goes on to {receiver}: it never held.", values))
+    elif made.term.end is None:
         say(Message("{originator} agrees that {product} goes on to {receiver} from {begin} on.", values))
     else:
         values["end"] = made.term.end.text
+        if withdraw:
+            say(
+                Message(
+                    "{originator} takes back its consent that {product} goes on to {receiver}: it held from {begin} until {end}.",
+                    values,
+                )
+            )
+            return
         say(Message("{originator} agrees that {product} goes on to {receiver} from {begin} until {end}.", values))
 
 

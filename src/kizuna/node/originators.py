@@ -16,7 +16,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, subject_of
 from kizuna.node.publish import require_understood
 from kizuna.node.share import reconsider_all
-from kizuna.release.agreements import Bound, Consent, Relabelling, Term
+from kizuna.release.agreements import Bound, Consent, Relabelling, State, Term
 
 if TYPE_CHECKING:
     from kizuna.model.canonical import Json
@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product
     from kizuna.node.state import Node
 
-__all__ = ["correct_label", "record_consent"]
+__all__ = ["correct_label", "record_consent", "withdraw_consent"]
+
+# Stands for the begin of a consent that never held.
+_NEVER = "never"
 
 
 def record_consent(
@@ -54,12 +57,17 @@ def record_consent(
     originator
         Who agrees; None for this node's own organisation.
     begin, end
-        From when to when; None for now, and for without end.
+        From when to when; None for since the consent began that holds now, if one does, else for now; and for without end.
 
     Raises
     ------
     InputError
         If the originator has no say about the product, is the receiver, or the end stands before the begin.
+
+    Notes
+    -----
+    Of the consents of one originator for one product and one receiver the one recorded last counts, for all time: it corrects
+    the ones before.
     """
     by = node.organisation if originator is None else originator
     involved = _originators(node, product)
@@ -79,7 +87,9 @@ def record_consent(
             field="to",
         )
     now = node.now()
-    begin = now if begin is None else begin
+    if begin is None:
+        held = _standing_consent(node, by, product, receiver)
+        begin = now if held is None or held.state(now) is not State.WITHIN else held.begin.exact or now
     if end is not None and end <= begin:
         raise InputError(
             Message(
@@ -89,12 +99,81 @@ def record_consent(
             hint=Message("correct one of the two"),
             field="until",
         )
-    term = Term(_exact(begin), None if end is None else _exact(end))
-    body: dict[str, Json] = {"originator": by, "product": product.id, "receiver": receiver, "term": term_to_json(term)}
+    return _record(node, by, product, receiver, Term(_exact(begin), None if end is None else _exact(end)), authority)
+
+
+def withdraw_consent(
+    node: Node,
+    product: Product,
+    receiver: Party,
+    authority: str,
+    *,
+    originator: Party | None = None,
+    at: Instant | None = None,
+) -> Consent:
+    """Record that an originator takes its consent back: as a later consent, which ends then.
+
+    Parameters
+    ----------
+    node
+        This node.
+    product, receiver
+        As in the consent.
+    authority
+        By what authority; for another's consent the document that takes it back.
+    originator
+        Whose consent; None for this node's own organisation.
+    at
+        When it ends, or ended; None for now. Before it began, or at its begin: it never held.
+
+    Raises
+    ------
+    InputError
+        If no consent is on record, or it ends by then anyway.
+    """
+    by = node.organisation if originator is None else originator
+    held = _standing_consent(node, by, product, receiver)
+    effect = node.now() if at is None else at
+    if held is None or held.begin.latest is None:
+        raise InputError(
+            Message(
+                "no consent of {originator} is on record that {product} goes on to {receiver}",
+                {"originator": by, "product": product.id, "receiver": receiver},
+            ),
+            hint=Message("nothing goes on to a third party without one: there is nothing to take back"),
+            field="to",
+        )
+    if held.end is not None and held.end.earliest is not None and held.end.earliest <= effect:
+        raise InputError(
+            Message("until: the consent of {originator} ends on {end} anyway", {"originator": by, "end": held.end.text}),
+            hint=Message("name an earlier instant"),
+            field="until",
+        )
+    if effect <= (held.begin.earliest or held.begin.latest):
+        term = Term(Bound(None, None, _NEVER))
+    else:
+        term = Term(held.begin, _exact(effect))
+    return _record(node, by, product, receiver, term, authority)
+
+
+def _standing_consent(node: Node, originator: Party, product: Product, receiver: Party) -> Term | None:
+    """Term of the consent that counts now, whether it holds now or not."""
+    known = node.knowledge().register.as_known(node.now())
+    found = [c for c in known.consents if (c.originator, c.product, c.receiver) == (originator, product.id, receiver)]
+    return found[0].term if found else None
+
+
+def _record(node: Node, originator: Party, product: Product, receiver: Party, term: Term, authority: str) -> Consent:
+    body: dict[str, Json] = {
+        "originator": originator,
+        "product": product.id,
+        "receiver": receiver,
+        "term": term_to_json(term),
+    }
     with node.store.transaction():
         fact = node.journal.record(FactKind.CONSENT_GIVEN, body, by=node.by, authority=authority)
     reconsider_all(node)
-    return Consent(by, product.id, receiver, term, fact.recorded_at)
+    return Consent(originator, product.id, receiver, term, fact.recorded_at)
 
 
 def _exact(instant: Instant) -> Bound:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from simulators.nodes import HUR, IQPS, NZL, START
@@ -11,13 +12,13 @@ from simulators.products import product_id
 from kizuna.catalog.store import Item
 from kizuna.errors import InputError
 from kizuna.exchange.feed import page_from_bytes, unseal_entry
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.label import Label, label_to_json
 from kizuna.model.parties import Party
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.decisions import as_labelled_now, decide_item
-from kizuna.node.originators import correct_label, record_consent
+from kizuna.node.originators import correct_label, record_consent, withdraw_consent
 from kizuna.node.people import PeopleRoom, Person
 from kizuna.node.state import Node
 from kizuna.release.decision import Outcome
@@ -118,6 +119,78 @@ def test_a_consent_that_means_nothing_is_refused(world, given, field):
     with pytest.raises(InputError) as caught:
         record_consent(node, product, asked.pop("receiver"), "letter", **asked)
     assert caught.value.field == field
+    assert node.store.log.size() == size
+
+
+def test_a_consent_that_is_taken_back_lets_nothing_go_from_then_on(any_world):
+    world = any_world
+    world.agree(IQPS)
+    node, product = world.node(IQPS), third_party(world)
+    given = record_consent(node, product, HUR, "letter", originator=FRA)
+    world.tick()
+    assert (outcome(world, product), len(served(world))) == (Outcome.PERMIT, 1)
+    before = node.now()
+    world.tick()
+    ended = withdraw_consent(node, product, HUR, "letter 2", originator=FRA)
+    assert (ended.term.begin, ended.term.end.exact) == (given.term.begin, node.now())
+    assert (outcome(world, product), served(world)) == (Outcome.DENY, [])
+    world.tick()
+    assert (outcome(world, product), served(world)) == (Outcome.DENY, [])
+    # What went before went rightly, and what was known then is what it was.
+    assert outcome(world, product, valid_at=before) is Outcome.PERMIT
+    assert outcome(world, product, known_at=before) is Outcome.PERMIT
+    # Given again, it counts again, from then on.
+    again = record_consent(node, product, HUR, "letter 3", originator=FRA)
+    assert again.term.begin.exact == node.now()
+    world.tick()
+    assert outcome(world, product) is Outcome.PERMIT
+
+
+def test_a_consent_that_ended_earlier_than_was_known_is_corrected(world):
+    world.agree(IQPS)
+    node, product = world.node(IQPS), third_party(world)
+    record_consent(node, product, HUR, "letter", originator=FRA)
+    world.tick(days=2)
+    day = parse_instant("2025-07-02")
+    withdraw_consent(node, product, HUR, "letter 2", originator=FRA, at=day)
+    world.tick()
+    assert outcome(world, product, valid_at=day) is Outcome.DENY
+    assert outcome(world, product, valid_at=Instant(day - timedelta(seconds=1))) is Outcome.PERMIT
+
+
+def test_a_consent_taken_back_before_it_began_never_held(world):
+    world.agree(IQPS)
+    node, product = world.node(IQPS), third_party(world)
+    day = parse_instant("2025-07-02")
+    record_consent(node, product, HUR, "letter", originator=FRA, begin=day)
+    world.tick()
+    withdraw_consent(node, product, HUR, "letter 2", originator=FRA)
+    world.tick(days=2)
+    assert outcome(world, product) is Outcome.DENY
+    with pytest.raises(InputError):
+        withdraw_consent(node, product, HUR, "letter 3", originator=FRA)
+
+
+def test_a_consent_that_is_given_an_end_keeps_its_begin(world):
+    node, product = world.node(IQPS), third_party(world)
+    given = record_consent(node, product, HUR, "letter", originator=FRA)
+    world.tick()
+    ending = record_consent(node, product, HUR, "letter 2", originator=FRA, end=parse_instant("2025-07-03"))
+    assert ending.term.begin == given.term.begin
+
+
+def test_only_a_consent_that_would_go_on_is_taken_back(world):
+    node, product = world.node(IQPS), third_party(world)
+    with pytest.raises(InputError, match="no consent of FRA"):
+        withdraw_consent(node, product, HUR, "letter", originator=FRA)
+    record_consent(node, product, HUR, "letter", originator=FRA, end=parse_instant("2025-07-03"))
+    world.tick()
+    size = node.store.log.size()
+    for at in ("2025-07-03", "2025-07-04"):
+        with pytest.raises(InputError, match="anyway"):
+            withdraw_consent(node, product, HUR, "letter", originator=FRA, at=parse_instant(at))
+    with pytest.raises(InputError, match="no consent of FRA"):
+        withdraw_consent(node, product, NZL, "letter", originator=FRA)
     assert node.store.log.size() == size
 
 
