@@ -157,6 +157,15 @@ def test_a_name_that_the_node_does_not_know_is_told(untouched, arguments, field,
     assert_told(kizuna(*arguments, "--node", untouched, "--json"), untouched, *words, field=field)
 
 
+@pytest.mark.parametrize("verb", ["suspend", "withdraw"])
+@pytest.mark.parametrize("text", ["", "first\nsecond", "red \x1b[31m"])
+def test_a_reason_is_one_printed_line(untouched, verb, text):
+    done = kizuna("agreement", verb, AGREEMENT, "--reason", text, "--node", untouched, "--json")
+    assert_told(done, untouched, "reason", field="reason")
+    done = kizuna("agreement", verb, AGREEMENT, "--reason", "ok", "--authority", text, "--node", untouched, "--json")
+    assert_told(done, untouched, "authority", field="authority")
+
+
 @pytest.mark.parametrize("text", ["{}", "[]", "no JSON", '{"schema": "kizuna/card/1", "party": "UKR/HUR"}'])
 def test_a_card_that_cannot_be_used_pins_nobody(untouched, tmp_path, text):
     card = tmp_path / "card.json"

@@ -15,6 +15,7 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_agreement
 from kizuna.model.instants import format_instant, parse_instant
+from kizuna.model.reading import LONGEST_LINE, Table
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.people import agreement_lines
 from kizuna.wiring import CIVIL_OFFSETS, beside, load_settings, open_node
@@ -143,6 +144,11 @@ def list_(folder: Path, json_: bool) -> None:
     )
 
 
+def _sentence(name: str, text: str) -> str:
+    """Option that is recorded for good and shown to others, as strictly as the same text in a file."""
+    return Table({name: text}).text(name, longest=LONGEST_LINE)
+
+
 _authority = click.option("--authority", default="release officer", show_default=True, help=_("By what authority."))
 
 
@@ -159,6 +165,7 @@ _authority = click.option("--authority", default="release officer", show_default
 @as_json
 def suspend(id_: str, reason: str, authority: str, folder: Path, json_: bool) -> None:
     """Suspend."""
+    reason, authority = _sentence("reason", reason), _sentence("authority", authority)
     with open_node(folder) as here:
         since = suspend_agreement(here, id_, reason, authority)
     if json_:
@@ -177,6 +184,7 @@ def suspend(id_: str, reason: str, authority: str, folder: Path, json_: bool) ->
 @as_json
 def resume(id_: str, authority: str, folder: Path, json_: bool) -> None:
     """Resume."""
+    authority = _sentence("authority", authority)
     with open_node(folder) as here:
         since = resume_agreement(here, id_, authority)
     if json_:
@@ -202,6 +210,7 @@ def resume(id_: str, authority: str, folder: Path, json_: bool) -> None:
 @as_json
 def withdraw(id_: str, reason: str, at: str | None, authority: str, folder: Path, json_: bool) -> None:
     """Withdraw."""
+    reason, authority = _sentence("reason", reason), _sentence("authority", authority)
     moment = None if at is None else parse_instant(at, field="at")
     with open_node(folder) as here:
         effect = withdraw_agreement(here, id_, reason, authority, moment)
