@@ -20,7 +20,7 @@ from kizuna.model.digests import digest_of
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.provenance import Fact, fact_from_json
 from kizuna.node.audit import verify_node
-from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry
+from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry, received_as
 from kizuna.node.audit_log import log_page, sentence
 from kizuna.wiring import DATABASE, open_input, open_node
 
@@ -97,9 +97,9 @@ def log(since: str | None, limit: int | None, folder: Path, json_: bool) -> None
 # ---- verify
 
 
-def _known_keys(folder: Path, *, asked: bool) -> dict[str, LogKey]:
+def _known_keys(folder: Path | None) -> dict[str, LogKey]:
     """Keys of the logs that a node knows: its own and those of its partners."""
-    if not asked and not (folder / DATABASE).exists():
+    if folder is None:
         return {}
     with open_node(folder) as here:
         keys = [log_key(here.organisation, here.keys.public_key)]
@@ -138,7 +138,7 @@ def _say_cosigned(cosigned: Sequence[Cosigned]) -> None:
         say(Message("Cosigned by {witness} at {at}, at {size} entries.", values))
 
 
-def _tell_proof(found: VerifiedProof, key: LogKey, *, json_: bool) -> None:
+def _tell_proof(found: VerifiedProof, key: LogKey, received: int | None, *, json_: bool) -> None:
     if json_:
         print_json(
             {
@@ -149,6 +149,7 @@ def _tell_proof(found: VerifiedProof, key: LogKey, *, json_: bool) -> None:
                 "size": found.checkpoint.size,
                 "root": found.checkpoint.root.hex(),
                 "fact": found.fact,
+                "received_as": received,
                 "cosigned": _cosigned_json(found.cosigned),
             }
         )
@@ -160,6 +161,8 @@ def _tell_proof(found: VerifiedProof, key: LogKey, *, json_: bool) -> None:
     except InputError:
         # A kind of fact that this version does not know is shown as it is.
         click.echo(_plain(str(found.fact)))
+    if received is not None:
+        say(Message("What it released came here: entry {index} of this node's log.", {"index": received}))
     _say_cosigned(found.cosigned)
 
 
@@ -197,7 +200,9 @@ def _tell_export(found: VerifiedExport, *, key_known: bool, json_: bool) -> None
     _say_cosigned(found.cosigned)
 
 
-def _verify_file(file: Path, key: str | None, witnesses: Sequence[str], known: dict[str, LogKey], *, json_: bool) -> None:
+def _verify_file(file: Path, key: str | None, witnesses: Sequence[str], folder: Path | None, *, json_: bool) -> None:
+    """Verify a file; a node, if one lies in the folder, knows keys and what came to it."""
+    known = _known_keys(folder) if key is None else {}
     trusted = [read_verifier_key(text, COSIGNATURE_TYPE) for text in witnesses]
     with open_input(file) as source:
         is_proof = source.read(len(PROOF_HEAD)) == PROOF_HEAD
@@ -214,7 +219,12 @@ def _verify_file(file: Path, key: str | None, witnesses: Sequence[str], known: d
                 hint=Message("give the key with --key, or with --node a node that has pinned the partner"),
                 field="key",
             )
-        _tell_proof(verify_proof(source.read(2 * MOST_LINE_BYTES + 1), key=expected, witnesses=trusted), expected, json_=json_)
+        proved = verify_proof(source.read(2 * MOST_LINE_BYTES + 1), key=expected, witnesses=trusted)
+    received = None
+    if folder is not None:
+        with open_node(folder) as here:
+            received = received_as(here, proved.fact)
+    _tell_proof(proved, expected, received, json_=json_)
 
 
 def _verify_node(here: Node, *, json_: bool) -> None:
@@ -260,7 +270,8 @@ def verify(
     """Verify."""
     if file is not None:
         asked = context.get_parameter_source("folder") is not ParameterSource.DEFAULT
-        _verify_file(file, key, witnesses, _known_keys(folder, asked=asked) if key is None else {}, json_=json_)
+        lies_there = asked or (folder / DATABASE).exists()
+        _verify_file(file, key, witnesses, folder if lies_there else None, json_=json_)
         return
     if key is not None or witnesses:
         raise InputError(

@@ -15,9 +15,10 @@ from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from kizuna.exchange.checkpoint import Checkpoint
+    from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
     from kizuna.model.provenance import Fact
     from kizuna.node.journal import Journal
@@ -34,6 +35,7 @@ __all__ = [
     "lost_end",
     "present_tree",
     "prove_entry",
+    "received_as",
     "require_part_of",
     "require_witnessed",
     "witnessed_notes",
@@ -191,6 +193,27 @@ def find_entry(node: Node, name: str) -> int:
             field="entry",
         )
     return found
+
+
+def received_as(node: Node, fact: Mapping[str, Json]) -> int | None:
+    """Index of the entry of this node's log that holds what a partner's log says it released; None if nothing such came here.
+
+    Parameters
+    ----------
+    node
+        This node, the receiver.
+    fact
+        Fact of the partner's log, as a proof showed it.
+    """
+    body = fact.get("body")
+    if fact.get("kind") != FactKind.RELEASE_SEQUENCED.value or not isinstance(body, dict):
+        return None
+    for entry in node.store.log.entries():
+        own = node.journal.read_entry(entry)
+        # The digest is of the very envelope that came: two that are equal are one release.
+        if own.kind is FactKind.PRODUCT_RECEIVED and own.body.get("entry") == body.get("entry"):
+            return entry.index
+    return None
 
 
 def prove_entry(node: Node, index: int) -> bytes:

@@ -302,6 +302,18 @@ def test_both_read_what_the_log_rightly_signed_alike(world, key, payload, expect
     assert verdicts(forged(world, _rewrite(count - 1, payload)), key) == (expected, expected)
 
 
+@pytest.mark.parametrize("name", ["whole", "part"])
+def test_a_proof_that_is_not_asked_for_is_no_proof(world, key, name):
+    """Nor is one that is cut short: exactly the hashes that the two sizes call for."""
+    lines = files(world)[name].splitlines(keepends=True)
+    number = sum(b'"checkpoint"' in line for line in lines) - 1
+    form = json.loads(lines[-1])
+    for proof in ([*form["proof"], "A" * 43 + "="], form["proof"][:-1]):
+        if proof != form["proof"]:
+            lines[-1] = alone.canonical({**form, "proof": proof}) + b"\n"
+            assert verdicts(b"".join(lines), key) == (f"checkpoints.{number}.tree",) * 2
+
+
 def test_both_know_the_empty_log(world, key):
     node = world.node(IQPS)
     empty = root_of(())

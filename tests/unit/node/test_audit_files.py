@@ -14,7 +14,7 @@ from kizuna.exchange.log_file import verify_export, verify_proof
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import parse_instant
 from kizuna.model.provenance import Fact, FactKind
-from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry
+from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry, received_as
 from kizuna.node.audit_log import log_page, sentence
 from kizuna.node.founding import resume_agreement, suspend_agreement, withdraw_agreement
 
@@ -107,6 +107,13 @@ def test_a_partner_s_release_is_found_by_what_the_partner_holds(shared):
     # It holds the digest of the very entry that came over the feed.
     held = [fact.body["entry"] for _i, fact in log_page(shared.node(HUR)).facts if fact.kind is FactKind.PRODUCT_RECEIVED]
     assert found.fact["body"]["entry"] in held
+    # The receiver finds it in its own log, and nothing for what is no release to it.
+    came = received_as(shared.node(HUR), found.fact)
+    assert came is not None
+    assert log_page(shared.node(HUR)).facts[came][1].body["sequence"] == 1
+    for other in ({**found.fact, "kind": "decision.made"}, {**found.fact, "body": {"entry": "sha256:0"}}, {"kind": "x"}):
+        assert received_as(shared.node(HUR), other) is None
+    assert received_as(node, found.fact) is None
     assert find_entry(node, "UKR/HUR:2") == find_entry(node, "UKR:2") == find_entry(node, digest_of(second.envelope)) > index
     assert find_entry(node, str(index)) == index
     entry = next(node.store.log.entries(5))
