@@ -28,6 +28,7 @@ from __future__ import annotations
 import argparse
 import base64
 import hashlib
+import io
 import json
 import math
 import re
@@ -618,6 +619,9 @@ def main() -> int:
     )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that lacks a letter is shown its number instead.
+        sys.stdout.reconfigure(errors="backslashreplace")
     try:
         key = None if options.key is None else read_key(options.key)
         witnesses = [read_key(text, COSIGNATURE_TYPE) for text in options.witness]

@@ -442,6 +442,24 @@ def test_it_says_that_the_key_is_the_file_s_own_word_and_who_cosigned(world, key
     assert "The file itself" not in run(path, "--key", verifier_key(*key)).stdout
 
 
+def test_letters_that_a_terminal_lacks_are_numbers_and_nothing_steers_it(world, key, tmp_path):
+    payload = {"schema": "kizuna/fact/1", "recorded_at": "2035-07-01T09:00:00Z", "recorded_by": "絆\x1b[2J", "kind": "x"}
+    node = world.node(IQPS)
+    envelope, salt = seal(log_file.FACT_TYPE, payload, node.keys), bytes(32)
+    root = leaf_hash(leaf_data(salt, envelope))
+    note = make_checkpoint(key[0], 1, root, node.keys.sign, *key)
+    path = tmp_path / "file"
+    path.write_bytes(log_file.proof_bytes(0, salt, envelope, (), note))
+    ran = subprocess.run(
+        [sys.executable, "-I", "-S", "-X", "utf8=0", PROGRAM, path, "--key", verifier_key(*key)],
+        capture_output=True,
+        check=True,
+        env={"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"},
+    )
+    assert b"\\u7d46" in ran.stdout
+    assert b"\x1b" not in ran.stdout
+
+
 @pytest.mark.parametrize("arguments", [(), ("missing",), ("{}", "--key", "x+y+z"), ("{}", "--witness", "x")])
 def test_it_says_how_it_is_called(world, tmp_path, arguments):
     path = tmp_path / "file"
