@@ -373,6 +373,22 @@ def test_a_consent_is_recorded_in_ones_own_name_or_by_its_document(pair, tiff):
     assert "NZL" in plain.out
 
 
+def test_the_end_of_a_suspension_is_recorded_afterwards(pair):
+    node = ["--node", pair.jpn]
+    since = kizuna("agreement", "suspend", AGREEMENT, "--reason", "A review.", *node, "--json").json()["since"]
+    before = kizuna("agreement", "resume", AGREEMENT, "--at", "2020-01-01", *node, "--json")
+    assert (before.status, before.fault()["field"]) == (2, "at")
+    later = kizuna("agreement", "resume", AGREEMENT, "--at", "2999-01-01", *node)
+    assert "2999-01-01" in later.out
+    assert kizuna("agreement", "resume", AGREEMENT, *node).status == 0
+    shown = kizuna("agreement", "show", AGREEMENT, *node, "--json").json()["facts"]
+    assert [fact["at"] for fact in shown if fact["kind"] == "agreement.suspended"] == [since]
+    kizuna("agreement", "withdraw", AGREEMENT, "--reason", "x", *node)
+    refused = kizuna("agreement", "resume", AGREEMENT, *node, "--json")
+    assert (refused.status, refused.fault()["field"]) == (2, "agreement")
+    assert "withdrawn from" in refused.fault()["message"]
+
+
 def test_a_consent_is_taken_back(pair, tiff):
     product = product_on(pair, tiff)
     consent = ["product", "consent", product, "--to", "NZL", "--node", pair.jpn]
@@ -381,7 +397,7 @@ def test_a_consent_is_taken_back(pair, tiff):
     given = kizuna(*consent, "--json").json()
     taken = kizuna(*consent, "--withdraw", "--json").json()
     assert taken["term"]["from"] == given["term"]["from"]
-    assert taken["term"]["until"]["text"] == taken["recorded_at"][:10] + taken["term"]["until"]["text"][10:]
+    assert given["recorded_at"] < taken["term"]["until"]["text"] <= taken["recorded_at"]
     begun = kizuna(*consent, "--withdraw", "--from", "2025-01-01", "--json")
     assert (begun.status, begun.fault()["field"]) == (2, "from")
     never = kizuna(*consent, "--withdraw", "--until", "2020-01-01")

@@ -175,20 +175,31 @@ def suspend(id_: str, reason: str, authority: str, folder: Path, json_: bool) ->
 
 
 @agreement.command(
-    help=_("Resume a suspended agreement from now on: what was frozen is decided anew."),
-    epilog=examples("kizuna agreement resume IQPS-HUR-2025"),
+    help=_(
+        "Resume a suspended agreement: what was frozen is decided anew. An instant that has passed (--at) ends a past suspension "
+        "of which nobody knew when it ended, or corrects its end."
+    ),
+    epilog=examples(
+        "kizuna agreement resume IQPS-HUR-2025",
+        "kizuna agreement resume USA-UKR-SHARING --at 2025-03-11T18:00:00Z --authority 'joint statement of 11 March 2025'",
+    ),
 )
 @click.argument("id_", metavar="AGREEMENT")
+@click.option("--at", metavar="INSTANT", help=_("When it resumes or resumed (default: now)."))
 @_authority
 @node_option
 @as_json
-def resume(id_: str, authority: str, folder: Path, json_: bool) -> None:
+def resume(id_: str, at: str | None, authority: str, folder: Path, json_: bool) -> None:
     """Resume."""
+    moment = None if at is None else parse_instant(at, field="at")
     authority = _sentence("authority", authority)
     with open_node(folder) as here:
-        since = resume_agreement(here, id_, authority)
+        since = resume_agreement(here, id_, authority, moment)
+        now = here.now()
     if json_:
         print_json({"agreement": id_, "state": "resumed", "since": format_instant(since)})
+    elif since > now:
+        say(Message("{agreement} resumes on {since}.", {"agreement": id_, "since": format_instant(since)}))
     else:
         say(Message("{agreement} is resumed since {since}.", {"agreement": id_, "since": format_instant(since)}))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from cryptography import x509
@@ -19,7 +20,7 @@ from kizuna.model.reading import open_table
 from kizuna.node.journal import ORGANISATION_SETTING
 from kizuna.node.people import issue_token
 from kizuna.node.share import reconsider_all
-from kizuna.release.agreements import State
+from kizuna.release.agreements import Resumption, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -246,7 +247,7 @@ def _suspensions(node: Node, id_: str, at: Instant) -> list[Term]:
 
 
 def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Instant:
-    """Suspend an agreement from now on.
+    """Suspend an agreement from now on, and say since when that is.
 
     Raises
     ------
@@ -264,30 +265,67 @@ def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Inst
         )
     body: dict[str, Json] = {"agreement": id_, "from": format_instant(now), "reason": reason}
     with node.store.transaction():
-        return node.journal.record(FactKind.AGREEMENT_SUSPENDED, body, by=node.by, authority=authority).recorded_at
+        node.journal.record(FactKind.AGREEMENT_SUSPENDED, body, by=node.by, authority=authority)
+    return now
 
 
-def resume_agreement(node: Node, id_: str, authority: str) -> Instant:
-    """Resume a suspended agreement from now on.
+def resume_agreement(node: Node, id_: str, authority: str, at: Instant | None = None) -> Instant:
+    """Resume a suspended agreement, and say from when on that is.
+
+    Parameters
+    ----------
+    node
+        This node.
+    id_
+        The agreement's id.
+    authority
+        By what authority.
+    at
+        When it resumes or resumed; None for now. An instant that has passed ends a past suspension, or corrects its end: of the
+        resumptions known at a time the one recorded last counts.
 
     Raises
     ------
     InputError
-        If it is unknown here or not suspended.
+        If it is unknown here, withdrawn from by then, not suspended, or the resumption would change nothing.
     """
     require_agreement(node, id_)
     now = node.now()
-    if not is_suspended(node, id_, now):
+    effect = now if at is None else at
+    withdrawn = [w.at for w in node.knowledge().register.withdrawals if w.agreement == id_ and w.at <= effect]
+    if withdrawn:
+        raise InputError(
+            Message("{agreement} is withdrawn from since {at}", {"agreement": id_, "at": format_instant(min(withdrawn))}),
+            hint=Message("no resumption brings it back: conclude and record a new agreement"),
+            field="agreement",
+        )
+    if at is None and not is_suspended(node, id_, now):
         raise InputError(
             Message("{agreement} is not suspended", {"agreement": id_}),
             hint=Message("see: kizuna agreement list"),
             field="agreement",
         )
-    body: dict[str, Json] = {"agreement": id_, "from": format_instant(now)}
+    if at is not None and not _changed_by(node, Resumption(id_, at, now)):
+        raise InputError(
+            Message(
+                "at: no suspension of {agreement} that is on record ended on {at}, or it did so already",
+                {"agreement": id_, "at": format_instant(at)},
+            ),
+            hint=Message("see: kizuna agreement show {agreement}", {"agreement": id_}),
+            field="at",
+        )
+    body: dict[str, Json] = {"agreement": id_, "from": format_instant(effect)}
     with node.store.transaction():
-        resumed = node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority).recorded_at
+        node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority)
     reconsider_all(node)
-    return resumed
+    return effect
+
+
+def _changed_by(node: Node, resumption: Resumption) -> bool:
+    """Whether a resumption would change when any suspension of its agreement ended."""
+    known = node.knowledge().register.as_known(resumption.recorded_at)
+    supposed = replace(known, resumptions=(*known.resumptions, resumption))
+    return list(known.suspension_terms(resumption.agreement)) != list(supposed.suspension_terms(resumption.agreement))
 
 
 def withdraw_agreement(node: Node, id_: str, reason: str, authority: str, at: Instant | None = None) -> Instant:

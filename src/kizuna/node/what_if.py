@@ -119,12 +119,13 @@ def suppose(register: Register, change: str, at: Instant, known_at: Instant) -> 
         case "withdraw":
             return replace(register, withdrawals=(*register.withdrawals, Withdrawal(id_, at, known_at, "supposed")))
         case _:
-            # What is supposed comes after all that is known: it ends whatever suspension runs.
+            # What is supposed comes after all that is known: it ends whatever suspension runs, whatever later day was announced.
+            resumptions = tuple(r for r in register.resumptions if r.agreement != id_ or r.at <= at)
             ended = tuple(
                 replace(s, term=Term(s.term.begin, exact)) if s.agreement == id_ and _runs(s, at) else s
                 for s in register.suspensions
             )
-            return replace(register, suspensions=ended)
+            return replace(register, suspensions=ended, resumptions=resumptions)
 
 
 def _runs(suspension: Suspension, at: Instant) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -15,8 +16,9 @@ from kizuna.model.instants import Instant, Interval, parse_instant
 from kizuna.model.product import Footprint
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
-from kizuna.node.founding import record_agreement, withdraw_agreement
+from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.people import agreement_lines
+from kizuna.node.what_if import suppose
 from kizuna.release.decision import Outcome
 from kizuna.release.rules import RuleId
 
@@ -126,6 +128,102 @@ def test_a_withdrawal_that_says_nothing_new_is_refused(world):
     # An earlier one is news.
     withdraw_agreement(node, "SHARE", "x", "order", parse_instant("2025-07-02"))
     assert len(node.knowledge().register.withdrawals) == 2
+
+
+# ---- suspensions and resumptions
+
+MARCH = {
+    "from": {"text": "about 1 March", "earliest": "2025-02-26T00:00:00Z", "latest": "2025-03-07T00:00:00Z"},
+    "until": "unknown",
+    "reason": "review",
+    "recorded": "2025-03-07",
+}
+
+
+def test_the_end_of_a_past_suspension_is_recorded_and_corrected(any_world):
+    world = any_world
+    world.agree(IQPS, suspensions=[MARCH])
+    node, product = world.node(IQPS), world.take_in(IQPS, 1)
+    assert decision(world, product).outcome is Outcome.DENY
+    world.tick()
+    before = node.now()
+    world.tick()
+    eleventh, twelfth = parse_instant("2025-03-11"), parse_instant("2025-03-12")
+    assert resume_agreement(node, "SHARE", "joint statement", eleventh) == eleventh
+    world.tick()
+    assert (decision(world, product).outcome, served(world)) == (Outcome.PERMIT, 1)
+    label = replace(product.label, created=parse_instant("2025-01-01"))
+    old = world.take_in(IQPS, 2, label=label)
+    assert decision(world, old, valid_at=eleventh).outcome is Outcome.PERMIT
+    assert decision(world, old, valid_at=eleventh, known_at=before).outcome is Outcome.DENY
+    world.tick()
+    resume_agreement(node, "SHARE", "erratum", twelfth)
+    world.tick()
+    assert decision(world, old, valid_at=eleventh).outcome is Outcome.DENY
+    assert decision(world, old, valid_at=twelfth).outcome is Outcome.PERMIT
+
+
+def test_a_resumption_on_a_later_day_is_waited_for(world):
+    world.agree(IQPS)
+    node, product = world.node(IQPS), world.take_in(IQPS, 1)
+    suspend_agreement(node, "SHARE", "x", "order")
+    world.tick()
+    resume_agreement(node, "SHARE", "order", parse_instant("2025-07-03"))
+    world.tick()
+    assert decision(world, product).outcome is Outcome.DENY
+    now = node.now()
+    # To suppose that it resumes today is to suppose nothing of that day.
+    supposed = suppose(node.knowledge().register, "resume:SHARE", now, now)
+    assert all(term.end is not None and term.end.exact == now for _, term in supposed.as_known(now).suspension_terms("SHARE"))
+    world.tick(days=2)
+    assert (decision(world, product).outcome, served(world)) == (Outcome.PERMIT, 1)
+
+
+@pytest.mark.parametrize("at", [None, "2025-02-25", "2025-03-11", "2030-01-01"])
+def test_a_resumption_that_ends_no_suspension_is_refused(world, at):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    size = node.store.log.size()
+    with pytest.raises(InputError) as caught:
+        resume_agreement(node, "SHARE", "order", None if at is None else parse_instant(at))
+    assert caught.value.field == ("agreement" if at is None else "at")
+    assert node.store.log.size() == size
+
+
+def test_the_same_resumption_is_not_recorded_twice_nor_one_before_the_suspension(world):
+    world.agree(IQPS, suspensions=[MARCH])
+    world.tick()
+    node = world.node(IQPS)
+    resume_agreement(node, "SHARE", "order", parse_instant("2025-03-11"))
+    world.tick()
+    for at in ("2025-03-11", "2025-03-07", "2025-02-25"):
+        with pytest.raises(InputError) as caught:
+            resume_agreement(node, "SHARE", "order", parse_instant(at))
+        assert caught.value.field == "at"
+
+
+def test_nothing_resumes_what_was_withdrawn_from(world):
+    world.agree(IQPS, suspensions=[MARCH])
+    world.tick()
+    node = world.node(IQPS)
+    withdraw_agreement(node, "SHARE", "x", "order", parse_instant("2025-07-02"))
+    world.tick()
+    # Until then it may resume, and the end of what is past is a fact still.
+    resume_agreement(node, "SHARE", "order")
+    world.tick(days=1)
+    for at in (None, parse_instant("2025-07-02"), parse_instant("2025-07-03")):
+        with pytest.raises(InputError, match="withdrawn from since") as caught:
+            resume_agreement(node, "SHARE", "order", at)
+        assert caught.value.field == "agreement"
+    resume_agreement(node, "SHARE", "order", parse_instant("2025-03-11"))
+
+
+def test_what_is_said_of_a_suspension_is_what_is_recorded(world):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    said = suspend_agreement(node, "SHARE", "x", "order")
+    ((_, term),) = node.knowledge().register.suspension_terms("SHARE")
+    assert term.begin.exact == said
 
 
 # ---- areas
