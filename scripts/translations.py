@@ -27,7 +27,7 @@ TEMPLATE = LOCALE / "kizuna.pot"
 
 METHODS = [("web/templates/**.html", "jinja2"), ("**.py", "python")]
 # What stands for a user's sentence: the first argument, but a rule of the rule table says its sentence second.
-KEYWORDS = {"Message": None, "_": None, "gettext": None, "Rule": (2,)}
+KEYWORDS = {"Message": None, "_": None, "gettext": None, "ngettext": (1, 2), "Rule": (2,)}
 # Catalogues carry no dates: the same sentences give the same bytes.
 NO_DATE = datetime(2000, 1, 1, tzinfo=UTC)
 WIDTH = 120
@@ -87,16 +87,26 @@ def fields(sentence: str) -> set[str]:
     return named | {part.partition(")")[0] for part in sentence.split("%(")[1:]}
 
 
+def all_fields(sentence: str | tuple[str, ...] | list[str]) -> set[str]:
+    """Names of the fields of a sentence, or of its singular and plural together."""
+    return fields(sentence) if isinstance(sentence, str) else set().union(*map(fields, sentence))
+
+
+def untranslated(string: str | tuple[str, ...] | list[str] | None) -> bool:
+    """Whether a translation, or one of its plural forms, is missing."""
+    return not string or not (isinstance(string, str) or all(string))
+
+
 def faults(path: Path, template: Catalog) -> list[str]:
     """What is wrong with one language's committed files."""
     catalog = updated(path, template)
     name = path.relative_to(ROOT)
-    found = [f"{name}: no translation: {m.id}" for m in catalog if m.id and not m.string]
+    found = [f"{name}: no translation: {m.id}" for m in catalog if m.id and untranslated(m.string)]
     found += [f"{name}: fuzzy: {m.id}" for m in catalog if m.id and m.fuzzy]
     found += [
         f"{name}: other fields than the English: {m.id}"
         for m in catalog
-        if m.id and m.string and fields(m.id) != fields(m.string)
+        if m.id and not untranslated(m.string) and all_fields(m.id) != all_fields(m.string)
     ]
     if not path.exists() or po_bytes(catalog) != path.read_bytes():
         found.append(f"{name}: lags behind the code: run scripts/translations.py update")

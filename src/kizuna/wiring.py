@@ -19,7 +19,7 @@ from kizuna.adapters.input_files import open_input, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
-from kizuna.adapters.translations import language_of, translator
+from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.catalog.areas import areas_of, place
 from kizuna.errors import InputError, Message, StoreError
@@ -69,6 +69,7 @@ __all__ = [
     "read_label_file",
     "read_tile",
     "sample_folder",
+    "speak",
     "subject_of_file",
     "system_now",
     "translate",
@@ -223,7 +224,7 @@ def language() -> str:
 
 def translate() -> Callable[[str], str]:
     """Translator for the person at the terminal."""
-    return translator(language_of())
+    return translator()
 
 
 def sample_folder(name: str) -> Path:
@@ -417,13 +418,14 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
     Raises
     ------
     InputError
-        Naming the faulty file and field, or a supplement that was accepted and is not there.
+        Naming the faulty file and field, two files of one version, or a supplement that was accepted and is not there.
     """
     root = folder or sample_folder("coalition")
     agreements: list[Agreement] = []
     suspensions: list[Suspension] = []
     ladders = read_ladders(parse_toml((sample_folder("coalition") / "markings.toml").read_bytes(), name="markings.toml"))
     found: list[Agreement] = []
+    taken: dict[tuple[str, int], Path] = {}
     if not root.is_dir():
         raise InputError(
             Message("{path} is no folder", {"path": str(root)}),
@@ -447,6 +449,17 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
             ) from error
         found.append(agreement)
         if not agreement.fictional or agreement.id in accept_fictional:
+            other = taken.setdefault((agreement.id, agreement.version), path)
+            if other != path:
+                # Else which of them holds would depend on their names.
+                raise InputError(
+                    Message(
+                        "{path}: {other} is version {version} of {id} too",
+                        {"path": str(path), "other": str(other), "id": agreement.id, "version": agreement.version},
+                    ),
+                    hint=Message("nothing recorded is edited: give the change a higher version, or remove one of the two files"),
+                    field="version",
+                )
             agreements.append(agreement)
             suspensions += suspended
     if not found:

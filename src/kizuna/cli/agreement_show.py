@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.decision_text import obligation_words
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, read_file
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import agreement_to_json, parse_toml, read_agreement
@@ -72,7 +73,7 @@ def _article_rows(article: Article) -> Iterator[Row]:
     if article.purposes:
         yield _("purposes"), "; ".join(article.purposes)
     for obligation in article.obligations:
-        yield _("obligation"), f"{obligation.kind.value} {obligation.value}".rstrip()
+        yield _("obligation"), obligation_words(obligation)
 
 
 def _equivalence_line(equivalence: Equivalence) -> str:

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 from kizuna.cli.terminal import _
 from kizuna.model.instants import format_instant
-from kizuna.release.decision import Outcome
+from kizuna.release.decision import ObligationKind, Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from kizuna.release.decision import Decision, Reason
+    from kizuna.release.decision import Decision, Obligation, Reason
 
-__all__ = ["decision_lines", "outcome_word"]
+__all__ = ["decision_lines", "obligation_words", "outcome_word"]
 
 
 def outcome_word(decision: Decision) -> str:
@@ -21,6 +21,21 @@ def outcome_word(decision: Decision) -> str:
     if decision.reduced:
         return _("REDUCED")
     return {Outcome.PERMIT: _("PERMIT"), Outcome.DENY: _("DENY"), Outcome.REFER: _("REFER")}[decision.outcome]
+
+
+def obligation_words(obligation: Obligation) -> str:
+    """Obligation in a few words: in English those of the agreement's file."""
+    kind = {
+        ObligationKind.DETECTED_ONLY: _("detected-only"),
+        ObligationKind.CAVEAT: _("caveat"),
+        ObligationKind.REMARK: _("re-mark"),
+        ObligationKind.NO_ONWARD: _("no-onward"),
+        ObligationKind.RESOLUTION: _("resolution"),
+        ObligationKind.DELAY: _("delay"),
+        ObligationKind.AREA: _("area"),
+        ObligationKind.PURPOSE: _("purpose"),
+    }[obligation.kind]
+    return f"{kind} {obligation.value}".rstrip()
 
 
 def _held(reason: Reason) -> str:
@@ -47,7 +62,7 @@ def decision_lines(decision: Decision) -> Iterator[str]:
     for text in sorted(unknown):
         yield "  " + _("unknown: {what}").format(what=text)
     for obligation in decision.obligations:
-        text = f"{obligation.kind.value} {obligation.value}".strip()
+        text = obligation_words(obligation)
         yield "  " + _("obligation: {what} ({agreement} article {article})").format(
             what=text, agreement=obligation.agreement, article=obligation.article
         )

@@ -10,6 +10,7 @@ import click
 from kizuna import __version__
 from kizuna.cli.terminal import _, examples, refuse, wants_json
 from kizuna.errors import InputError, KizunaError, Message, StoreError
+from kizuna.wiring import speak
 
 __all__ = ["kizuna", "main"]
 
@@ -55,7 +56,7 @@ class _Lazy(click.Group):
     ),
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-@click.version_option(__version__, prog_name="kizuna")
+@click.version_option(__version__, prog_name="kizuna", help=_("Show the version and exit."))
 def kizuna() -> None:
     """Group of all commands."""
 
@@ -81,6 +82,7 @@ def _usage_fault(error: click.ClickException) -> InputError:
 
 def main() -> None:
     """Run the command line; exit 0 ok, 1 error, 2 usage or bad input, 3 not releasable, 4 partner unreachable."""
+    speak()
     try:
         # Without its standalone mode click hands a command's `context.exit(status)` back as a value.
         status = kizuna(prog_name="kizuna", standalone_mode=False)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.decision_text import decision_lines, obligation_words, outcome_word
 from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
@@ -93,7 +93,7 @@ def _asked(
 
 
 def _form(decision: Decision) -> str:
-    return ", ".join(f"{o.kind.value} {o.value}".strip() for o in decision.obligations) or _("as it is")
+    return ", ".join(map(obligation_words, decision.obligations)) or _("as it is")
 
 
 def _article(decision: Decision) -> str:

@@ -25,6 +25,10 @@ if TYPE_CHECKING:
         (None, {"LANG": "C.UTF-8"}, "en"),
         (None, {"LANG": "POSIX"}, "en"),
         (None, {}, "en"),
+        (None, {"LANGUAGE": "fr", "LC_ALL": "de", "LANG": "en_US.UTF-8"}, "fr"),
+        (None, {"LANGUAGE": "fr_CA:de", "LANG": "en_US.UTF-8"}, "fr"),
+        (None, {"LANGUAGE": "", "LANG": "fr"}, "fr"),
+        (None, {"KIZUNA_LANG": "uk", "LANGUAGE": "fr"}, "uk"),
         ("../../etc", {}, "en"),
         ("JA-jp", {}, "ja"),
     ],
@@ -57,3 +61,6 @@ def test_sentences_come_from_the_catalogue_and_stay_english_without_one(tmp_path
     assert message.render(translator("uk", {}, locale=tmp_path)) == "a is missing"
     assert message.render(translator(None, {"KIZUNA_LANG": "ja"}, locale=tmp_path)) == "a がありません"
     assert translator("ja", {}, locale=tmp_path)("untranslated") == "untranslated"
+    # The first of the languages that there is a catalogue for, and none behind English, which needs none.
+    assert message.render(translator(None, {"LANGUAGE": "uk:ja"}, locale=tmp_path)) == "a がありません"
+    assert message.render(translator(None, {"LANGUAGE": "en:ja"}, locale=tmp_path)) == "a is missing"
