@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
 from kizuna.release.decision import Reason
+from kizuna.release.remedies import linked
 from kizuna.release.rules import RuleId
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ __all__ = [
     "by_marking",
     "cite",
     "label_known",
+    "marking_of",
     "never",
     "parents",
     "unplaced_parents",
@@ -127,12 +129,17 @@ def cite(rule: RuleId, message: Message, agreement: Agreement, article: str | No
     )
 
 
+def marking_of(label: Label) -> str:
+    """What a change is needed for that is of no use under another marking."""
+    return f"marking {label.policy} {label.classification}"
+
+
 def label_known(case: Case) -> Iterator[Failure]:
     """Say that the label's marking is unknown."""
     values: Values = {"policy": case.label.policy, "classification": case.label.classification}
     message = Message("The marking {classification} of the policy {policy} is unknown here.", values)
-    change = Message("a verified ladder of the policy {policy} that holds {classification}", values)
-    yield Failure(Reason(RuleId.LABEL_KNOWN, message), change, unknown=True)
+    change = Message("a verified ladder of the policy {policy} that holds {classification}; then ask again", values)
+    yield Failure(Reason(RuleId.LABEL_KNOWN, message), linked(change, needed_for=[marking_of(case.label)]), unknown=True)
 
 
 def parents(case: Case) -> Iterator[tuple[Ancestor, Label]]:
@@ -149,7 +156,8 @@ def unplaced_parents(case: Case) -> Iterator[Failure]:
         if ancestor.label is None or ancestor.originator is None:
             values: Values = {"product": ancestor.product}
             message = Message("It is derived from {product}, whose label is not known here.", values)
-            yield Failure(Reason(RuleId.LINEAGE, message), Message("the label of {product}", values), unknown=True)
+            change = Message("the label and the originator of {product}; then ask again", values)
+            yield Failure(Reason(RuleId.LINEAGE, message), change, unknown=True)
     for ancestor, label in parents(case):
         rank = case.view.register.ladder_rank(label.policy, label.classification)
         if rank is None:
@@ -157,12 +165,12 @@ def unplaced_parents(case: Case) -> Iterator[Failure]:
             message = Message(
                 "It is derived from {product}, whose marking {classification} of the policy {policy} is unknown here.", values
             )
-            change = Message("a verified ladder of the policy {policy} that holds {classification}", values)
+            change = Message("a verified ladder of the policy {policy} that holds {classification}; then ask again", values)
             yield Failure(Reason(RuleId.LINEAGE, message), change, unknown=True)
         elif rank:
             classified[label.policy] = ancestor.product
     if len(classified) > 1:
         values = {"policies": ", ".join(sorted(classified)), "products": ", ".join(classified.values())}
         message = Message("It is derived from products that are classified under several policies ({policies}).", values)
-        change = Message("an equivalent of the labels of {products} in one policy", values)
+        change = Message("an equivalent of the labels of {products} in one policy; then ask again", values)
         yield Failure(Reason(RuleId.LINEAGE, message), change)

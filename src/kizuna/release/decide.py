@@ -16,6 +16,7 @@ from kizuna.release.columns import micros
 from kizuna.release.decision import Change, Decision, Fault, Obligation, ObligationKind, Outcome, Reason
 from kizuna.release.plan import Said, lineage_of, plan_for
 from kizuna.release.reasons import grant, protected_reason
+from kizuna.release.remedies import changes_of
 from kizuna.release.standing import in_force, not_suspended
 from kizuna.release.subject import Ancestor, Subject
 from kizuna.release.view import APPLICABLE, NO_PURPOSE, millimetres, view_of
@@ -143,7 +144,7 @@ def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer:
 def _new_refusal(parts: Iterable[Said], *, refer: bool) -> Decision:
     # An agreement can stand in the way twice, as what grants and as what protects: it is said once.
     once = {(f.reason.rule, *_said(f.reason.message)): f for said in parts for f in said.failures}.values()
-    changes = {_said(f.change): f.change for f in once if f.change is not None}.values()
+    changes = changes_of([failure for said in parts for failure in said.failures])
     return Decision(
         # A person is asked only where nothing but a person's judgement is missing.
         Outcome.REFER if refer else Outcome.DENY,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
@@ -16,13 +16,16 @@ from kizuna.release.case import (
     always,
     by_marking,
     cite,
-    label_known,
+    marking_of,
     never,
     parents,
     unplaced_parents,
 )
+from kizuna.release.case import label_known as marking_known
 from kizuna.release.columns import NO, YES
 from kizuna.release.decision import Reason
+from kizuna.release.markings import UNCLASSIFIED
+from kizuna.release.remedies import EVERYTHING, linked
 from kizuna.release.rules import RuleId
 from kizuna.release.standing import not_standing
 from kizuna.release.view import EquivalenceFault, find_equivalence
@@ -40,7 +43,16 @@ __all__ = ["PRODUCT_EXPLANATIONS", "Protection", "protection"]
 
 def _partner_known(case: Case) -> Iterator[Failure]:
     message = Message("The nation of {partner} is unknown.", {"partner": case.partner})
-    yield Failure(Reason(RuleId.PARTNER_KNOWN, message), unknown=True)
+    # Whatever else would be needed for this partner, it is no party that anything can go to.
+    change = Message("another partner, a known nation or an organisation of one; then ask again")
+    yield Failure(Reason(RuleId.PARTNER_KNOWN, message), linked(change, settles=[EVERYTHING]), unknown=True)
+
+
+def label_known(case: Case) -> Iterator[Failure]:
+    """Say that the label's marking is unknown, and what its protection would lack: once known, it is classified."""
+    yield from marking_known(case)
+    if case.label.classification != UNCLASSIFIED:
+        yield from protection(case, case.label).failures
 
 
 def _label_current(case: Case) -> Iterator[Failure]:
@@ -55,7 +67,7 @@ def _label_current(case: Case) -> Iterator[Failure]:
                 values,
             )
         )
-        yield Failure(Reason(RuleId.LABEL_CURRENT, message), Message("labelled from {created}", values))
+        yield Failure(Reason(RuleId.LABEL_CURRENT, message), Message("a label that holds then", values))
     elif case.label.review is not None:
         values = {"review": format_instant(case.label.review)}
         message = Message("Its label was to be reviewed by {review}: a person must decide.", values)
@@ -70,7 +82,8 @@ def _releasable_to(case: Case) -> Iterator[Failure]:
         if named
         else Message("Its originator {originator} releases it to nobody.", values)
     )
-    yield Failure(Reason(RuleId.RELEASABLE_TO, message), Message("{partner} named in Releasable To by {originator}", values))
+    change = Message("{partner} named in Releasable To by {originator}", values)
+    yield Failure(Reason(RuleId.RELEASABLE_TO, message), linked(change, needed_for=["releasable"]))
 
 
 def _originator_consent(case: Case) -> Iterator[Failure]:
@@ -78,7 +91,8 @@ def _originator_consent(case: Case) -> Iterator[Failure]:
         if originator == case.subject.holder:
             continue
         values: Values = {"originator": originator, "partner": case.partner}
-        change = Message("consent of {originator} as originator", values)
+        # Who lets this product go on need not be asked about what it was made from.
+        change = linked(Message("consent of {originator} as originator", values), settles=[f"consent {originator}"])
         match case.view.consented([originator], [case.subject.product], case.partner, case.at):
             case 0:
                 message = Message("{originator} has not agreed that it goes on to {partner}.", values)
@@ -134,7 +148,7 @@ def _parent_releasable(case: Case, ancestor: Ancestor, label: Label) -> Iterator
         else Message("It is derived from {product}, which its originator {originator} releases to nobody.", values)
     )
     change = Message("{partner} named in Releasable To of {product} by {originator}", values)
-    yield Failure(Reason(RuleId.LINEAGE, message), change)
+    yield Failure(Reason(RuleId.LINEAGE, message), linked(change, needed_for=["releasable"]))
 
 
 def _parent_consent(case: Case, ancestor: Ancestor, label: Label) -> Iterator[Failure]:
@@ -155,16 +169,21 @@ def _parent_consent(case: Case, ancestor: Ancestor, label: Label) -> Iterator[Fa
                 values,
             )
         )
-        yield Failure(Reason(RuleId.LINEAGE, message), Message("consent of {originator} as originator of {product}", values))
+        change = Message("consent of {originator} as originator of {product}", values)
+        yield Failure(Reason(RuleId.LINEAGE, message), linked(change, needed_for=[f"consent {originator}"]))
 
 
 def _dominant(case: Case) -> Iterator[Failure]:
-    values: Values = {"products": ", ".join(ancestor.product for ancestor in case.subject.ancestors) or case.subject.product}
+    values: Values = {
+        "products": ", ".join(ancestor.product for ancestor in case.subject.ancestors) or case.subject.product,
+        "partner": case.partner,
+    }
     message = Message(
         "Its label and those of what it is derived from ({products}) leave nobody to whom all agree: a person must decide.",
         values,
     )
-    yield Failure(Reason(RuleId.DOMINANT, message), Message("a label that the originators of {products} agree on", values))
+    change = Message("a label that the originators of {products} agree on, for {partner} too; then ask again", values)
+    yield Failure(Reason(RuleId.DOMINANT, message), linked(change, settles=["releasable"]))
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +200,10 @@ def protection(case: Case, label: Label) -> Protection:
     key = (Protection, case.subject.holder, label.policy, label.classification)
     kept = case.question.compiled.get(key)
     if not isinstance(kept, Protection):
-        kept = case.question.compiled[key] = _find_protection(case, label)
+        found = _find_protection(case, label)
+        # Of no use where the label changes to another marking.
+        failures = tuple(replace(f, change=f.change and linked(f.change, needed_for=[marking_of(label)])) for f in found.failures)
+        kept = case.question.compiled[key] = replace(found, failures=failures)
     return kept
 
 
@@ -208,7 +230,7 @@ def _find_protection(case: Case, label: Label) -> Protection:
     message = Message(
         "No information-security agreement between {holder} and {partner} is on file, and {marking} is classified.", values
     )
-    change = Message("an information-security agreement between {holder} and {partner}", values)
+    change = Message("an information-security agreement between {holder} and {partner} with an equivalent of {marking}", values)
     return Protection((Failure(Reason(RuleId.INFORMATION_SECURITY, message), change),))
 
 
@@ -228,7 +250,7 @@ def _no_equivalence(agreement: Agreement, fault: EquivalenceFault, to_policy: st
             message = Message(
                 "{agreement} article {article} names the marking {classification} of {policy}, unknown here.", placed
             )
-            change = Message("a verified ladder of the policy {policy} that holds {classification}", placed)
+            change = Message("a verified ladder of the policy {policy} that holds {classification}; then ask again", placed)
         case "disordered":
             message = Message("The equivalences of {agreement} for {partner} place a higher marking below a lower one.", values)
             change = Message("equivalences in {agreement} that keep the order of the markings", values)
@@ -268,7 +290,7 @@ def _by_originators(view: View, subject: Subject, label: Label) -> object:
 
 PRODUCT_EXPLANATIONS: dict[RuleId, Explanation] = {
     RuleId.PARTNER_KNOWN: Explanation(_partner_known, always, timeless=True),
-    RuleId.LABEL_KNOWN: Explanation(label_known, by_marking, timeless=True),
+    RuleId.LABEL_KNOWN: Explanation(label_known, by_marking),
     RuleId.LABEL_CURRENT: Explanation(_label_current, never),
     RuleId.RELEASABLE_TO: Explanation(_releasable_to, _by_releasable, timeless=True),
     RuleId.ORIGINATOR_CONSENT: Explanation(_originator_consent, _by_originators),

@@ -230,7 +230,7 @@ REFUSED = {
         True,
     ),
     "no agreement": (RuleId.COVERED, register(ISA), SUBJECT, HUR, "JPN", False),
-    "another kind": (RuleId.COVERED, article(kinds=("cyber",)), SUBJECT, HUR, "imagery", False),
+    "another kind": (RuleId.COVERED, article(kinds=("cyber",)), SUBJECT, HUR, "on file lets JPN", True),
     "another giver": (RuleId.COVERED, article(givers=(UKR,)), SUBJECT, HUR, "JPN", False),
     "a declaration lets nothing go": (RuleId.COVERED, share(kind=AgreementKind.DECLARATION), SUBJECT, HUR, "UKR/HUR", False),
     "not yet in force": (RuleId.IN_FORCE, share(term=term("2025-07-02")), SUBJECT, HUR, "2025-07-02", False),
@@ -691,7 +691,7 @@ def test_a_refusal_says_what_would_change_it_once_each():
     changes = [change.message.render() for change in decision.changes]
     assert changes == [
         "UKR/HUR named in Releasable To by JPN",
-        "an information-security agreement between JPN and UKR",
+        "an information-security agreement between JPN and UKR with an equivalent of JPN 秘",
         "in force from 2025-07-02 (SHARE)",
     ]
     assert len(set(changes)) == len(changes)

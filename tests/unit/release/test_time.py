@@ -114,7 +114,7 @@ def test_a_suspension_whose_end_is_unknown_denies_for_good_and_says_so(at, outco
     assert decision.outcome is outcome
     if outcome is DENY:
         assert [f.rule for f in decision.faults] == [RuleId.NOT_SUSPENDED]
-        assert [c.message.render() for c in decision.changes] == ["the day on which SHARE resumed"]
+        assert [c.message.render() for c in decision.changes] == ["the day on which SHARE resumed; then ask again"]
 
 
 @pytest.mark.parametrize("end", ["unknown", ("2025-06-01", "2025-09-01"), "2025-09-01", None])
