@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 from simulators.nodes import agreement
 
+from kizuna.errors import InputError
 from kizuna.formats.agreement import NO_CIVIL_DATES, read_agreement
 from kizuna.node.agreement_review import review, review_versions
 from kizuna.release.agreements import AgreementKind
@@ -124,6 +125,33 @@ def test_a_version_with_a_date_of_its_own_leaves_a_gap_only_from_then_on(applies
     told = list(review_versions([read(recorded="2025-01-01T00:00:00Z"), second]))
     assert len(told) == len(said)
     assert all(words in remark.message.render() for (_version, remark), words in zip(told, said, strict=True))
+
+
+FILE = """schema = "kizuna/agreement/1"
+id = "A"
+version = {version}
+title = "x"
+kind = "declaration"
+parties = ["JPN", "UKR"]
+recorded = 2025-01-01
+fictional = {fictional}
+[in_force]
+from = 2025-01-01
+"""
+
+
+def test_a_register_takes_one_file_of_a_version(tmp_path):
+    (tmp_path / "fictional").mkdir()
+    for name, version, fictional in (("a", 1, "false"), ("b", 1, "false"), ("c", 2, "false"), ("fictional/d", 2, "true")):
+        (tmp_path / f"{name}.toml").write_text(FILE.format(version=version, fictional=fictional), encoding="utf-8")
+    with pytest.raises(InputError, match=r"b\.toml: .*a\.toml is version 1 of A too") as caught:
+        load_register(tmp_path, (), ())
+    assert caught.value.field == "version"
+    (tmp_path / "b.toml").unlink()
+    # A supplement that nobody accepted is none of the register's.
+    assert [agreement.version for agreement in load_register(tmp_path, (), ()).agreements] == [1, 2]
+    with pytest.raises(InputError, match=r"d\.toml: .*c\.toml is version 2 of A too"):
+        load_register(tmp_path, ("A",), ())
 
 
 def test_two_files_of_one_version_are_told():
