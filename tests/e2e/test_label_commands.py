@@ -396,3 +396,101 @@ def test_what_is_translated_is_valid(tmp_path, scene):
     schema = Path(package.__file__).parent / "formats/schemas/label-4774.xsd"
     done = subprocess.run(["xmllint", "--nonet", "--noout", "--schema", schema, out], capture_output=True, check=False)
     assert done.returncode == 0, done.stderr
+
+
+# ---- labels that a file itself carries
+
+
+def nitf_file(path, group, date=b"20250622010203"):
+    """Header of a NITF file with a security group, as long as a reader of labels looks."""
+    path.write_bytes(b"NITF02.1003BF01" + b"STATION".ljust(10) + date + b"Title".ljust(80) + group + b"0" * 200)
+    return path
+
+
+def test_the_security_group_of_a_nitf_file_is_read_as_it_was_written(tmp_path, scene):
+    out = tmp_path / "group"
+    kizuna("label", "translate", scene, "--to", "nitf", "--letter", "秘=C", "--output", out)
+    beside = kizuna("label", "show", scene, "--json").json()
+    ask = ["--letter", "秘=C", "--json"]
+    alone = kizuna("label", "show", out, "--from", "nitf", "--labelled", "2025-06-22", *ask)
+    assert alone.json() | {"file": "", "encoding": ""} == beside | {"file": "", "encoding": ""}
+    assert alone.json()["encoding"] == "nitf"
+    # What the file itself says counts, whatever lies beside it; its date is that of the file.
+    nitf_file(scene, out.read_bytes())
+    whole = kizuna("label", "show", scene, "--from", "nitf", *ask).json()
+    assert (whole["classification"], whole["created"]) == ("秘", "2025-06-22T01:02:03Z")
+    assert kizuna("label", "check", scene, "--from", "nitf", "--letter", "秘=C").status == 0
+    unknown = kizuna("label", "check", scene, "--from", "nitf", "--json")
+    assert (unknown.status, [each["kind"] for each in unknown.json()["findings"]]) == (2, ["unknown"])
+    text = kizuna("label", "translate", scene, "--from", "nitf", "--letter", "秘=C", "--to", "toml").out
+    assert read_label_document(parse_toml(text.encode(), name="x")).releasable_to == ("UKR",)
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "field"),
+    [
+        (lambda group: b"X" + group[1:], (), "CLAS"),
+        (lambda group: group[:3] + b"AB" + group[5:], (), "CODE"),
+        (lambda group: group, ("--originator", "UKR"), "CAUT"),
+        (lambda group: group, ("--letter", "X=S"), "CLAS"),
+    ],
+)
+def test_what_a_label_cannot_say_of_a_nitf_file_is_refused_by_name(tmp_path, scene, change, more, field):
+    out = tmp_path / "group"
+    kizuna("label", "translate", scene, "--to", "nitf", "--letter", "秘=C", "--output", out)
+    letters = () if "--letter" in more else ("--letter", "秘=C")
+    done = kizuna("label", "show", nitf_file(scene, change(out.read_bytes())), "--from", "nitf", *letters, *more, "--json")
+    assert (done.status, done.fault()["field"]) == (2, field)
+
+
+@pytest.mark.parametrize("date", [b"2025062201----", b"20250231000000"])
+def test_a_file_without_its_date_asks_when_it_was_labelled(tmp_path, scene, date):
+    out = tmp_path / "group"
+    kizuna("label", "translate", scene, "--to", "nitf", "--letter", "秘=C", "--output", out)
+    ask = ["label", "show", nitf_file(scene, out.read_bytes(), date), "--from", "nitf", "--letter", "秘=C", "--json"]
+    assert kizuna(*ask).fault()["field"] == "labelled"
+    assert kizuna(*ask, "--labelled", "2025-06-23").json()["created"] == "2025-06-23T00:00:00Z"
+
+
+ISM = """<report xmlns:ism="urn:us:gov:ic:ism"><part ism:classification="U" ism:ownerProducer="USA"/>
+<body ism:resourceElement="true" ism:classification="S" ism:ownerProducer="USA" ism:createDate="2025-06-22"
+      ism:disseminationControls="REL" ism:releasableTo="USA JPN" ism:classifiedBy="USA"/></report>"""
+
+
+def test_the_marking_of_an_xml_document_in_ic_ism_is_read(tmp_path):
+    path = tmp_path / "report.xml"
+    path.write_text(ISM)
+    form = kizuna("label", "show", path, "--from", "ic-ism", "--json").json()
+    assert (form["policy"], form["classification"], form["created"]) == ("USA", "SECRET", "2025-06-22T00:00:00Z")
+    assert (form["releasable_to"], form["originator"], form["encoding"]) == (["USA", "JPN"], "USA", "ic-ism")
+    path.write_text(ISM.replace(' ism:classifiedBy="USA"', ""))
+    ask = ["label", "show", path, "--from", "ic-ism", "--json"]
+    assert kizuna(*ask).fault()["field"] == "classifiedBy"
+    assert kizuna(*ask, "--originator", "USA").json()["originator"] == "USA"
+
+
+@pytest.mark.parametrize(
+    ("replaced", "by", "field"),
+    [
+        ('"REL"', '"REL NF"', "disseminationControls"),
+        ('"S"', '"SECRET"', "classification"),
+        ('ism:resourceElement="true"', "", "classification"),
+        ("<part ", '<part ism:resourceElement="1" ', "resourceElement"),
+        ('ism:createDate="2025-06-22"', "", "labelled"),
+        ("<report", "<!DOCTYPE report><report", None),
+    ],
+)
+def test_what_a_label_cannot_say_of_a_marking_in_ic_ism_is_refused_by_name(tmp_path, replaced, by, field):
+    path = tmp_path / "report.xml"
+    assert replaced in ISM
+    path.write_text(ISM.replace(replaced, by, 1))
+    done = kizuna("label", "show", path, "--from", "ic-ism", "--json")
+    assert (done.status, done.fault()["field"]) == (2, field)
+    assert done.fault()["hint"]
+
+
+@pytest.mark.parametrize("option", ["--originator", "--labelled"])
+def test_what_is_said_for_the_file_needs_a_label_inside_it(scene, option):
+    value = {"--originator": "JPN", "--labelled": "2025-06-22"}[option]
+    done = kizuna("label", "show", scene, option, value, "--json")
+    assert (done.status, done.fault()["field"]) == (2, option.removeprefix("--"))

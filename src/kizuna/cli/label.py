@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.label_files import LABEL_XML, PRODUCT, load, load_policy, naming
+from kizuna.cli.label_files import IC_ISM, LABEL_XML, NITF, PRODUCT, Inside, load, load_policy, naming
 from kizuna.cli.terminal import _, as_json, examples, print_json, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import CategoryType
+from kizuna.model.parties import parse_party
 from kizuna.wiring import language, load_register
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from kizuna.cli.label_files import LabelFile
     from kizuna.model.canonical import Json
@@ -28,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["label"]
 
-_NITF = "nitf"
 _TLP = "tlp-2.0"
 _TLP_STIX = "tlp-stix"
 _INVALID = 2
@@ -47,9 +47,80 @@ _trust = click.option(
 )
 
 
+def _inside_options[F: Callable[..., object]](command: F) -> F:
+    """Give a command the label that a file itself carries."""
+    for option in (
+        click.option("--labelled", metavar="INSTANT", help=_("With --from: when it was labelled, where the file does not say.")),
+        click.option("--originator", metavar="PARTY", help=_("With --from: who labelled, where the file does not say.")),
+        click.option(
+            "--letter",
+            "letters",
+            multiple=True,
+            metavar="CLASSIFICATION=LETTER",
+            help=_(
+                "Letter that stands for a classification in NITF or IC-ISM (T or TS, S, C, R, U); may be given several times."
+            ),
+        ),
+        click.option(
+            "--country-codes",
+            type=click.Choice(["ISO_3166", "FIPS_10_4"]),
+            default="ISO_3166",
+            show_default=True,
+            help=_("Country codes of a NITF security group."),
+        ),
+        click.option(
+            "--from",
+            "source",
+            type=click.Choice([NITF, IC_ISM]),
+            help=_(
+                "Read the label that the file itself carries, not one beside it: the NITF security group of its header (or the "
+                "167 bytes alone), or the IC-ISM attributes that mark an XML document."
+            ),
+        ),
+    ):
+        command = option(command)
+    return command
+
+
 @click.group(help=_("What a label says, whether it is valid, and the same label in another encoding or policy."))
 def label() -> None:
     """Group."""
+
+
+def _letters(pairs: tuple[str, ...]) -> dict[str, str]:
+    letters = {}
+    for pair in pairs:
+        classification, _equals, letter = pair.rpartition("=")
+        if not classification:
+            raise InputError(
+                Message("{got!r} is no CLASSIFICATION=LETTER", {"got": pair}),
+                hint=Message("write for example --letter 秘=C"),
+                field="letter",
+            )
+        letters[classification] = letter
+    return letters
+
+
+def _inside(
+    source: str | None, country_codes: str, letters: tuple[str, ...], originator: str | None, labelled: str | None
+) -> Inside | None:
+    """How to read the label that the file itself carries; None where it is one of those beside it."""
+    if source is None:
+        for name, value in (("originator", originator), ("labelled", labelled)):
+            if value is not None:
+                raise InputError(
+                    Message("--{option} is said only of a label that the file itself carries", {"option": name}),
+                    hint=Message("name its encoding with --from, or leave --{option} out", {"option": name}),
+                    field=name,
+                )
+        return None
+    return Inside(
+        source,
+        country_codes,
+        _letters(letters),
+        None if originator is None else parse_party(originator, field="originator"),
+        None if labelled is None else parse_instant(labelled, field="labelled"),
+    )
 
 
 # Showing
@@ -180,16 +251,29 @@ def _print_rows(rows: list[tuple[str, str]]) -> None:
         "kizuna label show scene.nitf",
         "kizuna label show report.xml --policy nato.xml --language fr",
         "kizuna label show scene.binding.xml --trust officer.pem --json",
+        "kizuna label show scene.nitf --from nitf",
     ),
 )
 @_file
 @_policy
 @click.option("--language", "language_", metavar="LANGUAGE", help=_("Language of the marking (default: yours)."))
 @_trust
+@_inside_options
 @as_json
-def show(file: Path, policy: Path | None, language_: str | None, trust: tuple[Path, ...], json_: bool) -> None:
+def show(
+    file: Path,
+    policy: Path | None,
+    language_: str | None,
+    trust: tuple[Path, ...],
+    source: str | None,
+    country_codes: str,
+    letters: tuple[str, ...],
+    originator: str | None,
+    labelled: str | None,
+    json_: bool,
+) -> None:
     """Show."""
-    found = load(file, trust)
+    found = load(file, trust, _inside(source, country_codes, letters, originator, labelled))
     rules = None if policy is None else load_policy(policy)
     tongue = language_ or language()
     line = found.product.marking if found.product is not None and rules is None else _marking(found.main(), rules, tongue)
@@ -284,13 +368,24 @@ def _access(found: LabelFile, policy: SecurityPolicy | None, clearance: Path | N
     "--clearance", type=click.Path(path_type=Path, dir_okay=False), help=_("Clearance (TOML) that must open the label.")
 )
 @_trust
+@_inside_options
 @as_json
 @click.pass_context
 def check(
-    context: click.Context, file: Path, policy: Path | None, clearance: Path | None, trust: tuple[Path, ...], json_: bool
+    context: click.Context,
+    file: Path,
+    policy: Path | None,
+    clearance: Path | None,
+    trust: tuple[Path, ...],
+    source: str | None,
+    country_codes: str,
+    letters: tuple[str, ...],
+    originator: str | None,
+    labelled: str | None,
+    json_: bool,
 ) -> None:
     """Check."""
-    found = load(file, trust)
+    found = load(file, trust, _inside(source, country_codes, letters, originator, labelled))
     rules = None if policy is None else load_policy(policy)
     findings = _check_findings(found, rules)
     access = _access(found, rules, clearance)
@@ -403,26 +498,10 @@ def _under_other_policy(main: ConfidentialityLabel, policy: Path, to_policy: Pat
     return translation.label
 
 
-def _letters(pairs: tuple[str, ...]) -> dict[str, str]:
-    from kizuna.formats.nitf_security import ENGLISH_LETTERS
-
-    letters = {}
-    for pair in pairs:
-        classification, _equals, letter = pair.rpartition("=")
-        if not classification:
-            raise InputError(
-                Message("{got!r} is no CLASSIFICATION=LETTER", {"got": pair}),
-                hint=Message("write for example --letter 秘=C"),
-                field="letter",
-            )
-        letters[classification] = letter
-    return letters or dict(ENGLISH_LETTERS)
-
-
 def _nitf(shown: Label, codes: str, letters: tuple[str, ...]) -> bytes:
-    from kizuna.formats.nitf_security import CountryCodes, nitf_security_bytes, nitf_security_of
+    from kizuna.formats.nitf_security import ENGLISH_LETTERS, CountryCodes, nitf_security_bytes, nitf_security_of
 
-    group = nitf_security_of(shown, codes=CountryCodes[codes], letters=_letters(letters))
+    group = nitf_security_of(shown, codes=CountryCodes[codes], letters=_letters(letters) or ENGLISH_LETTERS)
     say(Message("NITF says when it was labelled in the file's date (FDT), which is not part of these bytes."), err=True)
     return nitf_security_bytes(group)
 
@@ -467,7 +546,7 @@ def _write(output: Path, data: bytes) -> None:
     "--to",
     "target",
     required=True,
-    type=click.Choice([LABEL_XML, PRODUCT, _NITF, _TLP, _TLP_STIX]),
+    type=click.Choice([LABEL_XML, PRODUCT, NITF, _TLP, _TLP_STIX]),
     help=_("Encoding: a label in XML or TOML, the NITF security group (167 bytes), TLP, or the STIX marking of TLP."),
 )
 @_policy
@@ -487,22 +566,9 @@ def _write(output: Path, data: bytes) -> None:
     metavar="URI",
     help=_("Identifier of the label's policy, which .label.toml does not hold (urn:oid:1.3.26.1.3.1)."),
 )
-@click.option(
-    "--country-codes",
-    type=click.Choice(["ISO_3166", "FIPS_10_4"]),
-    default="ISO_3166",
-    show_default=True,
-    help=_("Country codes of a NITF security group."),
-)
-@click.option(
-    "--letter",
-    "letters",
-    multiple=True,
-    metavar="CLASSIFICATION=LETTER",
-    help=_("Letter (T, S, C, R, U) that stands in NITF for a classification; may be given several times."),
-)
 @click.option("--output", type=click.Path(path_type=Path, dir_okay=False), help=_("File to write (default: standard output)."))
 @_trust
+@_inside_options
 @as_json
 def translate(
     file: Path,
@@ -512,10 +578,13 @@ def translate(
     direction: str,
     review: str | None,
     policy_uri: str | None,
-    country_codes: str,
-    letters: tuple[str, ...],
     output: Path | None,
     trust: tuple[Path, ...],
+    source: str | None,
+    country_codes: str,
+    letters: tuple[str, ...],
+    originator: str | None,
+    labelled: str | None,
     json_: bool,
 ) -> None:
     """Translate."""
@@ -525,8 +594,8 @@ def translate(
             hint=Message("give --policy and --to-policy, or neither"),
             field="to-policy" if to_policy is None else "policy",
         )
-    found = load(file, trust)
-    if policy_uri is not None and (found.product is not None) == (target in {PRODUCT, _NITF}):
+    found = load(file, trust, _inside(source, country_codes, letters, originator, labelled))
+    if policy_uri is not None and (found.product is not None) == (target in {PRODUCT, NITF}):
         raise InputError(
             Message("the identifier of the policy is needed only between a product's label and one in XML"),
             hint=Message("leave --policy-uri out"),
@@ -542,7 +611,7 @@ def translate(
         from kizuna.formats.label_toml import write_label_toml
 
         data = write_label_toml(wanted.product(found))
-    elif target == _NITF:
+    elif target == NITF:
         data = _nitf(wanted.product(found), country_codes, letters)
     else:
         data = _tlp(wanted.label(found), target)
@@ -550,7 +619,7 @@ def translate(
         say(Message("not translated: {marking} stands beside it", {"marking": _plain_marking(other.information)}), err=True)
     if output is not None:
         _write(output, data)
-    text = data.decode("iso8859-1" if target == _NITF else "utf-8")
+    text = data.decode("iso8859-1" if target == NITF else "utf-8")
     if json_:
         print_json({"file": str(file), "encoding": target, "text": text, "output": None if output is None else str(output)})
     elif output is None:

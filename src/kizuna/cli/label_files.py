@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 from urllib.parse import unquote, urlsplit
 
 from kizuna.cli.terminal import read_file
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_label_document
 from kizuna.model.confidentiality import LabelRole
+from kizuna.model.instants import parse_instant
 from kizuna.wiring import label_path, open_input, read_label_file, system_now
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kizuna.model.confidentiality import ConfidentialityLabel
+    from kizuna.model.instants import Instant
     from kizuna.model.label import Label
+    from kizuna.model.parties import Party
     from kizuna.release.policies import SecurityPolicy
 
-__all__ = ["BINDING", "LABEL_XML", "PRODUCT", "LabelFile", "load", "load_policy", "naming"]
+__all__ = ["BINDING", "IC_ISM", "LABEL_XML", "NITF", "PRODUCT", "Inside", "LabelFile", "load", "load_policy", "naming"]
 
 PRODUCT = "toml"
 LABEL_XML = "adatp-4774"
 BINDING = "adatp-4778"
+NITF = "nitf"
+IC_ISM = "ic-ism"
 
 _HEAD_BYTES = 4096
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
@@ -37,11 +42,11 @@ class LabelFile:
     Parameters
     ----------
     encoding
-        `PRODUCT`, `LABEL_XML` or `BINDING`.
+        `PRODUCT`, `LABEL_XML`, `BINDING`, `NITF` or `IC_ISM`.
     written
         Labels as ADatP-4774 structures them; empty for a product's.
     product
-        The label of a ``.label.toml``, as agreements are decided on.
+        The label of a ``.label.toml`` (or of what a file itself says), as agreements are decided on.
     sloppy
         Why the file is not as its standard has it, though it could be read.
     bound
@@ -91,6 +96,31 @@ class LabelFile:
             yield Message("signed by {signer}", {"signer": self.signer})
         elif self.signed:
             yield Message("the binding is signed, and its signature was not checked: name the signer's certificate with --trust")
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """How the label is read that a file itself carries.
+
+    Parameters
+    ----------
+    encoding
+        `NITF`, a file's own security group or its 167 bytes alone, or `IC_ISM`, the attributes that mark an XML document.
+    country_codes
+        Which code NITF's pairs of letters are of: ``ISO_3166`` or ``FIPS_10_4``.
+    letters
+        Letter (in IC-ISM: mark) for each classification of the policy; empty for the English words.
+    originator
+        Who labelled, where the file does not say.
+    labelled
+        When; None where the file says it.
+    """
+
+    encoding: str
+    country_codes: str
+    letters: Mapping[str, str]
+    originator: Party | None
+    labelled: Instant | None
 
 
 def naming(path: Path, error: InputError) -> InputError:
@@ -174,7 +204,66 @@ def _load_xml(path: Path, trust: Sequence[Path]) -> LabelFile:
         raise naming(path, error) from error
 
 
-def load(path: Path, trust: Sequence[Path] = ()) -> LabelFile:
+def _labelled(inside: Inside, found: Instant | None) -> Instant:
+    if inside.labelled is None and found is None:
+        raise InputError(
+            Message("the file does not say when it was labelled"),
+            hint=Message("say it with --labelled"),
+            field="labelled",
+        )
+    return inside.labelled or cast("Instant", found)
+
+
+def _nitf_label(data: bytes, inside: Inside) -> Label:
+    from kizuna.formats.nitf_security import (
+        ENGLISH_LETTERS,
+        NITF_SECURITY_BYTES,
+        CountryCodes,
+        file_date,
+        file_security,
+        label_of,
+        parse_nitf_security,
+    )
+
+    alone = len(data) == NITF_SECURITY_BYTES
+    return label_of(
+        parse_nitf_security(data) if alone else file_security(data),
+        codes=CountryCodes[inside.country_codes],
+        created=_labelled(inside, None if alone else file_date(data)),
+        originator=inside.originator,
+        letters=inside.letters or ENGLISH_LETTERS,
+    )
+
+
+def _ism_label(data: bytes, name: str, inside: Inside) -> Label:
+    from kizuna.formats.ism import ENGLISH_MARKS, label_of_ism
+    from kizuna.formats.ism_xml import read_ism_attributes
+
+    attributes = read_ism_attributes(data, name=name)
+    # When the marking was made, which a label holds apart.
+    day = attributes.pop("createDate", None)
+    return label_of_ism(
+        attributes,
+        created=_labelled(inside, None if day is None else parse_instant(day, field="createDate")),
+        originator=inside.originator,
+        marks=inside.letters or ENGLISH_MARKS,
+    )
+
+
+def _load_inside(path: Path, inside: Inside) -> LabelFile:
+    if inside.encoding == NITF:
+        with open_input(path) as file:
+            data = file.read(_HEAD_BYTES)
+    else:
+        data = read_file(path)
+    try:
+        label = _nitf_label(data, inside) if inside.encoding == NITF else _ism_label(data, path.name, inside)
+    except InputError as error:
+        raise naming(path, error) from error
+    return LabelFile(inside.encoding, product=label)
+
+
+def load(path: Path, trust: Sequence[Path] = (), inside: Inside | None = None) -> LabelFile:
     """Label that `path` is or carries: a ``.label.toml``, an XML label, an XML binding, or any file with its label beside it.
 
     Parameters
@@ -183,13 +272,17 @@ def load(path: Path, trust: Sequence[Path] = ()) -> LabelFile:
         The file.
     trust
         Certificates (PEM) of which one must have signed. Then only a binding whose signature holds is taken.
+    inside
+        How to read the label that the file itself carries, instead of the one beside it.
 
     Raises
     ------
     InputError
         If there is no label, or one that cannot be used.
     """
-    if path.suffix == ".toml":
+    if inside is not None:
+        found = _load_inside(path, inside)
+    elif path.suffix == ".toml":
         found = LabelFile(PRODUCT, product=_read_product(path))
     elif label_path(path).exists():
         found = LabelFile(PRODUCT, product=read_label_file(label_path(path)))

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import date
+from datetime import UTC, date, datetime
 from typing import TYPE_CHECKING, NoReturn
 
 from kizuna.errors import InputError, Message
 from kizuna.formats.country_codes import NATO, CountryCodes, digraph_of, nation_of_digraph
 from kizuna.formats.nitf import is_nitf
+from kizuna.model.instants import instant_of
 from kizuna.model.label import Label
 from kizuna.model.parties import is_organisation, parse_nation, parse_party
 
@@ -30,6 +31,7 @@ __all__ = [
     "NITF_SECURITY_BYTES",
     "CountryCodes",
     "NitfSecurity",
+    "file_date",
     "file_security",
     "label_of",
     "nitf_security_bytes",
@@ -67,6 +69,8 @@ _WIDTHS = {
 NITF_SECURITY_BYTES = sum(_WIDTHS.values())
 """Length of the group: 167 bytes."""
 
+_FILE_DATE_AT, _FILE_DATE_BYTES = 25, 14  # FDT, behind FHDR, FVER, CLEVEL, STYPE and OSTAID (MIL-STD-2500C, table A-1)
+_FILE_DATE = re.compile(rb"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
 _FILE_SECURITY_AT = 119  # FSCLAS, behind FHDR, FVER, CLEVEL, STYPE, OSTAID, FDT and FTITLE (MIL-STD-2500C, table A-1)
 
 _CHOICES = {
@@ -289,6 +293,28 @@ def file_security(head: bytes) -> NitfSecurity:
             field="file",
         )
     return parse_nitf_security(head[_FILE_SECURITY_AT : _FILE_SECURITY_AT + NITF_SECURITY_BYTES])
+
+
+def file_date(head: bytes) -> Instant | None:
+    """Date of a file, FDT, which NITF writes in UTC; None where the file leaves a part of it open.
+
+    Parameters
+    ----------
+    head
+        As `file_security` takes it.
+
+    Examples
+    --------
+    >>> file_date(b"NITF02.1003BF01" + b" " * 10 + b"20250622010203").isoformat()
+    '2025-06-22T01:02:03+00:00'
+    """
+    found = _FILE_DATE.fullmatch(head[_FILE_DATE_AT : _FILE_DATE_AT + _FILE_DATE_BYTES])
+    if found is None:
+        return None
+    try:
+        return instant_of(datetime(*(int(part) for part in found.groups()), tzinfo=UTC))  # type: ignore[misc, arg-type] # six
+    except ValueError:
+        return None
 
 
 def _texts(value: NitfSecurity) -> dict[str, str]:
