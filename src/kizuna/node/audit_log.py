@@ -29,7 +29,7 @@ _SENTENCES = {
     FactKind.AGREEMENT_SUSPENDED: Message("agreement {agreement} was suspended from {from} on: {reason}"),
     FactKind.AGREEMENT_RESUMED: Message("agreement {agreement} was resumed from {from} on"),
     FactKind.AGREEMENT_WITHDRAWN: Message("agreement {agreement} was withdrawn from with effect from {at}: {reason}"),
-    FactKind.CONSENT_GIVEN: Message("{originator} agreed that product {product} goes on to {receiver}"),
+    FactKind.CONSENT_GIVEN: Message("{originator} agreed that product {product} goes on to {receiver} from {term_from_text} on"),
     FactKind.LABEL_CORRECTED: Message("the label of product {product} was corrected"),
     FactKind.PRODUCT_PUBLISHED: Message("product {product_id} was published: {product_title}"),
     FactKind.PRODUCT_RECEIVED: Message(
@@ -42,6 +42,11 @@ _SENTENCES = {
     FactKind.TAIL_CONFIRMED: Message("an officer confirmed the tail {tail} of the log"),
     FactKind.FORK_FOUND: Message("{partner} signed a log that does not continue the one that it had signed before: {why}"),
 }
+
+# A consent is taken back by one that ends, so its end belongs into the sentence.
+_ENDING_CONSENT = Message(
+    "{originator} agreed that product {product} goes on to {receiver} from {term_from_text} until {term_until_text}"
+)
 
 
 def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -68,6 +73,8 @@ def sentence(fact: Fact) -> Message:
     if known is None:
         return Message("{kind}: {body}", {"kind": fact.kind.value, "body": canonical(fact.body).decode()})
     body = _flat(fact.body)
+    if fact.kind is FactKind.CONSENT_GIVEN and "term_until" in body:
+        known = _ENDING_CONSENT
     # What a body does not have is shown as absent.
     return Message(known.template, {name: body.get(name, "?") for _, name, _, _ in Formatter().parse(known.template) if name})
 

@@ -17,6 +17,7 @@ from kizuna.model.provenance import Fact, FactKind
 from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry, received_as
 from kizuna.node.audit_log import log_page, sentence
 from kizuna.node.founding import resume_agreement, suspend_agreement, withdraw_agreement
+from kizuna.node.originators import record_consent
 
 
 @pytest.fixture
@@ -72,6 +73,18 @@ def test_what_the_limit_leaves_out_is_counted(shared):
 def test_each_kind_has_a_sentence_that_survives_an_unexpected_body(kind):
     fact = Fact(kind, parse_instant("2025-07-01"), "JPN", "order", {"surprise": [1]})
     assert sentence(fact).render()
+
+
+def test_the_end_of_a_consent_is_told(shared):
+    product = shared.take_in(IQPS, 3)
+    begin, end = parse_instant("2025-07-01T12:00:00Z"), parse_instant("2025-07-02")
+    node = shared.node(IQPS)
+    record_consent(node, product, HUR, "letter", begin=begin)
+    shared.tick()
+    record_consent(node, product, HUR, "letter", begin=begin, end=end)
+    told = [sentence(fact).render() for _index, fact in log_page(node).facts if fact.kind is FactKind.CONSENT_GIVEN]
+    start = f"JPN/IQPS agreed that product {product.id} goes on to UKR/HUR from 2025-07-01T12:00:00Z "
+    assert told == [start + "on", start + "until 2025-07-02T00:00:00Z"]
 
 
 def test_the_log_is_not_told_past_a_changed_entry(shared):
