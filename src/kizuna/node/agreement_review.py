@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from kizuna.errors import Message
+from kizuna.errors import InputError, Message
 from kizuna.formats.agreement_terms import UNKNOWN
+from kizuna.kinds.registry import kind_named
 from kizuna.model.instants import format_instant
 from kizuna.release.agreements import AgreementKind
 from kizuna.release.decision import ObligationKind
@@ -104,6 +105,14 @@ def _marking_known(policy: str, marking: str, field: str, register: Register) ->
         )
 
 
+def _known_kind(name: str) -> bool:
+    try:
+        kind_named(name)
+    except InputError:
+        return False
+    return True
+
+
 def _review_article(article: Article, field: str, register: Register) -> Iterator[Remark]:
     if article.ceiling is None:
         yield Remark(f"{field}.ceiling", Message("the ceiling is unknown: the article lets nothing go"))
@@ -111,6 +120,11 @@ def _review_article(article: Article, field: str, register: Register) -> Iterato
         yield from _marking_known(article.policy, article.ceiling, f"{field}.ceiling", register)
     if not article.kinds:
         yield Remark(field, Message("the article names no kind of product: it lets nothing go"))
+    for kind in article.kinds:
+        if not _known_kind(kind):
+            yield Remark(
+                f"{field}.kinds", Message("no kind of product {kind!r} is known here: nothing goes on it", {"kind": kind})
+            )
     for name, period in (("acquired", article.acquired), ("produced", article.produced)):
         if period is not None:
             yield from _review_term(period, f"{field}.{name}")

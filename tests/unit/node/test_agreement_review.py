@@ -56,6 +56,7 @@ def test_a_plain_agreement_leaves_nothing_to_say():
         ({"article": {"policy": "XYZ"}}, "articles[0].ceiling"),
         ({"article": {"policy": "USA", "ceiling": "SECRET"}}, "articles[0].ceiling"),
         ({"article": {"kinds": []}}, "articles[0]"),
+        ({"article": {"kinds": ["imagery", "imagry"]}}, "articles[0].kinds"),
         ({"article": {"acquired": {"from": "unknown"}}}, "articles[0].acquired.from"),
         ({"equivalences": [PAIR | {"verified": False}]}, "equivalences[0].verified"),
         ({"equivalences": [PAIR | {"marking": "?"}]}, "equivalences[0].marking"),
