@@ -329,10 +329,10 @@ def _accept(dice: Dice, register: Register) -> Register:
 
 
 REGISTER_CHANGES: list[Callable[[Dice, Register], Register]] = [
-    *[_change_article] * 10,
+    *[_change_article] * 12,
     _add_article,
     _add_agreement,
-    *[_add_version] * 3,
+    *[_add_version] * 2,
     _change_pairs,
     *[_suspend] * 3,
     *[_withdraw] * 2,
