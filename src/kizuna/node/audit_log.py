@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from kizuna.errors import Message
 from kizuna.model.canonical import canonical
 from kizuna.model.provenance import FactKind
+from kizuna.node.originators import NEVER
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,6 +48,7 @@ _SENTENCES = {
 _ENDING_CONSENT = Message(
     "{originator} agreed that product {product} goes on to {receiver} from {term_from_text} until {term_until_text}"
 )
+_VOID_CONSENT = Message("{originator} took back its consent that product {product} goes on to {receiver}: it never held")
 
 
 def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
@@ -73,7 +75,9 @@ def sentence(fact: Fact) -> Message:
     if known is None:
         return Message("{kind}: {body}", {"kind": fact.kind.value, "body": canonical(fact.body).decode()})
     body = _flat(fact.body)
-    if fact.kind is FactKind.CONSENT_GIVEN and "term_until" in body:
+    if fact.kind is FactKind.CONSENT_GIVEN and body.get("term_from_text") == NEVER:
+        known = _VOID_CONSENT
+    elif fact.kind is FactKind.CONSENT_GIVEN and "term_until" in body:
         known = _ENDING_CONSENT
     # What a body does not have is shown as absent.
     return Message(known.template, {name: body.get(name, "?") for _, name, _, _ in Formatter().parse(known.template) if name})

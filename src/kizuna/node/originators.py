@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product
     from kizuna.node.state import Node
 
-__all__ = ["correct_label", "record_consent", "withdraw_consent"]
+__all__ = ["NEVER", "correct_label", "record_consent", "withdraw_consent"]
 
-# Stands for the begin of a consent that never held.
-_NEVER = "never"
+NEVER = "never"
+"""Stands for the begin of a consent that was taken back before it began."""
 
 
 def record_consent(
@@ -150,7 +150,7 @@ def withdraw_consent(
             field="until",
         )
     if effect <= (held.begin.earliest or held.begin.latest):
-        term = Term(Bound(None, None, _NEVER))
+        term = Term(Bound(None, None, NEVER))
     else:
         term = Term(held.begin, _exact(effect))
     return _record(node, by, product, receiver, term, authority)

@@ -17,7 +17,7 @@ from kizuna.model.provenance import Fact, FactKind
 from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry, received_as
 from kizuna.node.audit_log import log_page, sentence
 from kizuna.node.founding import resume_agreement, suspend_agreement, withdraw_agreement
-from kizuna.node.originators import record_consent
+from kizuna.node.originators import record_consent, withdraw_consent
 
 
 @pytest.fixture
@@ -82,9 +82,12 @@ def test_the_end_of_a_consent_is_told(shared):
     record_consent(node, product, HUR, "letter", begin=begin)
     shared.tick()
     record_consent(node, product, HUR, "letter", begin=begin, end=end)
+    shared.tick()
+    withdraw_consent(node, product, HUR, "letter", at=begin)
     told = [sentence(fact).render() for _index, fact in log_page(node).facts if fact.kind is FactKind.CONSENT_GIVEN]
     start = f"JPN/IQPS agreed that product {product.id} goes on to UKR/HUR from 2025-07-01T12:00:00Z "
-    assert told == [start + "on", start + "until 2025-07-02T00:00:00Z"]
+    void = f"JPN/IQPS took back its consent that product {product.id} goes on to UKR/HUR: it never held"
+    assert told == [start + "on", start + "until 2025-07-02T00:00:00Z", void]
 
 
 def test_the_log_is_not_told_past_a_changed_entry(shared):
