@@ -147,7 +147,7 @@ def _grant(case: Case, category: Category, about: Values, where: str) -> Message
 
 
 def _one_of(
-    tag: str, wanted: Iterable[str], about: Values, *, needed_for: Iterable[str] = (), settles: Iterable[str] = ()
+    tag: str, wanted: Iterable[str], about: Values, *, needed_for: Sequence[str] = (), settles: Sequence[str] = ()
 ) -> Message:
     """Grant of one of several values, which any grant of one of them settles."""
     wanted = list(wanted)

@@ -8,7 +8,6 @@ same on both sides. They ride along in the values of its message, where no templ
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import cache
 from string import Formatter
 from typing import TYPE_CHECKING
@@ -31,7 +30,7 @@ _SETTLES = "settles"
 _BETWEEN = "\n"
 
 
-def linked(change: Message, *, needed_for: Iterable[str] = (), settles: Iterable[str] = ()) -> Message:
+def linked(change: Message, *, needed_for: Sequence[str] = (), settles: Sequence[str] = ()) -> Message:
     """Change that says what it is needed for, and what it settles beside that.
 
     Parameters
@@ -45,10 +44,9 @@ def linked(change: Message, *, needed_for: Iterable[str] = (), settles: Iterable
     """
     values = dict(change.values)
     for name, more in ((_NEEDED_FOR, needed_for), (_SETTLES, settles)):
-        found = dict.fromkeys([*_listed(change, name), *more])
-        if found:
-            values[name] = _BETWEEN.join(found)
-    return replace(change, values=values)
+        if more:
+            values[name] = _BETWEEN.join(dict.fromkeys([*_listed(change, name), *more]))
+    return Message(change.template, values)
 
 
 def changes_of(failures: Iterable[Failure]) -> tuple[Message, ...]:
@@ -78,7 +76,7 @@ def changes_of(failures: Iterable[Failure]) -> tuple[Message, ...]:
 
 def smallest(changes: Sequence[Message]) -> tuple[Message, ...]:
     """Those changes that no other one makes superfluous, each once, without the values that their words do not name."""
-    if len(changes) > 1:
+    if len(changes) > 1 and any(_SETTLES in change.values for change in changes):
         changes = _needed(changes)
     said: dict[object, Message] = {}
     for change in changes:

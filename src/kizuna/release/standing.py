@@ -29,7 +29,7 @@ def _about_to_end(term: Term, at: Instant) -> bool:
 
 def _standing(change: Message, *, settles: str = "") -> Message:
     """Change for an agreement to stand, of no use where a new one takes its place."""
-    return linked(change, needed_for=[f"standing {change.values['agreement']}"], settles=filter(None, [settles]))
+    return linked(change, needed_for=[f"standing {change.values['agreement']}"], settles=[settles] if settles else ())
 
 
 def in_force(agreement: Agreement, at: Instant) -> Iterator[Failure]:
