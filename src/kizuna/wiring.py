@@ -410,6 +410,30 @@ def _refuse_unknown_ladders(accepted: Sequence[str], ladders: Mapping[str, Ladde
         )
 
 
+def _refuse_empty(root: Path, found: Sequence[Agreement], accept_fictional: Sequence[str]) -> None:
+    """Refuse a register of which nothing is left: it would deny everything, as a full one does what it does not cover."""
+    if not found:
+        raise InputError(
+            Message("no agreement lies in {path}", {"path": str(root)}),
+            hint=Message("name the folder that holds the agreement files (*.toml)"),
+            field="agreements",
+        )
+    fictional = {agreement.id for agreement in found if agreement.fictional}
+    missing = sorted(set(accept_fictional) - fictional)
+    if missing:
+        raise InputError(
+            Message("no fictional supplement of {id} lies in {path}", {"id": missing[0], "path": str(root / "fictional")}),
+            hint=Message("correct the name of the agreement"),
+            field="accept-fictional",
+        )
+    if not accept_fictional and all(agreement.fictional for agreement in found):
+        raise InputError(
+            Message("all agreements in {path} are fictional, and none was accepted", {"path": str(root)}),
+            hint=Message("accept one by name: --accept-fictional {id}", {"id": found[0].id}),
+            field="accept-fictional",
+        )
+
+
 def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_ladders: Sequence[str]) -> Register:
     """Register of a folder of agreement files, the sample's by default.
 
@@ -462,20 +486,7 @@ def load_register(folder: Path | None, accept_fictional: Sequence[str], accept_l
                 )
             agreements.append(agreement)
             suspensions += suspended
-    if not found:
-        # An empty register would deny everything, as a full one does what it does not cover.
-        raise InputError(
-            Message("no agreement lies in {path}", {"path": str(root)}),
-            hint=Message("name the folder that holds the agreement files (*.toml)"),
-            field="agreements",
-        )
-    missing = sorted(set(accept_fictional) - {a.id for a in agreements if a.fictional})
-    if missing:
-        raise InputError(
-            Message("no fictional supplement of {id} lies in {path}", {"id": missing[0], "path": str(root / "fictional")}),
-            hint=Message("correct the name of the agreement"),
-            field="accept-fictional",
-        )
+    _refuse_empty(root, found, accept_fictional)
     _refuse_unknown_ladders(accept_ladders, ladders, field="accept-ladder")
     return Register(
         agreements=tuple(agreements), suspensions=tuple(suspensions), ladders=ladders, accepted_ladders=frozenset(accept_ladders)

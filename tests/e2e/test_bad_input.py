@@ -314,6 +314,10 @@ def test_a_register_without_an_agreement_is_refused_and_does_not_answer(files, t
     (tmp_path / "markings.toml").write_bytes((sample_folder("coalition") / "markings.toml").read_bytes())
     assert_told(ask(files, tmp_path), tmp_path, "no agreement", field="agreements")
     assert_told(ask(files, "/dev/null"), tmp_path, "/dev/null", "no folder", field="agreements")
+    shutil.copytree(sample_folder("coalition") / "fictional", tmp_path / "fictional")
+    done = ask(files, tmp_path)
+    assert_told(done, tmp_path, "fictional", field="accept-fictional")
+    assert "--accept-fictional" in done.fault()["hint"]
 
 
 @pytest.mark.parametrize("make", ["dangling", "folder", "pipe", "device", "large"])
