@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product
 
 __all__ = [
+    "ENTRY_SCHEMA",
+    "ENTRY_TYPE",
     "MOST_PAGE_BYTES",
     "MOST_PAGE_ENTRIES",
     "MOST_RECEIPT_BYTES",
@@ -39,6 +41,7 @@ __all__ = [
     "FeedPage",
     "Receipt",
     "Refusal",
+    "entry_from_json",
     "page_from_bytes",
     "page_to_bytes",
     "page_within_limits",
@@ -46,12 +49,13 @@ __all__ = [
     "seal_entry",
     "seal_receipt",
     "seal_refusal",
+    "strictly",
     "unseal_entry",
     "unseal_receipt",
     "unseal_refusal",
 ]
 
-_ENTRY_SCHEMA = "kizuna/feed-entry/1"
+ENTRY_SCHEMA = "kizuna/feed-entry/1"
 _PAGE_SCHEMA = "kizuna/feed/1"
 _REFUSAL_SCHEMA = "kizuna/refusal/1"
 _RECEIPT_SCHEMA = "kizuna/receipt/1"
@@ -69,7 +73,9 @@ _PAGE_FRAME_BYTES = 1024
 
 @dataclass(frozen=True, slots=True)
 class FeedEntry:
-    """One thing that is handed to one partner.
+    """A product that is handed to one partner, for the first time or in a newer version.
+
+    What else a feed carries is `kizuna.exchange.messages.MessageEntry`.
 
     Parameters
     ----------
@@ -157,7 +163,14 @@ class Receipt:
     stored_at: Instant
 
 
-def _strictly[S, T](what: str, read: Callable[[S], T], document: S) -> T:
+def strictly[S, T](what: str, read: Callable[[S], T], document: S) -> T:
+    """What `read` makes of a document that a partner sent.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If it cannot be read.
+    """
     try:
         return read(document)
     except (InputError, RecursionError) as error:
@@ -172,7 +185,7 @@ def _strictly[S, T](what: str, read: Callable[[S], T], document: S) -> T:
 
 def _entry_to_json(entry: FeedEntry) -> dict[str, Json]:
     return {
-        "schema": _ENTRY_SCHEMA,
+        "schema": ENTRY_SCHEMA,
         "sequence": entry.sequence,
         "sender": entry.sender,
         "receiver": entry.receiver,
@@ -184,8 +197,15 @@ def _entry_to_json(entry: FeedEntry) -> dict[str, Json]:
     }
 
 
-def _read_entry(document: object) -> FeedEntry:
-    table = open_table(document, schema=_ENTRY_SCHEMA, what="feed entry")
+def entry_from_json(document: object) -> FeedEntry:
+    """Entry that hands out a product, of the payload of its envelope.
+
+    Raises
+    ------
+    InputError
+        If the form is off, or files and manifests differ.
+    """
+    table = open_table(document, schema=ENTRY_SCHEMA, what="feed entry")
     table.choice("type", ["publish"])
     decision = table.raw("decision")
     if not isinstance(decision, dict):
@@ -220,7 +240,7 @@ def unseal_entry(envelope: bytes, public_key: bytes) -> FeedEntry:
     PartnerMisbehaved
         If signature or form are off, or files and manifests differ.
     """
-    return _strictly("feed entry", _read_entry, unseal(envelope, public_key, ENTRY_TYPE))
+    return strictly("feed entry", entry_from_json, unseal(envelope, public_key, ENTRY_TYPE))
 
 
 # ---- pages
@@ -283,7 +303,7 @@ def page_from_bytes(body: bytes) -> FeedPage:
             Message("feed page of {got} bytes, at most {most} are read", {"got": len(body), "most": MOST_PAGE_BYTES}),
             hint=Message("ask the partner's operator to send smaller pages"),
         )
-    return _strictly("feed page", _read_page, body)
+    return strictly("feed page", _read_page, body)
 
 
 def read_answer(body: bytes, public_key: bytes) -> FeedPage | Refusal:
@@ -343,7 +363,7 @@ def unseal_refusal(envelope: bytes, public_key: bytes) -> Refusal:
     PartnerMisbehaved
         If signature or form are off.
     """
-    return _strictly("refusal", _read_refusal, unseal(envelope, public_key, REFUSAL_TYPE))
+    return strictly("refusal", _read_refusal, unseal(envelope, public_key, REFUSAL_TYPE))
 
 
 # ---- receipts
@@ -386,4 +406,4 @@ def unseal_receipt(envelope: bytes, public_key: bytes) -> Receipt:
     PartnerMisbehaved
         If signature or form are off.
     """
-    return _strictly("receipt", _read_receipt, unseal(envelope, public_key, RECEIPT_TYPE, most_bytes=MOST_RECEIPT_BYTES))
+    return strictly("receipt", _read_receipt, unseal(envelope, public_key, RECEIPT_TYPE, most_bytes=MOST_RECEIPT_BYTES))
