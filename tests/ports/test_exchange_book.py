@@ -64,6 +64,13 @@ def test_feed_is_numbered_without_gaps(store: Store) -> None:
     assert list(book.outgoing(UKR, 0, 0)) == []
 
 
+def test_tells_the_place_of_a_product(store: Store) -> None:
+    store.book.enqueue(UKR, product_id(1))
+    assert [store.book.sequence_of(UKR, product_id(number)) for number in (1, 2)] == [None, None]
+    store.book.sequence(_out(1, 1))
+    assert [store.book.sequence_of(partner, product_id(1)) for partner in (UKR, JPN)] == [1, None]
+
+
 def test_sequences_only_what_waits(store: Store) -> None:
     with pytest.raises(StoreError, match="does not wait"):
         store.book.sequence(_out(1, 1))

@@ -45,6 +45,16 @@ def test_replaces_the_item_of_the_same_id(store: Store) -> None:
     assert store.items.by_content(digest_of(b"bytes")) is None
 
 
+def test_what_was_taken_away_is_found_nowhere(store: Store) -> None:
+    store.items.put(Item(a_product(1)))
+    store.items.put(Item(a_product(2, files=(b"2",))))
+    store.items.remove(product_id(2))
+    store.items.remove(product_id(3))
+    assert [item.product.id for item in store.items.all()] == [product_id(1)]
+    assert (store.items.get(product_id(2)), store.items.by_content(digest_of(b"2"))) == (None, None)
+    assert store.items.count() == 1
+
+
 def test_newest_observation_first_then_by_id(store: Store) -> None:
     products = [
         a_product(5, event=_at(hours=1)),

@@ -140,3 +140,12 @@ def test_settings_keep_the_latest_value(store: Store) -> None:
     store.keep_setting("name", "1")
     store.keep_setting("name", "2")
     assert store.setting("name") == "2"
+
+
+def test_settings_are_found_by_how_their_names_begin(store: Store) -> None:
+    for name in ("recall/b", "recall/é", "recall", "recall/a", "recalled/a", "a"):
+        store.keep_setting(name, f"of {name}")
+    found = {name: f"of {name}" for name in ("recall/a", "recall/b", "recall/é")}
+    assert store.settings("recall/") == found
+    assert list(store.settings("recall/")) == sorted(found)
+    assert store.settings("nothing") == {}

@@ -223,6 +223,10 @@ class _Items:
         with self._shared.writing() as state:
             state.items[item.product.id] = item
 
+    def remove(self, product: ProductId) -> None:
+        with self._shared.writing() as state:
+            state.items.pop(product, None)
+
     def get(self, product: ProductId) -> Item | None:
         return self._shared.read().items.get(product)
 
@@ -316,6 +320,10 @@ class _Book:
                 raise not_to_reseal(outgoing)
             state.queue[outgoing.partner, outgoing.product] = outgoing
 
+    def sequence_of(self, partner: Party, product: ProductId) -> int | None:
+        entry = self._shared.read().queue.get((partner, product))
+        return None if entry is None else entry.sequence
+
     def last_sequence(self, partner: Party) -> int:
         return max((entry.sequence for entry in self._feed(partner)), default=0)
 
@@ -391,6 +399,11 @@ class MemoryStore:
         """Keep `value` under `name`."""
         with self._shared.writing() as state:
             state.settings[name] = value
+
+    def settings(self, beginning: str) -> dict[str, str]:
+        """Values kept under names that begin so, in the order of the names."""
+        kept = sorted(self._shared.read().settings.items())
+        return {name: value for name, value in kept if name.startswith(beginning)}
 
     def close(self) -> None:
         """Nothing is open."""

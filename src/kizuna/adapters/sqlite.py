@@ -28,6 +28,7 @@ __all__ = ["SqliteStore"]
 _EPOCH = Instant(datetime(1970, 1, 1, tzinfo=UTC))
 _MICROSECOND = timedelta(microseconds=1)
 _HASH_SIZE = 32
+_LAST_CHARACTER = "\U0010ffff"
 # Rows that are read at a time, so that a reader who stops half-way holds nothing open.
 _BATCH = 256
 
@@ -76,6 +77,10 @@ class _Items:
                     item.terms,
                 ),
             )
+
+    def remove(self, product: ProductId) -> None:
+        with self._database.writing():
+            self._database.write("DELETE FROM item WHERE product = ?", (product,))
 
     def _item(self, row: tuple[Value, ...]) -> Item:
         match row:
@@ -224,6 +229,15 @@ class _Book:
                 (outgoing.partner, blob, outgoing.sequence, place),
             )
 
+    def sequence_of(self, partner: Party, product: ProductId) -> int | None:
+        match self._database.row("SELECT sequence FROM outgoing WHERE partner = ? AND product = ?", (partner, product)):
+            case None:
+                return None
+            case ((int() | None) as sequence,):
+                return sequence
+            case _:
+                raise self._database.damaged("a feed entry of another form")
+
     def last_sequence(self, partner: Party) -> int:
         return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ?", (partner,))
 
@@ -341,6 +355,13 @@ class SqliteStore:
         """Keep `value` under `name`."""
         with self._database.writing():
             self._database.write("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+
+    def settings(self, beginning: str) -> dict[str, str]:
+        """Values kept under names that begin so, in the order of the names."""
+        rows = self._database.rows(
+            "SELECT name, value FROM setting WHERE name >= ? AND name < ? ORDER BY name", (beginning, beginning + _LAST_CHARACTER)
+        )
+        return {str(name): str(value) for name, value in rows}
 
     def close(self) -> None:
         """Close all connections; the store can no longer be used by threads that are at work in it."""

@@ -41,6 +41,10 @@ class ItemStore(Protocol):
         """Add the item, or replace the one with the same product id."""
         ...
 
+    def remove(self, product: ProductId) -> None:
+        """Take the item of this product id away; absent: nothing."""
+        ...
+
     def get(self, product: ProductId) -> Item | None:
         """Item of this product id, or None."""
         ...

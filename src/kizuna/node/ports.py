@@ -152,7 +152,10 @@ class FactLog(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Outgoing:
-    """An entry of the feed for one partner, as it was signed."""
+    """An entry of the feed for one partner, as it was signed.
+
+    `product` is the id of the product that it hands out, or the key of a message (`kizuna.node.messages`), which none is like.
+    """
 
     partner: Party
     sequence: int
@@ -165,7 +168,7 @@ class ExchangeBook(Protocol):
     """Who is to get what, who got what, and how far we have read each partner's feed."""
 
     def enqueue(self, partner: Party, product: ProductId) -> None:
-        """Queue a product for a partner; queueing it again is no error."""
+        """Queue a product or message for a partner; queueing it again is no error."""
         ...
 
     def waiting(self, partner: Party) -> Sequence[ProductId]:
@@ -194,6 +197,10 @@ class ExchangeBook(Protocol):
         StoreError
             If there is no such entry, or the partner has confirmed it.
         """
+        ...
+
+    def sequence_of(self, partner: Party, product: ProductId) -> int | None:
+        """Sequence number of the product or message in the partner's feed; None if it has none."""
         ...
 
     def last_sequence(self, partner: Party) -> int:
@@ -271,6 +278,10 @@ class Store(Protocol):
 
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
+        ...
+
+    def settings(self, beginning: str) -> dict[str, str]:
+        """Values kept under names that begin so, in the order of the names."""
         ...
 
 
