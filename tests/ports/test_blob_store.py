@@ -15,15 +15,19 @@ import pytest
 
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.memory import MemoryBlobs
+from kizuna.adapters.part_file import PartFile
 from kizuna.errors import PartnerMisbehaved, StoreError
+from kizuna.exchange.manifest import CHUNK_BYTES, make_manifest
 from kizuna.model.digests import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
 
+    from kizuna.model.digests import Digest
     from kizuna.node.ports import BlobStore
 
 DATA = bytes(range(256)) * 10_000
+LONG = b"".join(bytes([number]) * CHUNK_BYTES for number in range(3)) + b"rest"
 
 
 def _files(folder: Path) -> list[str]:
@@ -42,31 +46,82 @@ def test_gives_back_what_was_put(blobs: BlobStore, data: bytes) -> None:
         assert file.read(3) == data[len(data) // 2 :][:3]
 
 
-def test_takes_chunks_that_make_up_the_digest(blobs: BlobStore) -> None:
-    chunks = [DATA[:1000], b"", DATA[1000:]]
-    blobs.put_chunks(digest_of(DATA), len(DATA), iter(chunks))
-    blobs.put_chunks(digest_of(DATA), len(DATA), iter([]))
-    with blobs.open(digest_of(DATA)) as file:
-        assert file.read() == DATA
+class Giver:
+    """Partner who gives the bytes of one blob, and notes which chunks were asked for."""
+
+    def __init__(self, data: bytes = DATA, fails_at: int | None = None) -> None:
+        self.data = data
+        self.manifest = make_manifest(io.BytesIO(data))
+        self.fails_at = fails_at
+        self.asked: list[int] = []
+
+    def fetch(self, digest: Digest, offset: int, length: int) -> memoryview:
+        assert digest == self.manifest.digest
+        self.asked.append(offset // CHUNK_BYTES)
+        if self.asked[-1] == self.fails_at:
+            raise ConnectionResetError
+        return memoryview(self.data)[offset : offset + length]
 
 
-@pytest.mark.parametrize("chunks", [[], [DATA[:-1]], [DATA, b"more"], [DATA[::-1]], [DATA, DATA]])
-def test_keeps_nothing_of_other_bytes(blobs: BlobStore, chunks: list[bytes]) -> None:
-    with pytest.raises(PartnerMisbehaved, match="expected"):
-        blobs.put_chunks(digest_of(DATA), len(DATA), iter(chunks))
-    assert not blobs.has(digest_of(DATA))
-    assert not blobs.has(digest_of(b"".join(chunks)))
-
-
-def test_keeps_nothing_when_the_source_fails(blobs: BlobStore, tmp_path: Path) -> None:
-    def chunks() -> Iterator[bytes]:
-        yield DATA[:1000]
-        raise ConnectionResetError
-
+def _broken_off(blobs: BlobStore, at: int = 2, owner: str = "UKR") -> Giver:
+    """Giver whose blob broke off before chunk `at`."""
+    giver = Giver(LONG, fails_at=at)
     with pytest.raises(ConnectionResetError):
-        blobs.put_chunks(digest_of(DATA), len(DATA), chunks())
+        blobs.receive(giver.manifest, giver.fetch, owner)
+    assert not blobs.has(giver.manifest.digest)
+    giver.asked, giver.fails_at = [], None
+    return giver
+
+
+@pytest.mark.parametrize("data", [b"", DATA, LONG, LONG[: 2 * CHUNK_BYTES]])
+def test_receives_chunk_by_chunk_once(blobs: BlobStore, data: bytes) -> None:
+    giver = Giver(data)
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") == len(data)
+    assert giver.asked == list(range(-(-len(data) // CHUNK_BYTES)))
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") == 0
+    with blobs.open(giver.manifest.digest) as file:
+        assert file.read() == data
+
+
+@pytest.mark.parametrize("data", [DATA, LONG])
+def test_keeps_nothing_of_other_bytes(blobs: BlobStore, data: bytes) -> None:
+    giver = Giver(data)
+    giver.data = data[:-1] + b"\0"
+    with pytest.raises(PartnerMisbehaved, match="chunk"):
+        blobs.receive(giver.manifest, giver.fetch, "UKR")
+    assert not blobs.has(digest_of(data))
+    assert not blobs.has(digest_of(giver.data))
+
+
+def test_keeps_nothing_of_a_short_blob_whose_source_fails(blobs: BlobStore, tmp_path: Path) -> None:
+    giver = Giver(DATA, fails_at=0)
+    with pytest.raises(ConnectionResetError):
+        blobs.receive(giver.manifest, giver.fetch, "UKR")
     assert not blobs.has(digest_of(DATA))
     assert _files(tmp_path) == []
+
+
+@pytest.mark.parametrize("at", [1, 2, 3])
+def test_goes_on_where_the_source_failed(blobs: BlobStore, at: int) -> None:
+    giver = _broken_off(blobs, at)
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") == len(LONG) - at * CHUNK_BYTES
+    assert giver.asked == list(range(at, 4))
+    with blobs.open(giver.manifest.digest) as file:
+        assert file.read() == LONG
+
+
+def test_forgets_what_it_is_told_to(blobs: BlobStore) -> None:
+    giver = _broken_off(blobs)
+    seen: list[tuple[str, Digest]] = []
+    blobs.forget_parts(lambda owner, digest: seen.append((owner, digest)) is None)
+    assert seen == [("UKR", giver.manifest.digest)]
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") == len(LONG) - 2 * CHUNK_BYTES
+    blobs.forget_parts(lambda _owner, _digest: False)
+    assert blobs.has(giver.manifest.digest)
+    blobs.discard(giver.manifest.digest)
+    giver = _broken_off(blobs)
+    blobs.forget_parts(lambda _owner, _digest: False)
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") == len(LONG)
 
 
 def test_says_what_is_not_there(blobs: BlobStore) -> None:
@@ -104,12 +159,14 @@ import io, resource, sys
 from pathlib import Path
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.errors import StoreError
+from kizuna.exchange.manifest import make_manifest
 from kizuna.model.digests import digest_of
 blobs = FileBlobs(Path(sys.argv[1]))
-data = bytes(3_000_000)
+data, long = bytes(3_000_000), bytes(9_000_000)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
-chunks = lambda: blobs.put_chunks(digest_of(data), len(data), [data])
-for put in (lambda: blobs.put(io.BytesIO(data)), lambda: blobs.put(data), chunks):
+def receive(data):
+    blobs.receive(make_manifest(io.BytesIO(data)), lambda _, offset, length: data[offset : offset + length], "UKR")
+for put in (lambda: blobs.put(io.BytesIO(data)), lambda: blobs.put(data), lambda: receive(data), lambda: receive(long)):
     try:
         put()
     except StoreError as error:
@@ -122,7 +179,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert resource.RLIMIT_FSIZE is not None
     done = _in_process(FULL, str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert [line.startswith("the disk is full") for line in done.stdout.splitlines()] == [True] * 3
+    assert [line.startswith("the disk is full") for line in done.stdout.splitlines()] == [True] * 4
     assert _files(tmp_path) == []
 
 
@@ -130,11 +187,14 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from kizuna.adapters.blobs import FileBlobs
-from kizuna.model.digests import digest_of
-def chunks():
-    yield b"a" * 100_000
-    os.kill(os.getpid(), signal.SIGKILL)
-FileBlobs(Path(sys.argv[1])).put_chunks(digest_of(b""), 200_000, chunks())
+class Pieces:
+    def __init__(self): self.left = 2
+    def read(self, size):
+        self.left -= 1
+        if not self.left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return b"a" * 100_000
+FileBlobs(Path(sys.argv[1])).put(Pieces())
 """
 
 
@@ -144,18 +204,136 @@ def test_what_a_killed_writer_left_is_removed_but_not_what_another_is_writing(tm
     writer = FileBlobs(tmp_path)
     assert _files(tmp_path) == []
 
-    def chunks() -> Iterator[bytes]:
-        yield DATA[:1000]
-        # Another process opens the store in the middle.
-        done = _in_process(
-            "import sys, pathlib, kizuna.adapters.blobs as b; b.FileBlobs(pathlib.Path(sys.argv[1]))", str(tmp_path)
-        )
-        assert done.returncode == 0, done.stderr
-        yield DATA[1000:]
+    class Pieces(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            # Another process opens the store in the middle.
+            done = _in_process(
+                "import sys, pathlib, kizuna.adapters.blobs as b; b.FileBlobs(pathlib.Path(sys.argv[1]))", str(tmp_path)
+            )
+            assert done.returncode == 0, done.stderr
+            return super().read(size)
 
-    writer.put_chunks(digest_of(DATA), len(DATA), chunks())
-    with writer.open(digest_of(DATA)) as file:
+    digest, _ = writer.put(Pieces(DATA))
+    with writer.open(digest) as file:
         assert file.read() == DATA
+
+
+# ---- parts
+
+
+def _part(folder: Path) -> Path:
+    (path,) = (path for path in (folder / "blobs" / "parts").iterdir() if path.suffix != ".map")
+    return path
+
+
+RECEIVE = """
+import io, os, signal, sys
+from pathlib import Path
+from kizuna.adapters.blobs import FileBlobs
+from kizuna.exchange.manifest import CHUNK_BYTES, make_manifest
+data = Path(sys.argv[2]).read_bytes()
+def fetch(digest, offset, length):
+    if offset == 2 * CHUNK_BYTES:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return data[offset : offset + length]
+FileBlobs(Path(sys.argv[1])).receive(make_manifest(io.BytesIO(data)), fetch, "UKR")
+"""
+
+
+def test_a_killed_process_leaves_what_it_verified(tmp_path: Path) -> None:
+    (tmp_path / "data").write_bytes(LONG)
+    assert _in_process(RECEIVE, str(tmp_path / "blobs"), str(tmp_path / "data")).returncode == -9
+    giver = Giver(LONG)
+    assert FileBlobs(tmp_path / "blobs").receive(giver.manifest, giver.fetch, "UKR") == len(LONG) - 2 * CHUNK_BYTES
+    assert giver.asked == [2, 3]
+    name = giver.manifest.digest.removeprefix("sha256:")
+    assert _files(tmp_path / "blobs") == [f"{name[:2]}/{name[2:]}"]
+    assert (tmp_path / "blobs" / name[:2] / name[2:]).stat().st_mode & 0o777 == 0o400
+
+
+def _flip(path: Path) -> None:
+    with path.open("r+b") as file:
+        file.seek(CHUNK_BYTES + 5)
+        file.write(b"!")
+
+
+def _link(path: Path) -> None:
+    other = path.parents[2] / "another's file"
+    other.write_bytes(LONG)
+    path.unlink()
+    path.symlink_to(other)
+
+
+def _twin(path: Path) -> None:
+    other = path.parents[2] / "another's file"
+    other.write_bytes(LONG)
+    path.unlink()
+    path.hardlink_to(other)
+
+
+def _map(path: Path) -> Path:
+    return path.with_name(path.name + ".map")
+
+
+@pytest.mark.parametrize(
+    ("spoil", "asked"),
+    [
+        # One byte changed: that chunk alone.
+        (_flip, [1, 3]),
+        # Writes that the disk lost.
+        (lambda path: os.truncate(path, CHUNK_BYTES + 7), [1, 2, 3]),
+        (lambda path: path.write_bytes(b""), [0, 1, 2, 3]),
+        # Longer than the blob: of another.
+        (lambda path: os.truncate(path, len(LONG) + 1), [0, 1, 2, 3]),
+        (lambda path: path.unlink(), [0, 1, 2, 3]),
+        (lambda path: _map(path).unlink(), [0, 1, 2, 3]),
+        (lambda path: _map(path).write_bytes(b"another program's"), [0, 1, 2, 3]),
+        (lambda path: _map(path).write_bytes(_map(path).read_bytes() + b"\0"), [0, 1, 2, 3]),
+        # A bitmap that claims what never came.
+        (lambda path: _map(path).write_bytes(_map(path).read_bytes()[:-1] + b"\xff"), [3]),
+        (lambda path: path.chmod(0), [0, 1, 2, 3] if os.geteuid() else [3]),
+        (_link, [0, 1, 2, 3]),
+        (_twin, [0, 1, 2, 3]),
+    ],
+)
+def test_parts_that_are_damaged_or_foreign_cost_chunks_only(
+    tmp_path: Path, spoil: Callable[[Path], object], asked: list[int]
+) -> None:
+    blobs = FileBlobs(tmp_path / "blobs")
+    giver = _broken_off(blobs, 3)
+    spoil(_part(tmp_path))
+    assert blobs.receive(giver.manifest, giver.fetch, "UKR") > 0
+    assert giver.asked == asked
+    with blobs.open(giver.manifest.digest) as file:
+        assert file.read() == LONG
+    other = tmp_path / "another's file"
+    assert not other.exists() or other.read_bytes() == LONG
+    assert [path for path in _files(tmp_path) if "parts" in path] == []
+
+
+def test_a_part_of_another_partner_is_not_gone_on_with(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path / "blobs")
+    giver = _broken_off(blobs)
+    assert blobs.receive(giver.manifest, giver.fetch, "FRA") == len(LONG)
+
+
+def test_a_part_that_another_process_holds_is_left_to_it(tmp_path: Path) -> None:
+    blobs = FileBlobs(tmp_path / "blobs")
+    giver = _broken_off(blobs)
+    held = PartFile.take(_part(tmp_path), len(LONG), "UKR")
+    assert held is not None
+    with held:
+        blobs.forget_parts(lambda _owner, _digest: False)
+        assert blobs.receive(giver.manifest, giver.fetch, "UKR") == len(LONG)
+        assert _part(tmp_path).stat().st_size == 2 * CHUNK_BYTES
+
+
+@pytest.mark.parametrize("name", ["stray", "stray.map"])
+def test_strays_among_the_parts_are_removed(tmp_path: Path, name: str) -> None:
+    blobs = FileBlobs(tmp_path / "blobs")
+    (tmp_path / "blobs" / "parts" / name).write_bytes(b"\xff")
+    blobs.forget_parts(lambda _owner, _digest: True)
+    assert _files(tmp_path) == []
 
 
 def test_unwritable_folder_is_told(tmp_path: Path) -> None:

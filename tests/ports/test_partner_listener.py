@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import datetime as dt
-import hashlib
 import http.client
+import io
 import socket
 import ssl
 import subprocess
@@ -26,7 +26,7 @@ from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, fingerprint_of, trust
 from kizuna.errors import InputError, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES
-from kizuna.exchange.manifest import CHUNK_BYTES, Manifest, fetch_verified
+from kizuna.exchange.manifest import make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
 from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
@@ -438,14 +438,14 @@ def test_suspension_bites_inside_a_transfer_and_nothing_is_stored(
     digest = desk.hold(DATA)
     desk.before_blob = lambda offset, _length: offset < 2 * PIECE_BYTES
     blobs = FileBlobs(tmp_path / "blobs")
-    manifest = Manifest(
-        digest, len(DATA), tuple(hashlib.sha256(DATA[at : at + CHUNK_BYTES]).hexdigest() for at in (0, CHUNK_BYTES))
-    )
+    manifest = make_manifest(io.BytesIO(DATA))
     with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
         with pytest.raises(PartnerUnreachable):
-            blobs.put_chunks(digest, len(DATA), fetch_verified(manifest, http.blob))
+            blobs.receive(manifest, http.blob, "UKR")
         assert not blobs.has(digest)
-        assert [path for path in (tmp_path / "blobs").rglob("*") if path.is_file()] == []
+        # No chunk came whole, so none counts.
+        (part,) = (path for path in (tmp_path / "blobs").rglob("*") if path.is_file() and path.suffix != ".map")
+        assert (part.parent.name, part.stat().st_size) == ("parts", 0)
         desk.before_blob = lambda _offset, _length: False
         with pytest.raises(NotReleasable):
             http.blob(digest, 0, 1)

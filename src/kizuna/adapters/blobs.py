@@ -10,13 +10,17 @@ import os
 import secrets
 from typing import TYPE_CHECKING
 
-from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.adapters.part_file import PartFile, owner_of, remove_part
+from kizuna.errors import Message, StoreError
+from kizuna.exchange.manifest import CHUNK_BYTES, Verifier, fetch_verified
 from kizuna.model.digests import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from typing import BinaryIO
+
+    from kizuna.exchange.manifest import Manifest
 
 __all__ = ["FileBlobs"]
 
@@ -33,16 +37,6 @@ def _store_error(error: OSError, path: Path) -> StoreError:
     return StoreError(
         Message("{path} cannot be used: {why}", {"path": str(path), "why": error.strerror or str(error)}),
         hint=Message("check the node's folder and its permissions"),
-    )
-
-
-def _other_bytes(found: tuple[Digest, int], expected: tuple[Digest, int]) -> PartnerMisbehaved:
-    return PartnerMisbehaved(
-        Message(
-            "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
-            {"size": found[1], "digest": found[0], "wanted_size": expected[1], "wanted": expected[0]},
-        ),
-        hint=Message("receive again; nothing was kept of the file"),
     )
 
 
@@ -75,16 +69,19 @@ class FileBlobs:
     """Blob store port over a folder. Several processes may use the same folder.
 
     A file is written under a temporary name that its writer keeps locked, synced, and renamed to its digest. Temporary
-    files that nobody locks are what a killed process left, and are removed when the store is opened.
+    files that nobody locks are what a killed process left, and are removed when the store is opened. What comes from a
+    partner in several chunks is written as a part (`kizuna.adapters.part_file`), which outlives its writer.
     """
 
-    __slots__ = ("_folder", "_temporary")
+    __slots__ = ("_folder", "_parts", "_temporary")
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._temporary = folder / "tmp"
+        self._parts = folder / "parts"
         with _storing(folder):
             self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._parts.mkdir(exist_ok=True, mode=0o700)
             for path in self._temporary.iterdir():
                 self._remove_abandoned(path)
 
@@ -115,7 +112,7 @@ class FileBlobs:
             # Another process took it for abandoned between making and locking.
             file.close()
 
-    def _keep(self, pieces: Iterator[bytes], expected: tuple[Digest, int] | None) -> tuple[Digest, int]:
+    def _keep(self, pieces: Iterator[bytes | memoryview]) -> tuple[Digest, int]:
         with _storing(self._folder):
             file, temporary = self._new_file()
         try:
@@ -123,13 +120,9 @@ class FileBlobs:
             for piece in pieces:
                 hashed.update(piece)
                 size += len(piece)
-                if expected is not None and size > expected[1]:
-                    break
                 with _storing(self._folder):
                     file.write(piece)
             found = Digest("sha256:" + hashed.hexdigest()), size
-            if expected is not None and found != expected:
-                raise _other_bytes(found, expected)  # noqa: TRY301 (what was written is removed below)
             path = self._path(found[0])
             with _storing(path):
                 file.flush()
@@ -156,20 +149,67 @@ class FileBlobs:
         StoreError
             If the disk is full or cannot be written; nothing of the blob remains then.
         """
-        return self._keep(_pieces(source), None)
+        return self._keep(_pieces(source))
 
-    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
-        """Store the bytes that `chunks` make up, unless they are there; they must have this digest and size.
+    def receive(self, manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview], owner: str) -> int:
+        """Store the blob of a manifest unless it is there; see `kizuna.node.ports.BlobStore.receive`.
 
         Raises
         ------
         PartnerMisbehaved
-            If they have not; nothing of the blob remains then.
+            If a chunk does not verify.
         StoreError
             As for `put`.
         """
-        if not self.has(digest):
-            self._keep(iter(chunks), (digest, size))
+        if self.has(manifest.digest):
+            return 0
+        part = None
+        if len(manifest.running) > 1:
+            with _storing(self._parts):
+                part = PartFile.take(self._parts / manifest.digest.removeprefix("sha256:"), manifest.size, owner)
+        if part is None:
+            # Nothing to go on with, or another process is at it: whichever is whole first is kept.
+            self._keep(fetch_verified(manifest, fetch))
+            return manifest.size
+        with part:
+            # The process that held it may have finished it meanwhile.
+            return 0 if self.has(manifest.digest) else self._complete(manifest, part, fetch)
+
+    def _complete(self, manifest: Manifest, part: PartFile, fetch: Callable[[Digest, int, int], bytes | memoryview]) -> int:
+        verifier, fetched = Verifier(manifest), 0
+        buffer = memoryview(bytearray(CHUNK_BYTES))
+        path = self._path(manifest.digest)
+        try:
+            while not verifier.done:
+                index = verifier.index
+                with _storing(self._parts):
+                    kept = part.chunk(index, buffer)
+                if kept is not None and verifier.takes(kept):
+                    continue
+                data = fetch(manifest.digest, *manifest.span(index))
+                verifier.take(data)
+                fetched += len(data)
+                with _storing(self._parts):
+                    part.keep(index, data)
+            with _storing(path):
+                path.parent.mkdir(exist_ok=True, mode=0o700)
+                part.finish(path)
+                for folder in (path.parent, self._folder):
+                    _sync_folder(folder)
+        except StoreError:
+            # A full disk hurts more than a transfer that begins anew.
+            with contextlib.suppress(OSError):
+                part.discard()
+            raise
+        return fetched
+
+    def forget_parts(self, keep: Callable[[str, Digest], bool]) -> None:
+        """Remove what broken transfers left, but for what `keep` says of its owner and digest; see the port."""
+        with _storing(self._parts):
+            for path in {self._parts / path.name.removesuffix(".map") for path in self._parts.iterdir()}:
+                owner = owner_of(path)
+                if owner is None or not keep(owner, Digest("sha256:" + path.name)):
+                    remove_part(path)
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open a stored blob for reading and seeking.

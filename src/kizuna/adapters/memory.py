@@ -18,14 +18,16 @@ from kizuna.adapters.certificates import node_certificate
 from kizuna.adapters.sqlite import not_to_reseal
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
+from kizuna.exchange.manifest import Verifier
 from kizuna.model.digests import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
     from typing import BinaryIO
 
     from kizuna.catalog.store import Item
+    from kizuna.exchange.manifest import Manifest
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -107,10 +109,11 @@ class MemoryKeys:
 class MemoryBlobs:
     """Blob store port in memory."""
 
-    __slots__ = ("_blobs", "room_bytes")
+    __slots__ = ("_blobs", "_parts", "room_bytes")
 
     def __init__(self, *, room_bytes: int | None = None) -> None:
         self._blobs: dict[Digest, bytes] = {}
+        self._parts: dict[Digest, tuple[str, dict[int, bytes]]] = {}
         self.room_bytes = room_bytes
 
     def _keep(self, data: bytes) -> Digest:
@@ -129,20 +132,27 @@ class MemoryBlobs:
         data = source if isinstance(source, bytes) else source.read()
         return self._keep(data), len(data)
 
-    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
-        """Store the bytes that `chunks` make up, unless they are there; they must have this digest and size."""
-        if digest in self._blobs:
-            return
-        data = b"".join(chunks)
-        if len(data) != size or digest_of(data) != digest:
-            raise PartnerMisbehaved(
-                Message(
-                    "got {size} bytes with {digest}, expected {wanted_size} bytes with {wanted}",
-                    {"size": len(data), "digest": digest_of(data), "wanted_size": size, "wanted": digest},
-                ),
-                hint=Message("receive again; nothing was kept of the file"),
-            )
-        self._keep(data)
+    def receive(self, manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview], owner: str) -> int:
+        """Store the blob of a manifest unless it is there; see `kizuna.node.ports.BlobStore.receive`."""
+        if manifest.digest in self._blobs:
+            return 0
+        _, kept = self._parts.setdefault(manifest.digest, (owner, {}))
+        verifier, fetched = Verifier(manifest), 0
+        while not verifier.done:
+            index = verifier.index
+            if index in kept and verifier.takes(kept[index]):
+                continue
+            data = bytes(fetch(manifest.digest, *manifest.span(index)))
+            verifier.take(data)
+            fetched += len(data)
+            kept[index] = data
+        del self._parts[manifest.digest]
+        self._keep(b"".join(kept[index] for index in range(verifier.index)))
+        return fetched
+
+    def forget_parts(self, keep: Callable[[str, Digest], bool]) -> None:
+        """Remove what broken transfers left, but for what `keep` says of its owner and digest."""
+        self._parts = {digest: part for digest, part in self._parts.items() if keep(part[0], digest)}
 
     def open(self, digest: Digest) -> BinaryIO:
         """Open a stored blob for reading and seeking."""

@@ -1,6 +1,10 @@
-"""Manifests: the digest, size and chunk hashes of a file, so that each chunk can be trusted as it arrives. No I/O of its own.
+"""Manifests: digest, size and running hashes of a file, so that each chunk can be trusted as it arrives. No I/O of its own.
 
-A gigabyte needs 256 hashes. They travel inside the signed feed entry; a chunk that does not match is never stored.
+A gigabyte needs 256 hashes. They travel inside the signed feed entry; a chunk that does not verify never counts.
+
+Hash `i` is the SHA-256 of the file up to the end of chunk `i`, so the last one is the digest of the whole. One pass of hashing
+therefore verifies each chunk as it comes and binds all of them to the digest under which the file is stored. Hashes of single
+chunks would need a second pass for that: without it, a partner could sign chunks of one file under the digest of another.
 """
 
 from __future__ import annotations
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.reading import Table
 
-__all__ = ["CHUNK_BYTES", "Manifest", "check_chunk", "fetch_verified", "make_manifest", "manifest_to_json", "read_manifest"]
+__all__ = ["CHUNK_BYTES", "Manifest", "Verifier", "fetch_verified", "make_manifest", "manifest_to_json", "read_manifest"]
 
 CHUNK_BYTES = 4 * 2**20
 """Length of every chunk but the last."""
@@ -38,13 +42,13 @@ class Manifest:
         Digest of the whole.
     size
         Length in bytes.
-    chunks
-        SHA-256 of each chunk of `CHUNK_BYTES`, in order, in hexadecimal; the last chunk may be shorter.
+    running
+        SHA-256 of the file up to the end of each chunk of `CHUNK_BYTES`, in order, in hexadecimal; the last chunk may be shorter.
     """
 
     digest: Digest
     size: int
-    chunks: tuple[str, ...]
+    running: tuple[str, ...]
 
     def span(self, index: int) -> tuple[int, int]:
         """Offset and length of a chunk in bytes."""
@@ -54,12 +58,12 @@ class Manifest:
 
 def make_manifest(source: BinaryIO) -> Manifest:
     """Manifest of all bytes that are left in `source`."""
-    whole, size, chunks = hashlib.sha256(), 0, []
+    hashed, size, running = hashlib.sha256(), 0, []
     while chunk := _read_chunk(source):
-        whole.update(chunk)
+        hashed.update(chunk)
         size += len(chunk)
-        chunks.append(hashlib.sha256(chunk).hexdigest())
-    return Manifest(Digest("sha256:" + whole.hexdigest()), size, tuple(chunks))
+        running.append(hashed.hexdigest())
+    return Manifest(Digest("sha256:" + hashed.hexdigest()), size, tuple(running))
 
 
 def _read_chunk(source: BinaryIO) -> bytes:
@@ -77,7 +81,7 @@ def manifest_to_json(manifest: Manifest) -> dict[str, Json]:
         "digest": manifest.digest,
         "size": manifest.size,
         "chunk_bytes": CHUNK_BYTES,
-        "chunks": list(manifest.chunks),
+        "running": list(manifest.running),
     }
 
 
@@ -87,42 +91,81 @@ def read_manifest(table: Table) -> Manifest:
     Raises
     ------
     InputError
-        If a field is missing, unknown or has another form, or the chunks do not make up the size.
+        If a field is missing, unknown or has another form, or the hashes do not make up size and digest.
     """
     manifest = Manifest(
         digest=parse_digest(table.text("digest"), field=table.field("digest")),
         size=table.integer("size"),
-        chunks=table.texts("chunks"),
+        running=table.texts("running"),
     )
     if table.integer("chunk_bytes") != CHUNK_BYTES:
         table.fault("chunk_bytes", Message("{bytes} bytes", {"bytes": CHUNK_BYTES}))
     table.done()
     count = -(-manifest.size // CHUNK_BYTES)
-    if len(manifest.chunks) != count or not all(_HASH.match(chunk) for chunk in manifest.chunks):
-        table.fault("chunks", Message("{count} SHA-256 hashes in hexadecimal", {"count": count}))
+    if len(manifest.running) != count or not all(_HASH.match(running) for running in manifest.running):
+        table.fault("running", Message("{count} SHA-256 hashes in hexadecimal", {"count": count}))
+    # INVARIANT: what verifies chunk by chunk has this digest. Everything else may then rely on the digest alone.
+    if manifest.digest != "sha256:" + (manifest.running[-1] if manifest.running else hashlib.sha256().hexdigest()):
+        table.fault("running", Message("the digest of the whole as the last hash"))
     return manifest
 
 
-def check_chunk(manifest: Manifest, index: int, data: bytes) -> None:
-    """Refuse `data` unless it is the chunk `index`.
+class Verifier:
+    """Holds the chunks of one blob against its manifest, in order.
 
-    Raises
-    ------
-    PartnerMisbehaved
-        If length or hash differ.
+    Examples
+    --------
+    >>> import io
+    >>> verifier = Verifier(make_manifest(io.BytesIO(b"image")))
+    >>> verifier.takes(b"other"), verifier.takes(b"image"), verifier.done
+    (False, True, True)
     """
-    _, length = manifest.span(index)
-    if len(data) != length or hashlib.sha256(data).hexdigest() != manifest.chunks[index]:
-        raise PartnerMisbehaved(
-            Message(
-                "chunk {index} of {digest}: {got} bytes that are not the {expected} bytes of the signed manifest",
-                {"index": index, "digest": manifest.digest, "got": len(data), "expected": length},
-            ),
-            hint=Message("receive again; if it happens twice, tell the partner's operator"),
-        )
+
+    __slots__ = ("_hashed", "_manifest", "index")
+
+    def __init__(self, manifest: Manifest) -> None:
+        self._manifest = manifest
+        self._hashed = hashlib.sha256()
+        self.index = 0
+        """The chunk that comes next."""
+
+    @property
+    def done(self) -> bool:
+        """Whether all chunks were taken."""
+        return self.index == len(self._manifest.running)
+
+    def takes(self, data: bytes | memoryview) -> bool:
+        """Whether `data` is the next chunk; if it is, the one behind it comes next."""
+        if len(data) != self._manifest.span(self.index)[1]:
+            return False
+        hashed = self._hashed.copy()
+        hashed.update(data)
+        if hashed.hexdigest() != self._manifest.running[self.index]:
+            return False
+        self._hashed = hashed
+        self.index += 1
+        return True
+
+    def take(self, data: bytes | memoryview) -> None:
+        """Refuse `data` unless it is the next chunk.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If length or hash differ.
+        """
+        if not self.takes(data):
+            _, length = self._manifest.span(self.index)
+            raise PartnerMisbehaved(
+                Message(
+                    "chunk {index} of {digest}: {got} bytes that are not the {expected} bytes of the signed manifest",
+                    {"index": self.index, "digest": self._manifest.digest, "got": len(data), "expected": length},
+                ),
+                hint=Message("receive again; if it happens twice, tell the partner's operator"),
+            )
 
 
-def fetch_verified(manifest: Manifest, fetch: Callable[[Digest, int, int], bytes]) -> Iterator[bytes]:
+def fetch_verified(manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview]) -> Iterator[bytes | memoryview]:
     """Chunks of a blob in order, each verified before it is handed on.
 
     Parameters
@@ -132,7 +175,8 @@ def fetch_verified(manifest: Manifest, fetch: Callable[[Digest, int, int], bytes
     fetch
         Gives the bytes of a digest from an offset, of a length (`Transport.blob`).
     """
-    for index in range(len(manifest.chunks)):
-        data = fetch(manifest.digest, *manifest.span(index))
-        check_chunk(manifest, index, data)
+    verifier = Verifier(manifest)
+    while not verifier.done:
+        data = fetch(manifest.digest, *manifest.span(verifier.index))
+        verifier.take(data)
         yield data

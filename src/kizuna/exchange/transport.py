@@ -25,8 +25,8 @@ class Transport(Protocol):
         """
         ...
 
-    def blob(self, digest: Digest, offset: int, length: int) -> bytes:
-        """Fetch `length` bytes of a blob from `offset` on.
+    def blob(self, digest: Digest, offset: int, length: int) -> bytes | memoryview:
+        """Fetch `length` bytes of a blob from `offset` on; a view of them may only be used until the next call.
 
         Raises
         ------

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from kizuna.catalog.store import ItemStore
+    from kizuna.exchange.manifest import Manifest
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -70,16 +71,32 @@ class BlobStore(Protocol):
         """
         ...
 
-    def put_chunks(self, digest: Digest, size: int, chunks: Iterable[bytes]) -> None:
-        """Store the bytes that `chunks` make up, which must have this digest and size.
+    def receive(self, manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview], owner: str) -> int:
+        """Store the blob of a manifest unless it is there, as it comes from `owner`; give the count of bytes that were fetched.
+
+        Each chunk is verified before it counts. What counted outlives an error, and even this process: it is not fetched
+        again, but verified again, and what does not verify is fetched.
+
+        Parameters
+        ----------
+        manifest
+            Signed manifest.
+        fetch
+            Gives the bytes of a digest from an offset, of a length (`Transport.blob`); they are used before it is called again.
+        owner
+            From whom the blob comes.
 
         Raises
         ------
         PartnerMisbehaved
-            If they have not; nothing of the blob remains then.
+            If a chunk does not verify.
         StoreError
             As for `put`.
         """
+        ...
+
+    def forget_parts(self, keep: Callable[[str, Digest], bool]) -> None:
+        """Remove what broken transfers left, but for what `keep` says of its owner and digest, or is being received now."""
         ...
 
     def open(self, digest: Digest) -> BinaryIO:

@@ -168,6 +168,7 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
                 report.received.append(entry.product)
             _send_owed_receipt(node, partner, transport)
         if not answer.more or not answer.entries:
+            _forget_parts(node, partner, set())
             return report
 
 
@@ -186,17 +187,18 @@ def _send_owed_receipt(node: Node, partner: Partner, transport: Transport) -> No
 def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
     total = sum(manifest.size for manifest in entry.manifests)
     came = fetched = 0
+    # Whatever else broke off on the way from this partner is of no entry that could still come.
+    _forget_parts(node, partner, {manifest.digest for manifest in entry.manifests})
     for manifest in entry.manifests:
 
-        def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes:
+        def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes | memoryview:
             data = transport.blob(digest, offset, length)
             if progress is not None:
                 progress(entry.product.title, before + offset + len(data), total)
             return data
 
         if not node.blobs.has(manifest.digest):
-            node.blobs.put_chunks(manifest.digest, manifest.size, fetch_verified(manifest, told))
-            fetched += manifest.size
+            fetched += node.blobs.receive(manifest, told, partner.party)
         elif _belongs_to_another(node, partner, manifest.digest):
             # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
             for _chunk in fetch_verified(manifest, told):
@@ -204,6 +206,14 @@ def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport,
             fetched += manifest.size
         came += manifest.size
     return fetched
+
+
+def _forget_parts(node: Node, partner: Partner, awaited: set[Digest]) -> None:
+    """Remove what broken transfers left of files that will not come: from this partner all but those, and from strangers."""
+    known = node.knowledge().partners
+    node.blobs.forget_parts(
+        lambda owner, digest: owner in known and (owner != partner.party or digest in awaited),
+    )
 
 
 def _belongs_to_another(node: Node, partner: Partner, blob: Digest) -> bool:

@@ -12,7 +12,7 @@ from kizuna.errors import InputError, PartnerMisbehaved
 from kizuna.exchange.manifest import (
     CHUNK_BYTES,
     Manifest,
-    check_chunk,
+    Verifier,
     fetch_verified,
     make_manifest,
     manifest_to_json,
@@ -38,13 +38,12 @@ class Dripping(io.BytesIO):
 
 @pytest.mark.parametrize("size", [0, 1, CHUNK_BYTES - 1, CHUNK_BYTES, CHUNK_BYTES + 1, len(DATA)])
 @pytest.mark.parametrize("source", [io.BytesIO, Dripping])
-def test_hashes_each_chunk(size: int, source: Callable[[bytes], io.BytesIO]) -> None:
+def test_hashes_up_to_the_end_of_each_chunk(size: int, source: Callable[[bytes], io.BytesIO]) -> None:
     data = DATA[:size]
     manifest = make_manifest(source(data))
     assert (manifest.digest, manifest.size) == (digest_of(data), size)
-    assert list(manifest.chunks) == [
-        hashlib.sha256(data[at : at + CHUNK_BYTES]).hexdigest() for at in range(0, size, CHUNK_BYTES)
-    ]
+    ends = [min(at + CHUNK_BYTES, size) for at in range(0, size, CHUNK_BYTES)]
+    assert list(manifest.running) == [hashlib.sha256(data[:end]).hexdigest() for end in ends]
     assert read_manifest(Table(manifest_to_json(manifest))) == manifest
 
 
@@ -66,8 +65,12 @@ def test_fetches_and_verifies_each_chunk() -> None:
 
 @pytest.mark.parametrize("data", [DATA[:CHUNK_BYTES][::-1], DATA[: CHUNK_BYTES - 1], DATA[: CHUNK_BYTES + 1], b""])
 def test_refuses_another_chunk(data: bytes) -> None:
+    verifier = Verifier(make_manifest(io.BytesIO(DATA)))
     with pytest.raises(PartnerMisbehaved, match="chunk 0"):
-        check_chunk(make_manifest(io.BytesIO(DATA)), 0, data)
+        verifier.take(data)
+    # What was refused leaves no trace: the right one still fits.
+    verifier.take(DATA[:CHUNK_BYTES])
+    assert (verifier.index, verifier.done) == (1, False)
 
 
 def test_hands_on_nothing_that_does_not_verify() -> None:
@@ -90,9 +93,11 @@ def test_hands_on_nothing_that_does_not_verify() -> None:
         {"size": CHUNK_BYTES + 1},
         {"size": 4.0},
         {"chunk_bytes": 1024},
-        {"chunks": []},
-        {"chunks": ["0" * 63]},
-        {"chunks": ["G" * 64]},
+        {"running": []},
+        {"running": ["0" * 63]},
+        {"running": ["G" * 64]},
+        {"running": ["0" * 64]},
+        {"digest": digest_of(b"of another file")},
         {"digest": "sha256:0"},
         {"more": 1},
     ],

@@ -13,13 +13,13 @@ from kizuna.adapters.memory import MemoryKeys
 from kizuna.catalog.store import Item
 from kizuna.errors import KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import FeedEntry, FeedPage, Refusal, page_to_bytes, seal_entry, seal_refusal
-from kizuna.exchange.manifest import make_manifest
+from kizuna.exchange.manifest import CHUNK_BYTES, make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
 from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
-from kizuna.node.founding import suspend_agreement
+from kizuna.node.founding import remove_partner, suspend_agreement
 from kizuna.node.receive import pull
 from kizuna.release.decision import Outcome
 
@@ -377,3 +377,96 @@ def test_a_suspension_in_the_middle_of_a_pull_leaves_whole_entries_only(shared):
         pull(node, node.partner(IQPS), Way)
     assert node.store.book.cursor(IQPS) == 1
     assert node.store.items.count() == 1
+
+
+# ---- large files
+
+LARGE = b"".join(bytes([number]) * CHUNK_BYTES for number in range(3)) + b"rest"
+
+
+class Breaking(Link):
+    """Way that breaks at the places of a file that a test names, each once."""
+
+    def __init__(self, world: World, *places: int) -> None:
+        super().__init__(world)
+        self.places = list(places)
+        self.brought: list[int] = []
+
+    def blob(self, digest, offset, length):
+        if self.places and offset == self.places[0]:
+            self.places.pop(0)
+            raise PartnerUnreachable(Message("cut off"))
+        self.brought.append(offset // CHUNK_BYTES)
+        return super().blob(digest, offset, length)
+
+
+def test_a_large_file_comes_once_however_often_the_way_breaks(any_world):
+    link = Breaking(any_world, 0, CHUNK_BYTES, 3 * CHUNK_BYTES, 3 * CHUNK_BYTES)
+    link.offer(files=(LARGE, b"small"))
+    for _ in range(4):
+        with pytest.raises(PartnerUnreachable):
+            link.pull()
+        nothing_came(any_world)
+    told = []
+    node = any_world.node(HUR)
+    report = pull(node, node.partner(IQPS), link, lambda _title, done, total: told.append((done, total)))
+    assert report.payload_bytes == 4 + 5
+    assert link.brought == [0, 1, 2, 3, 0]
+    # The bar stands where the bytes are.
+    assert told == [(len(LARGE), len(LARGE) + 5), (len(LARGE) + 5, len(LARGE) + 5)]
+    assert node.blobs.open(digest_of(LARGE)).read() == LARGE
+
+
+def parts(world: World) -> list[str]:
+    """From whom something is kept of files that broke off."""
+    owners: list[str] = []
+    world.node(HUR).blobs.forget_parts(lambda owner, _digest: owners.append(owner) is None)
+    return owners
+
+
+def broken_off(world: World) -> Breaking:
+    link = Breaking(world, 2 * CHUNK_BYTES)
+    link.offer(files=(LARGE,))
+    with pytest.raises(PartnerUnreachable):
+        link.pull()
+    assert parts(world) == [IQPS]
+    return link
+
+
+def test_what_broke_off_is_kept_while_the_partner_refuses(any_world):
+    link = broken_off(any_world)
+    now = any_world.clock.now()
+    refusal = Refusal(IQPS, HUR, "Suspended.", "suspended", "SHARE", now, now)
+    link.body = seal_refusal(refusal, any_world.node(IQPS).keys)
+    assert link.pull().refusal is not None
+    assert parts(any_world) == [IQPS]
+    link.body = None
+    assert link.pull().payload_bytes == len(LARGE) - 2 * CHUNK_BYTES
+    assert parts(any_world) == []
+
+
+def test_what_broke_off_is_removed_when_its_entry_is_gone(any_world):
+    link = broken_off(any_world)
+    link.entries.clear()
+    link.pull()
+    assert parts(any_world) == []
+
+
+def test_what_broke_off_is_removed_when_its_entry_was_sealed_anew_without_it(any_world):
+    link = broken_off(any_world)
+    link.entries.clear()
+    link.offer(files=(b"smaller",))
+    link.pull()
+    assert parts(any_world) == []
+
+
+def test_what_broke_off_from_another_partner_is_left(any_world):
+    broken_off(any_world)
+    any_world.befriend(HUR, NZL)
+    other = Link(any_world, NZL)
+    other.pull()
+    assert parts(any_world) == [IQPS]
+    # One that is none any more has nothing to give.
+    remove_partner(any_world.node(HUR), IQPS)
+    other.pull()
+    assert parts(any_world) == []
