@@ -16,7 +16,7 @@ from simulators.release_tables import FilledTables
 
 from kizuna.adapters.sql_rules import Dialect
 from kizuna.catalog.columns import granted, product_columns
-from kizuna.release.decide import decide_in
+from kizuna.release.decide import decide, decide_in
 from kizuna.release.decision import Outcome
 from kizuna.release.rules import RULES, RuleId
 from kizuna.release.view import view_of
@@ -96,3 +96,25 @@ def test_the_worlds_meet_every_rule_and_every_outcome():
     assert set(outcomes) == set(Outcome)
     assert min(outcomes.values()) > 20
     assert {rule.id for rule in RULES} <= {RuleId(rule) for rule, count in rules.items() if count > 20}
+
+
+@settings(max_examples=6, deadline=None)
+@given(SEEDS, st.sampled_from([0.05, 0.2, 0.4]))
+def test_what_is_kept_is_what_would_be_said_anew(seed, oddity):
+    world = make_world(Random(seed), agreements=6, oddity=oddity, products=40)
+    subjects = [world.subject(number, derived=0.3, foreign=0.2) for number in range(40)]
+    # Products that differ in one thing from one another find most of what was kept of the others.
+    subjects += [
+        replace(subject, **{name: getattr(world.random.choice(subjects), name)})
+        for subject in subjects
+        for name in ("label", "kind", "complex_data", "event", "produced", "resolution_m", "placement", "ancestors", "originator")
+    ]
+    questions = [world.question() for _ in range(3)]
+    questions += [(partner, world.random.choice(questions)[1], "") for partner in world.partners]
+    for partner, at, purpose in questions:
+        anew = replace(world.register)
+        for number, subject in enumerate(world.random.sample(subjects, len(subjects))):
+            kept = decide(world.register, subject, partner, at, KNOWN, purpose)
+            if number % 7 == 0:
+                anew = replace(world.register)
+            assert kept == decide(anew, subject, partner, at, KNOWN, purpose)

@@ -82,23 +82,24 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     own = view.label_columns(label)
     lineage = lineage_of(view, subject, label, own) if subject.ancestors else None
     question = view.question(subject.holder, partner, purpose, valid_at)
-    row, forbidding, way, failed, refer = plan_for(view, question, valid_at).judge(view, subject, label, own, lineage, valid_at)
+    plan = plan_for(view, question, valid_at)
+    scope = plan.scope(view, subject.kind)
+    row, now = plan.row(scope, view, subject, label, own, lineage, valid_at)
+    key = scope.key(view, subject, label, own, lineage, valid_at, row, now)
+    kept = None if key is None else scope.decisions.get(key)
+    if kept is not None:
+        return kept
+    forbidding, way, failed, refer = plan.judge(scope, own, row, now, derived=lineage is not None)
+    asked = (view, question, subject, label, row, valid_at)
     if forbidding or failed:
-        return _refusal((*forbidding, *failed), way, (view, question, subject, label, row, valid_at), refer=refer)
-    assert way is not None  # noqa: S101 - INVARIANT: where no article covers a product, a rule fails
-    # Of products of one kind and marking the same is said, if their obligations look at nothing else.
-    key: object = (subject.kind, label.policy, label.classification)
-    if way.shaped:
-        key = (key, subject.complex_data, subject.resolution_m, subject.placement.inside)
-    found = None if lineage is not None else way.permits.get(key)
-    if found is None:
-        found = _new_permit(way, Case(view, question, subject, label, row, valid_at, way.entry))
-        if lineage is None:
-            _keep(way.permits, key, found)
-    return found
+        decision, shared = _refusal((*forbidding, *failed), way, asked, refer=refer)
+    else:
+        assert way is not None  # noqa: S101 - INVARIANT: where no article covers a product, a rule fails
+        decision, shared = _permit(way, Case(*asked, way.entry)), True
+    return _keep(scope.decisions, key, decision) if shared and key is not None else decision
 
 
-def _new_permit(way: Way, case: Case) -> Decision:
+def _permit(way: Way, case: Case) -> Decision:
     row, article = way.entry.row, way.entry.article
     idle = {ObligationKind.DELAY}
     # Nothing is stripped of what has nothing to strip; a delay that has passed is over.
@@ -117,8 +118,8 @@ def _new_permit(way: Way, case: Case) -> Decision:
     return Decision(Outcome.PERMIT, (grant(case), *protections), obligations=obligations)
 
 
-def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer: bool) -> Decision:
-    """Say why a product does not go: of products of which the same is to be said, once."""
+def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer: bool) -> tuple[Decision, bool]:
+    """Say why a product does not go, and whether the same is to be said of others."""
     view, _, subject, label, _, _ = asked
     shared = True
     parts = []
@@ -134,11 +135,13 @@ def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer:
                 _keep(check.said, key, said)
         parts.append(said)
     if not shared:
-        return _new_refusal(parts, refer=refer)
+        return _new_refusal(parts, refer=refer), False
     # What was said is kept, and so stays what it is: parts are told from each other by which they are.
     key = (refer, *parts)
     found = view.refusals.get(key)
-    return found if isinstance(found, Decision) else _keep(view.refusals, key, _new_refusal(parts, refer=refer))
+    if not isinstance(found, Decision):
+        found = _keep(view.refusals, key, _new_refusal(parts, refer=refer))
+    return found, True
 
 
 def _new_refusal(parts: Iterable[Said], *, refer: bool) -> Decision:

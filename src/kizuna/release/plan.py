@@ -15,7 +15,6 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kizuna.release.columns import ALL, ALWAYS, NEVER, NO, YES, ArticleRow, ProductRow, micros
-from kizuna.release.decision import ObligationKind
 from kizuna.release.expressions import Column, Expression, Literal, Operation, columns_of, settle, trace
 from kizuna.release.reasons import EXPLANATIONS
 from kizuna.release.rules import RULES, RuleId
@@ -33,7 +32,7 @@ if TYPE_CHECKING:
     from kizuna.release.subject import Subject
     from kizuna.release.view import Entry, LabelColumns, Question, View
 
-__all__ = ["Check", "Lineage", "Plan", "Said", "Verdict", "Way", "lineage_of", "plan_for"]
+__all__ = ["Check", "Dominated", "Lineage", "Plan", "Said", "Scope", "Verdict", "Way", "lineage_of", "plan_for"]
 
 _NO_PARENTS = {
     "parents_policy": 0,
@@ -72,9 +71,11 @@ _WITHOUT_PRODUCT = [rule for rule in _ABOUT_ARTICLE if rule not in _HANGING]
 _OFFERED = tuple(sorted({column.name for rule in _HANGING for column in _COLUMNS[rule.id] if column.side == "a"}))
 _ASKED = ("at", "known", "partner", "secured", "exposed")
 _ANY_SHAPE = 7
+_MOST_KEPT = 20_000
 _TIMES = {"acquired_from", "acquired_until"}
+_MEASURED = {RuleId.ACQUIRED, RuleId.PRODUCED, RuleId.DELAY, RuleId.AREA, RuleId.DENIED_AREA, RuleId.RESOLUTION}
+"""Rules about when, where and how finely something was observed: of these things each product has its own."""
 _PLACES = {"inside", "touches", "placed"}
-_SHAPING = {ObligationKind.DETECTED_ONLY, ObligationKind.RESOLUTION, ObligationKind.AREA}
 # Of a refusal that is not first, more than a person may decide on is missing: it comes after all those of which only that is.
 _BEYOND_A_PERSON = 1_000
 
@@ -105,19 +106,10 @@ class _DerivedRow(_Row):
     __slots__ = tuple(_NO_PARENTS)
 
 
-@dataclass(slots=True)
-class Lineage:
-    """Columns of the labels of all parents, dominated, but for their dates.
+@dataclass(eq=False, slots=True)
+class Dominated:
+    """Columns of the labels of all parents, dominated, but for their dates (`kizuna.release.columns.ProductRow`)."""
 
-    Parameters
-    ----------
-    labels
-        The parents' labels; None where one is not known.
-    policy, rank, marking, releasable, needs, disjoint
-        As in `kizuna.release.columns.ProductRow`.
-    """
-
-    labels: tuple[Label | None, ...]
     policy: int
     rank: int
     marking: int
@@ -126,40 +118,58 @@ class Lineage:
     disjoint: int
 
 
+@dataclass(eq=False, slots=True)
+class Lineage:
+    """What a product is derived from.
+
+    Parameters
+    ----------
+    labels
+        The parents' labels; None where one is not known.
+    columns
+        Columns of each, one object for all labels that say the same.
+    dominated
+        Columns of all of them together.
+    """
+
+    labels: tuple[Label | None, ...]
+    columns: tuple[LabelColumns | None, ...]
+    dominated: Dominated
+
+
 def lineage_of(view: View, subject: Subject, label: Label, own: LabelColumns) -> Lineage:
-    """Columns of what a product with this label is derived from."""
+    """What a product with this label is derived from."""
     labels = tuple([None if a.label is None else view.label_of(a.product, a.label) for a in subject.ancestors])
-    known = [one for one in labels if one is not None]
-    whole = len(known) == len(labels)
-    policy = rank = marking = needs = 0
-    releasable = ALL
-    limit, limited, empty = ALL, label.releasable_to is not None, False
-    if limited:
-        limit, empty = own.releasable, not own.releasable
-    categories = bool(label.categories)
-    for ancestor in subject.ancestors:
-        whole = whole and ancestor.originator is not None
-    for one in known:
-        columns = view.label_columns(one)
-        # Levels of different policies have no order: of such parents no article's ceiling speaks.
-        if columns.rank < 0 or (columns.rank > 0 and policy not in {0, columns.policy}):
-            whole = False
-        if columns.rank > 0:
-            policy = policy or columns.policy
-            rank = max(rank, columns.rank)
-        marking |= columns.marking
-        releasable &= columns.releasable
-        needs |= columns.needs
-        if one.releasable_to is not None:
-            limited = True
-            limit &= columns.releasable
-            empty = empty or not columns.releasable
-        categories = categories or bool(one.categories)
-    disjoint = limited and not empty and not limit
-    if categories:
-        needs |= view.common_needs([label, *known])
-        disjoint = nobody_in_common([label, *known])
-    return Lineage(labels, policy, rank if whole else -1, marking, releasable, needs, int(disjoint))
+    columns = tuple([None if one is None else view.label_columns(one) for one in labels])
+    whole = all(ancestor.originator is not None for ancestor in subject.ancestors)
+    key = (whole, own, columns)
+    found = view.dominated.get(key)
+    if not isinstance(found, Dominated):
+        if len(view.dominated) > _MOST_KEPT:
+            view.dominated.clear()
+        known = [one for one in labels if one is not None]
+        found = view.dominated[key] = _dominate(view, label, known, whole=whole and len(known) == len(labels))
+    return Lineage(labels, columns, found)
+
+
+def _dominate(view: View, own: Label, labels: Sequence[Label], *, whole: bool) -> Dominated:
+    columns = [view.label_columns(label) for label in labels]
+    classified = [column for column in columns if column.rank > 0]
+    releasable, needs, marking = ALL, view.common_needs([own, *labels]), 0
+    for column in columns:
+        releasable &= column.releasable
+        needs |= column.needs
+        marking |= column.marking
+    # Levels of different policies have no order: of such parents no article's ceiling speaks.
+    unknown = not whole or any(column.rank < 0 for column in columns) or len({column.policy for column in classified}) > 1
+    return Dominated(
+        policy=classified[0].policy if classified else 0,
+        rank=-1 if unknown else max((column.rank for column in columns), default=0),
+        marking=marking,
+        releasable=releasable,
+        needs=needs,
+        disjoint=int(nobody_in_common([own, *labels])),
+    )
 
 
 @dataclass(eq=False, slots=True)
@@ -217,10 +227,6 @@ class Way:
         Rules that hang on the product, and the columns of the article that they look at.
     open
         Of these, the rules that may fail, with their conditions, by the shape of products.
-    shaped
-        Whether the form in which a product goes hangs on what it is: on its phase, its resolution, its place.
-    permits
-        Permits given before.
     """
 
     entry: Entry
@@ -229,8 +235,6 @@ class Way:
     hanging: tuple[Check, ...]
     offered: tuple[int, ...]
     open: dict[int, tuple[_Asked, ...]]
-    shaped: bool
-    permits: dict[object, Decision]
 
     def asked(self, shape: int) -> tuple[_Asked, ...]:
         """Rules that may fail for products of a shape, with their conditions."""
@@ -242,16 +246,29 @@ class Way:
 
 
 type _Offer = tuple[Way, ArticleRow, tuple[_Asked, ...], tuple[Check, ...]]
-type Verdict = tuple[ProductRow, Sequence[Check], Way | None, Sequence[Check], bool]
-"""What the rules say of a product: its row, of which only what was looked at is filled in; the rules about the product that fail;
-the article that is nearest to letting it go, None if none covers its kind; the rules that fail for it; and whether a person may
-decide on all of these."""
+type Verdict = tuple[Sequence[Check], Way | None, Sequence[Check], bool]
+"""What the rules say of a product: the rules about the product that fail; the article that is nearest to letting it go, None if
+none covers its kind; the rules that fail for it; and whether a person may decide on all of these."""
 
 
-class _Scope:
+class Scope:
     """A question about one kind of product: what covers it, and which columns of the product have to be filled in."""
 
-    __slots__ = ("_checks", "_ways", "covered", "places", "produced", "resolution", "shapes", "timed", "times")
+    __slots__ = (
+        "_checks",
+        "_ways",
+        "covered",
+        "decisions",
+        "forms",
+        "measured",
+        "named",
+        "places",
+        "produced",
+        "resolution",
+        "shapes",
+        "timed",
+        "times",
+    )
 
     def __init__(self, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check) -> None:
         self._checks, self._ways, self.covered = (checks, known), ways, (covered,)
@@ -265,6 +282,56 @@ class _Scope:
         # Where instants of the product are only compared with the one asked about, all that matters is their order to it: that
         # one is then 0. (An article that asks for a delay adds to an instant.)
         self.timed = any(column.side == "q" and column.name == "at" for column in columns)
+        self.measured = tuple(
+            [(check.holds, row) for _, row, asked, _ in offers for check, _ in asked if check.rule.id in _MEASURED]
+        )
+        # Of one that is too fine or touches what is excluded, it is said how fine it is, and what it touches.
+        measured = [check.rule.id for _, _, asked, _ in offers for check, _ in asked if check.rule.id in _MEASURED]
+        self.named = [number for number, rule in enumerate(measured) if rule in {RuleId.DENIED_AREA, RuleId.RESOLUTION}]
+        self.forms = tuple([row for _, row, _, _ in offers if row.finest or row.crops])
+        self.decisions: dict[object, Decision] = {}
+
+    def key(
+        self,
+        view: View,
+        subject: Subject,
+        label: Label,
+        own: LabelColumns,
+        lineage: Lineage | None,
+        at: Instant,
+        row: ProductRow,
+        asked: QuestionRow,
+    ) -> object:
+        """What a decision under this question looks at of a product, if that is nothing of which there is one only; else None.
+
+        Labels are all current, and nobody ever consented to anything about the product or its parents. Of when, where and how
+        finely it was observed enters only which articles allow it.
+        """
+        holder, whose = subject.holder, None
+        if label.created > at or (label.review is not None and label.review <= at):
+            return None
+        if subject.originator != holder or label.originator != holder:
+            if view.has_consents(subject.product):
+                return None
+            whose = (subject.originator, label.originator)
+        if lineage is not None and not _is_ordinary(subject, lineage, at):
+            return None
+        key: tuple[object, ...] = (own, whose, None if lineage is None else lineage.columns, row.phase)
+        if self.measured:
+            held = tuple([holds(row, article, asked) for holds, article in self.measured])
+            key += held
+            if not all(held):
+                # What is said of one that was observed at another time, or elsewhere, may be that this is not known.
+                key += (
+                    subject.event is None or subject.event.end is None,
+                    subject.produced is None,
+                    subject.placement.touches is None,
+                )
+                if not all(held[number] for number in self.named):
+                    key += (subject.resolution_m, subject.placement.touches)
+            for article in self.forms:
+                key += (self.resolution and article.finest <= row.resolution, self.places and row.inside & article.areas)
+        return key
 
     def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
         """What is left to ask of products of a shape: of the product alone, and of each article.
@@ -279,6 +346,16 @@ class _Scope:
             tuple([(way, way.entry.row, way.asked(shape), way.settled) for way in self._ways]),
         )
         return found
+
+
+def _is_ordinary(subject: Subject, lineage: Lineage, at: Instant) -> bool:
+    """Whether all parents are the holder's own, and their labels known and current."""
+    for ancestor, label in zip(subject.ancestors, lineage.labels, strict=True):
+        if label is None or ancestor.originator != subject.holder or label.originator != subject.holder:
+            return False
+        if label.created > at or (label.review is not None and label.review <= at):
+            return False
+    return True
 
 
 class Plan:
@@ -302,25 +379,25 @@ class Plan:
             question.entries, key=lambda entry: (len(entry.article.obligations), entry.agreement.id, entry.article.number)
         )
         self._ways = tuple([_way(view, question, entry, asked) for entry in entries])
-        self._scopes: dict[str, _Scope] = {}
+        self._scopes: dict[str, Scope] = {}
         self._asked = question.row(0)
 
-    def _scope(self, view: View, kind: str) -> _Scope:
+    def _scope(self, view: View, kind: str) -> Scope:
         row: ProductRow = _Row()  # type: ignore[assignment]
         row.kind = view.kinds.bit(kind)
         ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self._asked)])
         covered = Check(_COVERED, view, self.question)
         covered.said = view.said.setdefault((_COVERED.id, self.question.giver, self.question.partner, kind), {})
-        scope = self._scopes[kind] = _Scope(self._checks, self._known, ways, covered)
+        scope = self._scopes[kind] = Scope(self._checks, self._known, ways, covered)
         return scope
 
-    def judge(
-        self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
-    ) -> Verdict:
-        """Run the rules that are left on a product with its own label and those of its parents."""
-        scope = self._scopes.get(subject.kind) or self._scope(view, subject.kind)
-        row, asked = self._row(scope, view, subject, label, own, lineage, at)
-        shape = (0 if lineage is None else 1) + (2 if own.needs else 0) + (4 if own.rank else 0)
+    def scope(self, view: View, kind: str) -> Scope:
+        """The question about one kind of product."""
+        return self._scopes.get(kind) or self._scope(view, kind)
+
+    def judge(self, scope: Scope, own: LabelColumns, row: ProductRow, asked: QuestionRow, *, derived: bool) -> Verdict:
+        """Run the rules that are left on a product."""
+        shape = (1 if derived else 0) + (2 if own.needs else 0) + (4 if own.rank else 0)
         checks, offers = scope.shapes.get(shape) or scope.shape(shape)
         forbidding = [check for check, holds in checks if not holds(row, _NO_ARTICLE, asked)]
         nearest: Way | None = None
@@ -338,13 +415,14 @@ class Plan:
                 nearest, least, referred = way, count, refers
                 best = (*settled, *failed) if settled else failed
         if nearest is None:
-            return row, forbidding, None, scope.covered, False
+            return forbidding, None, scope.covered, False
         refer = referred and (not forbidding or _refers(forbidding, row, _NO_ARTICLE, asked))
-        return row, forbidding, nearest, best, refer
+        return forbidding, nearest, best, refer
 
-    def _row(
-        self, scope: _Scope, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
+    def row(
+        self, scope: Scope, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
     ) -> tuple[ProductRow, QuestionRow]:
+        """What the rules that are left look at of a product with its own label and those of its parents."""
         row: ProductRow = _Row() if lineage is None else _DerivedRow()  # type: ignore[assignment]
         row.policy, row.rank, row.marking = own.policy, own.rank, own.marking
         row.releasable, row.needs = own.releasable, own.needs
@@ -374,8 +452,9 @@ class Plan:
         if scope.places:
             row.inside, row.touches, row.placed = view.place_columns(subject.placement)
         if lineage is not None:
-            row.parents_policy, row.parents_rank, row.parents_marking = lineage.policy, lineage.rank, lineage.marking
-            row.parents_releasable, row.parents_needs, row.disjoint = lineage.releasable, lineage.needs, lineage.disjoint
+            all_ = lineage.dominated
+            row.parents_policy, row.parents_rank, row.parents_marking = all_.policy, all_.rank, all_.marking
+            row.parents_releasable, row.parents_needs, row.disjoint = all_.releasable, all_.needs, all_.disjoint
             row.parents_made, row.parents_review = _dates(lineage, at, timed=scope.timed)
             row.parents_consent = view.parents_consent(subject, lineage.labels, self.question.partner, at)
         return row, asked
@@ -414,8 +493,6 @@ def _way(view: View, question: Question, entry: Entry, asked: QuestionRow) -> Wa
         _refers(settled, _NO_PRODUCT, entry.row, asked),
         tuple([Check(rule, view, question, entry) for rule in _HANGING]),
         tuple([getattr(entry.row, name) for name in _OFFERED]),
-        {},
-        any(obligation.kind in _SHAPING for obligation in entry.article.obligations),
         {},
     )
 

@@ -108,9 +108,9 @@ class Vocabulary:
         return len(self.bits)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, eq=False, slots=True)
 class LabelColumns:
-    """Columns of one label, but for its dates."""
+    """Columns of one label, but for its dates: one object for all labels of a view that say the same."""
 
     policy: int
     rank: int
@@ -208,7 +208,7 @@ class View:
         As known then.
     parties, kinds, markings, needs, areas, purposes
         Vocabularies of the masks.
-    said, refusals
+    dominated, said, refusals
         What `kizuna.release.plan` and `kizuna.release.decide` keep of this view.
     """
 
@@ -223,6 +223,7 @@ class View:
         "_relabelled",
         "applicable",
         "areas",
+        "dominated",
         "kinds",
         "markings",
         "needs",
@@ -244,6 +245,7 @@ class View:
         self._questions: dict[tuple[Party, Party, str, int], Question] = {}
         self._labels: dict[object, LabelColumns] = {}
         self._area_masks: dict[frozenset[str], int] = {}
+        self.dominated: dict[object, object] = {}
         self.said: dict[object, dict[object, object]] = {}
         self.refusals: dict[object, object] = {}
         self._relabelled = {r.product: r.label for r in sorted(register.relabellings, key=lambda r: r.recorded_at)}
