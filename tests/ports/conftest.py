@@ -79,6 +79,7 @@ def link(request: pytest.FixtureRequest, node_keys: dict[str, FileKeys]) -> Iter
 
         def forget() -> None:
             # Nobody listens there any more.
-            http._url = "https://127.0.0.1:9"
+            http.close()
+            http._line._port = 9
 
         yield Link(http, desk, forget)

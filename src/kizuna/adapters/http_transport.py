@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
 
-import httpx
-
+from kizuna.adapters.http_line import HttpLine, LineError, TooLong
 from kizuna.adapters.tls import client_context
 from kizuna.errors import InputError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import NoReturn, Self
 
+    from kizuna.adapters.http_line import Answer
     from kizuna.adapters.keys import FileKeys
     from kizuna.model.digests import Digest
 
@@ -23,7 +23,12 @@ __all__ = ["HttpTransport"]
 
 # A name or an IP address, without what would make an address ambiguous.
 _HOST = re.compile(r"[0-9A-Za-z._:-]+\Z", re.ASCII)
+_PATH = re.compile(r"(?:/[0-9A-Za-z._~%-]+)*/?\Z", re.ASCII)
+_HEADERS = {"user-agent": "kizuna", "accept": "*/*", "accept-encoding": "identity"}
 _MOST_SMALL_ANSWER_BYTES = 4096
+_PORT = 443
+# Of a link that carries less, no chunk would ever come whole.
+_SLOWEST_BYTES_S = 8192
 _OK, _NO_CONTENT, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 200, 204, 206, 403, 404, 500
 
 
@@ -41,30 +46,24 @@ class HttpTransport:
     timeout_s
         How long to wait for a connection, and for each next piece of an answer.
     deadline_s
-        How long one answer may take as a whole.
+        How long one answer may take as a whole, beside what its bytes take at 8 KiB a second.
     """
 
     def __init__(
         self, url: str, keys: FileKeys, certificate_der: bytes, *, timeout_s: float = 10.0, deadline_s: float = 120.0
     ) -> None:
         try:
-            address = httpx.URL(url)
-        except httpx.InvalidURL as error:
+            address = urlsplit(url)
+            host, port = address.hostname or "", address.port or _PORT
+        except ValueError as error:
             raise _no_address(url) from error
-        rest = (address.userinfo, address.query, address.fragment)
-        if address.scheme != "https" or not _HOST.match(address.raw_host.decode("ascii", "replace")) or any(rest):
+        rest = ("@" in address.netloc, "?" in url, "#" in url)
+        if address.scheme != "https" or not _HOST.match(host) or any(rest) or not _PATH.match(address.path):
             raise _no_address(url)
-        self._url = str(address).rstrip("/")
+        self._url = url.rstrip("/")
+        self._path = address.path.rstrip("/")
         self._deadline_s = deadline_s
-        self._client = httpx.Client(
-            verify=client_context(keys, certificate_der),
-            trust_env=False,
-            follow_redirects=False,
-            timeout=timeout_s,
-            # Shorter than the server keeps idle connections, so that we never send into a closing one.
-            limits=httpx.Limits(keepalive_expiry=2.0),
-            headers={"user-agent": "kizuna", "accept": "*/*", "accept-encoding": "identity"},
-        )
+        self._line = HttpLine(host, port, client_context(keys, certificate_der), timeout_s)
 
     def __enter__(self) -> Self:
         return self
@@ -74,28 +73,24 @@ class HttpTransport:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()
+        self._line.close()
 
     def _exchange(
         self, method: str, path: str, most_bytes: int, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
-    ) -> tuple[int, httpx.Headers, bytes]:
-        """Status, headers and body of an answer, which may not be longer than `most_bytes`."""
-        deadline = time.monotonic() + self._deadline_s
+    ) -> Answer:
+        """Answer to a request, whose body may not be longer than `most_bytes`."""
+        deadline_s = self._deadline_s + most_bytes / _SLOWEST_BYTES_S
+        fields = {**_HEADERS, **(headers or {})}
         try:
-            with self._client.stream(method, self._url + path, headers=headers, content=content) as response:
-                encoding = response.headers.get("content-encoding", "identity")
-                if encoding != "identity":
-                    _misbehaved(f"an answer in the encoding {encoding[:40]!r}")
-                body = bytearray()
-                for piece in response.iter_raw():
-                    body += piece
-                    if len(body) > most_bytes:
-                        _misbehaved(f"an answer of more than {most_bytes} bytes")
-                    if time.monotonic() > deadline:
-                        self._unreachable(f"the answer took more than {self._deadline_s:g} s")
-                return response.status_code, response.headers, bytes(body)
-        except httpx.TransportError as error:
-            self._unreachable(str(error) or type(error).__name__, error)
+            answer = self._line.request(method, self._path + path, fields, content, most_bytes, deadline_s)
+        except TooLong:
+            _misbehaved(f"an answer of more than {most_bytes} bytes")
+        except LineError as error:
+            self._unreachable(str(error), error)
+        encoding = answer.headers.get("content-encoding", "identity")
+        if encoding != "identity":
+            _misbehaved(f"an answer in the encoding {encoding[:40]!r}")
+        return answer
 
     def _unreachable(self, why: str, cause: Exception | None = None) -> NoReturn:
         raise PartnerUnreachable(
@@ -118,17 +113,17 @@ class HttpTransport:
         PartnerUnreachable, PartnerMisbehaved
             See `kizuna.exchange.transport.Transport.feed`.
         """
-        status, headers, body = self._exchange("GET", f"/exchange/v1/feed?after={after}&limit={limit}", MOST_PAGE_BYTES)
-        if status == _NOT_FOUND:
+        answer = self._exchange("GET", f"/exchange/v1/feed?after={after}&limit={limit}", MOST_PAGE_BYTES)
+        if answer.status == _NOT_FOUND:
             self._unreachable("it does not know this node")
-        if status not in {_OK, _FORBIDDEN}:
-            self._unexpected(status)
-        if headers.get("content-type") != "application/json":
+        if answer.status not in {_OK, _FORBIDDEN}:
+            self._unexpected(answer.status)
+        if answer.headers.get("content-type") != "application/json":
             _misbehaved("a feed page of another media type")
-        return body
+        return bytes(answer.body)
 
-    def blob(self, digest: Digest, offset: int, length: int) -> bytes:
-        """Fetch `length` bytes of a blob from `offset` on.
+    def blob(self, digest: Digest, offset: int, length: int) -> bytes | memoryview:
+        """Fetch `length` bytes of a blob from `offset` on; the view may only be used until the next call.
 
         Raises
         ------
@@ -140,19 +135,19 @@ class HttpTransport:
         if length == 0:
             return b""
         span = f"{offset}-{offset + length - 1}"
-        status, headers, body = self._exchange(
+        answer = self._exchange(
             "GET", f"/exchange/v1/blobs/{digest}", max(length, _MOST_SMALL_ANSWER_BYTES), headers={"range": f"bytes={span}"}
         )
-        if status == _NOT_FOUND:
+        if answer.status == _NOT_FOUND:
             raise NotReleasable(
                 Message("the partner does not hand out {digest}", {"digest": digest}),
                 hint=Message("ask the feed why: kizuna sync"),
             )
-        if status != _PARTIAL:
-            self._unexpected(status)
-        if len(body) != length or not headers.get("content-range", "").startswith(f"bytes {span}/"):
-            _misbehaved(f"{len(body)} bytes where {length} bytes from {offset} were asked for")
-        return body
+        if answer.status != _PARTIAL:
+            self._unexpected(answer.status)
+        if len(answer.body) != length or not answer.headers.get("content-range", "").startswith(f"bytes {span}/"):
+            _misbehaved(f"{len(answer.body)} bytes where {length} bytes from {offset} were asked for")
+        return answer.body
 
     def receipt(self, envelope: bytes) -> None:
         """Hand over a signed receipt.
@@ -162,13 +157,13 @@ class HttpTransport:
         PartnerUnreachable, PartnerMisbehaved
             As for `feed`.
         """
-        status, _, _ = self._exchange(
+        status = self._exchange(
             "POST",
             "/exchange/v1/receipts",
             _MOST_SMALL_ANSWER_BYTES,
             headers={"content-type": "application/json"},
             content=envelope,
-        )
+        ).status
         if status == _NOT_FOUND:
             raise PartnerMisbehaved(
                 Message("the partner does not take the receipt"),

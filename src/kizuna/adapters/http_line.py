@@ -1,0 +1,215 @@
+"""HTTP/1.1 over one TLS connection at a time, body straight into one buffer that is used again.
+
+No redirects, no proxies, no cookies, no content codings: a partner's node needs none, and each would be a way in. h11 reads the
+heads; a body whose length the head tells goes from the TLS layer into the buffer without a copy (benchmark: exchange).
+"""
+
+from __future__ import annotations
+
+import socket
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
+
+import h11
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Mapping
+
+__all__ = ["Answer", "HttpLine", "LineError", "TooLong"]
+
+_MOST_HEAD_BYTES = 16 * 2**10
+_RECEIVE_BYTES = 64 * 2**10
+# Shorter than the server keeps idle connections, so that we never send into a closing one.
+_KEEP_ALIVE_S = 2.0
+
+
+class LineError(Exception):
+    """The connection, or the protocol upon it, failed."""
+
+
+class TooLong(Exception):
+    """An answer is longer than what was asked for can be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Answer to a request.
+
+    Parameters
+    ----------
+    status
+        Status code.
+    headers
+        Fields by lower-case name; the last of several.
+    body
+        View of the body, until the next request.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: memoryview
+
+
+class HttpLine:
+    """Requests to one server, one after the other.
+
+    Parameters
+    ----------
+    host, port
+        The server.
+    context
+        TLS context, which decides whom to speak to.
+    timeout_s
+        How long to wait for a connection, and for each next piece of an answer.
+    """
+
+    __slots__ = ("_buffer", "_context", "_host", "_port", "_socket", "_timeout_s", "_used_at")
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext, timeout_s: float) -> None:
+        self._host, self._port, self._context, self._timeout_s = host, port, context, timeout_s
+        self._socket: ssl.SSLSocket | None = None
+        self._used_at = 0.0
+        self._buffer = bytearray(_RECEIVE_BYTES)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def request(
+        self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, most_bytes: int, deadline_s: float
+    ) -> Answer:
+        """Send a request and take the answer.
+
+        Parameters
+        ----------
+        method, target, headers, content
+            The request; ``host`` and ``content-length`` are added.
+        most_bytes
+            Longest body that is taken.
+        deadline_s
+            How long all of it may take.
+
+        Raises
+        ------
+        LineError
+            If the connection or the protocol fails, or the deadline passes.
+        TooLong
+            If the body is longer.
+        """
+        deadline = time.monotonic() + deadline_s
+        done = False
+        try:
+            connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES)
+            fields = [("host", self._authority()), *headers.items()]
+            if content is not None:
+                fields.append(("content-length", str(len(content))))
+            message = connection.send(h11.Request(method=method, target=target, headers=fields)) or b""
+            if content:
+                message += connection.send(h11.Data(data=content)) or b""
+            message += connection.send(h11.EndOfMessage()) or b""
+            line = self._connected(deadline)
+            line.sendall(message)
+            response = self._response(connection, line, deadline)
+            body = self._body(connection, line, response, most_bytes, deadline)
+            done = True
+        except (OSError, h11.ProtocolError) as error:
+            raise LineError(str(error) or type(error).__name__) from error
+        finally:
+            if not done:
+                self.close()
+        found = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
+        if response.http_version != b"1.1" or found.get("connection", "").lower() == "close":
+            self.close()
+        self._used_at = time.monotonic()
+        return Answer(response.status_code, found, body)
+
+    def _authority(self) -> str:
+        return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
+
+    def _connected(self, deadline: float) -> ssl.SSLSocket:
+        if self._socket is not None and time.monotonic() - self._used_at > _KEEP_ALIVE_S:
+            self.close()
+        if self._socket is None:
+            plain = socket.create_connection((self._host, self._port), timeout=self._timeout_s)
+            try:
+                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                self._socket = self._context.wrap_socket(plain, server_hostname=self._host)
+            except BaseException:
+                plain.close()
+                raise
+        self._wait(self._socket, deadline)
+        return self._socket
+
+    def _wait(self, line: ssl.SSLSocket, deadline: float) -> None:
+        left = deadline - time.monotonic()
+        if left <= 0:
+            msg = "the answer took too long"
+            raise LineError(msg)
+        line.settimeout(min(left, self._timeout_s))
+
+    def _more(self, connection: h11.Connection, line: ssl.SSLSocket, deadline: float) -> None:
+        self._wait(line, deadline)
+        connection.receive_data(line.recv(_RECEIVE_BYTES))
+
+    def _response(self, connection: h11.Connection, line: ssl.SSLSocket, deadline: float) -> h11.Response:
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Response):
+                return event
+            if event is h11.NEED_DATA:
+                self._more(connection, line, deadline)
+            elif not isinstance(event, h11.InformationalResponse):
+                msg = "the connection was closed without an answer"
+                raise LineError(msg)
+
+    def _body(
+        self, connection: h11.Connection, line: ssl.SSLSocket, response: h11.Response, most_bytes: int, deadline: float
+    ) -> memoryview:
+        told = next((int(value) for name, value in response.headers if name == b"content-length"), None)
+        if told is not None and told > most_bytes and connection.their_state is h11.SEND_BODY:
+            raise TooLong
+        if len(self._buffer) < (told or 0):
+            # What was handed out before is still a view of the old one.
+            self._buffer = bytearray(told or 0)
+        length = 0
+        while True:
+            event = connection.next_event()
+            if isinstance(event, h11.Data):
+                end = length + len(event.data)
+                if end > most_bytes:
+                    raise TooLong
+                if end > len(self._buffer):
+                    self._buffer = self._buffer[:length] + bytearray(max(end, min(2 * length, most_bytes)) - length)
+                self._buffer[length:end] = event.data
+                length = end
+            elif isinstance(event, h11.EndOfMessage):
+                return memoryview(self._buffer)[:length]
+            elif event is not h11.NEED_DATA:
+                msg = "the connection was closed in the middle of an answer"
+                raise LineError(msg)
+            elif told is None:
+                self._more(connection, line, deadline)
+            else:
+                return self._rest(line, length, told, deadline)
+
+    def _rest(self, line: ssl.SSLSocket, begin: int, end: int, deadline: float) -> memoryview:
+        """Body whose first bytes are in the buffer, the rest straight from the connection."""
+        body = memoryview(self._buffer)[:end]
+        while begin < end:
+            self._wait(line, deadline)
+            count = line.recv_into(body[begin:])
+            if not count:
+                msg = "the connection was closed in the middle of an answer"
+                raise LineError(msg)
+            begin += count
+        return body
