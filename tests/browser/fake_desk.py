@@ -19,7 +19,7 @@ from kizuna.model.instants import Instant, Interval, parse_instant
 from kizuna.model.label import Label
 from kizuna.model.parties import Party
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, ProductId, Verdict, make_product_id
-from kizuna.release.decision import Change, Decision, Fault, Obligation, ObligationKind, Outcome, Reason
+from kizuna.release.decision import Decision, Fault, Obligation, ObligationKind, Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -210,9 +210,7 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
                     Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}),
                 ),
             ),
-            changes=(
-                Change(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS})),
-            ),
+            suggested=(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS}),),
         )
         return (
             FakeRelease(FRANCE, "France", refuse, None),
@@ -297,7 +295,7 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
                         ),
                     ),
                 ),
-                changes=(Change(Message("consent of {originator} as originator", {"originator": HUR})),),
+                suggested=(Message("consent of {originator} as originator", {"originator": HUR}),),
             ),
             None,
         ),

@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING, Any
 from kizuna.errors import Message
 from kizuna.release.case import Case, Failure
 from kizuna.release.columns import micros
-from kizuna.release.decision import Change, Decision, Fault, Obligation, ObligationKind, Outcome, Reason
+from kizuna.release.decision import Decision, Fault, Obligation, ObligationKind, Outcome, Reason
 from kizuna.release.plan import Said, lineage_of, plan_for
 from kizuna.release.reasons import grant, protected_reason
-from kizuna.release.remedies import changes_of
 from kizuna.release.standing import in_force, not_suspended
 from kizuna.release.subject import Ancestor, Subject
 from kizuna.release.view import APPLICABLE, NO_PURPOSE, millimetres, view_of
@@ -145,15 +144,18 @@ def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer:
 
 
 def _new_refusal(parts: Iterable[Said], *, refer: bool) -> Decision:
-    # An agreement can stand in the way twice, as what grants and as what protects: it is said once.
-    once = {(f.reason.rule, *_said(f.reason.message)): f for said in parts for f in said.failures}.values()
-    changes = changes_of([failure for said in parts for failure in said.failures])
+    failures = [failure for said in parts for failure in said.failures]
+    # Two failures with one reason can suggest different things.
+    suggested = tuple([failure.change for failure in failures if failure.change is not None])
+    if len(failures) > 1:
+        # An agreement can stand in the way twice, as what grants and as what protects: it is said once.
+        failures = list({(f.reason.rule, *_said(f.reason.message)): f for f in failures}.values())
     return Decision(
         # A person is asked only where nothing but a person's judgement is missing.
         Outcome.REFER if refer else Outcome.DENY,
-        tuple([failure.reason for failure in once]),
-        faults=tuple([Fault(f.reason.rule, f.reason.message) for f in once if f.unknown]),
-        changes=tuple([Change(change) for change in changes]),
+        tuple([failure.reason for failure in failures]),
+        faults=tuple([Fault(f.reason.rule, f.reason.message) for f in failures if f.unknown]),
+        suggested=suggested,
     )
 
 

@@ -7,6 +7,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kizuna.model.instants import format_instant
+from kizuna.release.remedies import smallest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -130,15 +131,20 @@ class Decision:
         What was unknown.
     obligations
         Form in which it may go; empty unless the outcome is permit.
-    changes
-        What would turn a refusal.
+    suggested
+        What each rule that failed suggests, the superfluous and the repeated with it (`kizuna.release.remedies`).
     """
 
     outcome: Outcome
     reasons: tuple[Reason, ...]
     faults: tuple[Fault, ...] = ()
     obligations: tuple[Obligation, ...] = ()
-    changes: tuple[Change, ...] = ()
+    suggested: tuple[Message, ...] = ()
+
+    @property
+    def changes(self) -> tuple[Change, ...]:
+        """What would turn a refusal: of all that is suggested, what is left when nothing superfluous is said."""
+        return tuple([Change(message) for message in smallest(self.suggested)])
 
     @property
     def reduced(self) -> bool:

@@ -15,11 +15,9 @@ from typing import TYPE_CHECKING
 from kizuna.errors import Message
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from kizuna.release.case import Failure
-
-__all__ = ["EVERYTHING", "changes_of", "linked", "smallest"]
+__all__ = ["EVERYTHING", "linked", "smallest"]
 
 EVERYTHING = "everything"
 """Settled by a change after which all has to be asked anew."""
@@ -49,33 +47,26 @@ def linked(change: Message, *, needed_for: Sequence[str] = (), settles: Sequence
     return Message(change.template, values)
 
 
-def changes_of(failures: Iterable[Failure]) -> tuple[Message, ...]:
-    """What would turn a refusal, from all that is said of the rules that failed.
+def smallest(changes: Sequence[Message]) -> tuple[Message, ...]:
+    """What would turn a refusal, of all that the rules that failed suggest.
 
     Parameters
     ----------
-    failures
-        In the order in which they are to be spoken of. Two may have one reason and suggest different changes.
+    changes
+        In the order in which they are to be spoken of.
 
     Returns
     -------
-    changes
-        Each needed, none twice, without the values that their words do not name.
+    smallest
+        Those that no other one makes superfluous, each once, without the values that their words do not name.
 
     Examples
     --------
-    >>> from kizuna.release.case import Failure
-    >>> from kizuna.release.decision import Reason
     >>> low = linked(Message("a classification of {ceiling} or lower", {"ceiling": "B"}), settles=["marking A"])
     >>> equal = linked(Message("the equivalent of {marking}", {"marking": "A"}), needed_for=["marking A"])
-    >>> [m.render() for m in changes_of([Failure(Reason("r", Message("no")), change) for change in (equal, low)])]
+    >>> [message.render() for message in smallest([equal, low])]
     ['a classification of B or lower']
     """
-    return smallest([failure.change for failure in failures if failure.change is not None])
-
-
-def smallest(changes: Sequence[Message]) -> tuple[Message, ...]:
-    """Those changes that no other one makes superfluous, each once, without the values that their words do not name."""
     if len(changes) > 1 and any(_SETTLES in change.values for change in changes):
         changes = _needed(changes)
     said: dict[object, Message] = {}
