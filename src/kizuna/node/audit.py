@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from kizuna.errors import LogDamaged, Message
 from kizuna.model.digests import digest_of
-from kizuna.model.product import product_to_json
+from kizuna.model.product import ProductId, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit_files import require_witnessed
+from kizuna.node.messages import recalled_under
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,28 +40,19 @@ def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) 
     """
     state = node.journal.verify(progress)
     require_witnessed(node)
-    records: dict[str, Json] = {}
-    released: dict[tuple[str, int], str] = {}
-    for _index, fact in node.journal.facts():
-        match fact.kind:
-            case FactKind.PRODUCT_PUBLISHED | FactKind.PRODUCT_RECEIVED:
-                record = fact.body.get("product")
-                if isinstance(record, dict):
-                    records[str(record.get("id"))] = record
-            case FactKind.RELEASE_SEQUENCED:
-                # Sealed anew under stricter terms, an entry is recorded again: the last one counts.
-                body: dict[str, Any] = fact.body
-                released[body["partner"], body["sequence"]] = body["entry"]
-            case _:
-                pass
+    told = _told(node)
     held = set()
     for item in node.store.items.all():
         held.add(str(item.product.id))
-        if records.get(item.product.id) != product_to_json(item.product):
+        if told.records.get(item.product.id) != product_to_json(item.product):
             raise _differs(Message("the record of product {id} is not the one that the log holds", {"id": item.product.id}))
-    missing = sorted(set(records) - held)
+    missing = sorted(set(told.records) - held)
     if missing:
         raise _differs(Message("the log holds product {id}, the store does not", {"id": missing[0]}))
+    for partner, product in told.recalled:
+        if node.store.setting(recalled_under(partner, product)) is None:
+            values: dict[str, str | int | float] = {"product": product, "partner": partner}
+            raise _differs(Message("the log holds that {product} was recalled from {partner}, the store does not", values))
     partners = node.knowledge().partners
     sent = {
         (str(partner), outgoing.sequence): digest_of(outgoing.envelope)
@@ -67,12 +60,43 @@ def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) 
         for outgoing in node.store.book.outgoing(partner, 0, node.store.book.last_sequence(partner))
     }
     # What a partner that was removed got stays in the log; its feed is nobody's any more.
-    released = {key: entry for key, entry in released.items() if key[0] in partners}
-    for partner, sequence in sorted({*sent, *released}):
-        if sent.get((partner, sequence)) != released.get((partner, sequence)):
-            values: dict[str, str | int | float] = {"partner": partner, "sequence": sequence}
+    released = {key: entry for key, entry in told.released.items() if key[0] in partners}
+    for to, sequence in sorted({*sent, *released}):
+        if sent.get((to, sequence)) != released.get((to, sequence)):
+            values = {"partner": to, "sequence": sequence}
             raise _differs(Message("entry {sequence} of the feed for {partner} is not the one that the log holds", values))
     return state
+
+
+@dataclass(slots=True)
+class _Told:
+    """What the log tells of the store: each product's record, each entry of each feed, each recall."""
+
+    records: dict[str, Json] = field(default_factory=dict)
+    released: dict[tuple[str, int], str] = field(default_factory=dict)
+    recalled: list[tuple[str, ProductId]] = field(default_factory=list)
+
+
+def _told(node: Node) -> _Told:
+    told = _Told()
+    for _index, fact in node.journal.facts():
+        body: dict[str, Any] = fact.body
+        match fact.kind:
+            case FactKind.PRODUCT_PUBLISHED | FactKind.PRODUCT_RECEIVED:
+                record = body.get("product")
+                if isinstance(record, dict):
+                    told.records[str(record.get("id"))] = record
+            case FactKind.PRODUCT_WITHDRAWN if body["held"]:
+                # Called back, a product is no item any more; its record stays in the log.
+                told.records.pop(body["product"], None)
+            case FactKind.RECALL_ORDERED:
+                told.recalled.append((body["partner"], ProductId(body["product"])))
+            case FactKind.RELEASE_SEQUENCED | FactKind.MESSAGE_SEQUENCED:
+                # Sealed anew under stricter terms, or as its recall, an entry is recorded again: the last one counts.
+                told.released[body["partner"], body["sequence"]] = body["entry"]
+            case _:
+                pass
+    return told
 
 
 def _differs(message: Message) -> LogDamaged:

@@ -42,6 +42,8 @@ __all__ = [
 ]
 
 _WITNESSED = "witnessed-by/"
+_SENT = frozenset({FactKind.RELEASE_SEQUENCED, FactKind.MESSAGE_SEQUENCED})
+_CAME = frozenset({FactKind.PRODUCT_RECEIVED, FactKind.PRODUCT_WITHDRAWN, FactKind.MESSAGE_RECEIVED})
 
 
 type LogKey = tuple[str, bytes]
@@ -152,7 +154,7 @@ def require_witnessed(node: Node) -> None:
 
 
 def _named(fact: Fact, digest: str) -> bool:
-    return fact.kind is FactKind.RELEASE_SEQUENCED and fact.body.get("entry") == digest
+    return fact.kind in _SENT and fact.body.get("entry") == digest
 
 
 def find_entry(node: Node, name: str) -> int:
@@ -184,7 +186,7 @@ def find_entry(node: Node, name: str) -> int:
         to = node.partner_named(str(parse_party(party, field="entry")))
         for entry in node.store.log.entries():
             fact = node.journal.read_entry(entry)
-            if fact.kind is FactKind.RELEASE_SEQUENCED and (fact.body["partner"], fact.body["sequence"]) == (to, int(number)):
+            if fact.kind in _SENT and (fact.body["partner"], fact.body["sequence"]) == (to, int(number)):
                 found = entry.index
     if found is None:
         raise InputError(
@@ -206,12 +208,12 @@ def received_as(node: Node, fact: Mapping[str, Json]) -> int | None:
         Fact of the partner's log, as a proof showed it.
     """
     body = fact.get("body")
-    if fact.get("kind") != FactKind.RELEASE_SEQUENCED.value or not isinstance(body, dict):
+    if fact.get("kind") not in {kind.value for kind in _SENT} or not isinstance(body, dict):
         return None
     for entry in node.store.log.entries():
         own = node.journal.read_entry(entry)
         # The digest is of the very envelope that came: two that are equal are one release.
-        if own.kind is FactKind.PRODUCT_RECEIVED and own.body.get("entry") == body.get("entry"):
+        if own.kind in _CAME and own.body.get("entry") == body.get("entry"):
             return entry.index
     return None
 

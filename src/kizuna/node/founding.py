@@ -11,6 +11,7 @@ from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 
 from kizuna.catalog.areas import require_sound
 from kizuna.errors import InputError, Message
+from kizuna.exchange.messages import NoticeState
 from kizuna.formats.agreement import agreement_to_json, read_agreement
 from kizuna.formats.agreement_areas import no_files
 from kizuna.model.instants import format_instant
@@ -18,6 +19,7 @@ from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
 from kizuna.node.journal import ORGANISATION_SETTING
+from kizuna.node.messages import tell_parties
 from kizuna.node.people import issue_token
 from kizuna.node.share import reconsider_all
 from kizuna.release.agreements import Resumption, State
@@ -266,6 +268,7 @@ def suspend_agreement(node: Node, id_: str, reason: str, authority: str) -> Inst
     body: dict[str, Json] = {"agreement": id_, "from": format_instant(now), "reason": reason}
     with node.store.transaction():
         node.journal.record(FactKind.AGREEMENT_SUSPENDED, body, by=node.by, authority=authority)
+        tell_parties(node, id_, NoticeState.SUSPENDED, now, reason)
     return now
 
 
@@ -317,6 +320,7 @@ def resume_agreement(node: Node, id_: str, authority: str, at: Instant | None = 
     body: dict[str, Json] = {"agreement": id_, "from": format_instant(effect)}
     with node.store.transaction():
         node.journal.record(FactKind.AGREEMENT_RESUMED, body, by=node.by, authority=authority)
+        tell_parties(node, id_, NoticeState.RESUMED, effect, None)
     reconsider_all(node)
     return effect
 
@@ -376,5 +380,6 @@ def withdraw_agreement(node: Node, id_: str, reason: str, authority: str, at: In
     body: dict[str, Json] = {"agreement": id_, "at": format_instant(effect), "reason": reason}
     with node.store.transaction():
         node.journal.record(FactKind.AGREEMENT_WITHDRAWN, body, by=node.by, authority=authority)
+        tell_parties(node, id_, NoticeState.WITHDRAWN, effect, reason)
     reconsider_all(node)
     return effect

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kizuna.catalog.store import Item
-from kizuna.errors import Message, PartnerMisbehaved
-from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt, unseal_entry
+from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt
 from kizuna.exchange.manifest import fetch_verified
+from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of, parse_digest
 from kizuna.model.instants import format_instant
 from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
+from kizuna.node.take_messages import owed_witness_answer, take_message, witness_told
+from kizuna.node.withdrawals import owed_answers, was_told
 from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
@@ -27,7 +31,7 @@ if TYPE_CHECKING:
 
     type Progress = Callable[[str, int, int], None]
 
-__all__ = ["PullReport", "pull"]
+__all__ = ["Intake", "PullReport", "pull"]
 
 _OWED = "receipt_owed"
 _UNTOUCHED = Message("nothing of it was taken over; tell the partner's operator")
@@ -45,6 +49,8 @@ class PullReport:
         Products that are new here, or came in a newer version.
     payload_bytes
         Bytes of files that were fetched.
+    messages
+        What else came: recalls, notices, checkpoints, alerts, requests.
     refusal
         The partner's signed refusal, if it refused.
     """
@@ -52,21 +58,25 @@ class PullReport:
     partner: str
     received: list[Product] = field(default_factory=list)
     payload_bytes: int = 0
+    messages: list[MessageEntry] = field(default_factory=list)
     refusal: Refusal | None = None
 
 
-def _misbehaved(partner: Partner, entry: FeedEntry, why: str) -> PartnerMisbehaved:
+def _misbehaved(partner: Partner, entry: FeedEntry | MessageEntry, why: str) -> PartnerMisbehaved:
     return PartnerMisbehaved(
         Message("entry {sequence} of {partner}: {why}", {"sequence": entry.sequence, "partner": partner.party, "why": why}),
         hint=_UNTOUCHED,
     )
 
 
-def _check(node: Node, partner: Partner, entry: FeedEntry, expected: int) -> None:
+def _check_place(node: Node, partner: Partner, entry: FeedEntry | MessageEntry, expected: int) -> None:
     if entry.sequence != expected:
         raise _misbehaved(partner, entry, f"expected number {expected}")
     if entry.sender != partner.party or entry.receiver != node.organisation:
         raise _misbehaved(partner, entry, f"made by {entry.sender} for {entry.receiver}")
+
+
+def _check(node: Node, partner: Partner, entry: FeedEntry) -> None:
     if entry.product.originator != partner.party:
         # Passing on what a third party made comes with that party's own signature; this version does not take it.
         raise _misbehaved(partner, entry, f"it passes on a product of {entry.product.originator}")
@@ -118,7 +128,47 @@ def _check_version(partner: Partner, entry: FeedEntry, held: Product) -> None:
         )
 
 
-def pull(node: Node, partner: Partner, transport: Transport, progress: Progress | None = None) -> PullReport:
+@dataclass(frozen=True, slots=True)
+class Intake:
+    """How much a partner may bring.
+
+    Parameters
+    ----------
+    files, payload_bytes
+        Most files and bytes of one entry.
+    entries
+        Most entries of one pull.
+    """
+
+    files: int = 1_000
+    payload_bytes: int = 1_000_000_000_000
+    entries: int = 1_000_000
+
+
+_INTAKE = Intake()
+
+
+def _require_room(partner: Partner, entry: FeedEntry, intake: Intake) -> None:
+    """Refuse an entry that brings more than this node takes in, before anything of it is fetched."""
+    found = (
+        ("intake_files", len(entry.manifests), intake.files),
+        ("intake_bytes", sum(manifest.size for manifest in entry.manifests), intake.payload_bytes),
+    )
+    for name, got, most in found:
+        if got > most:
+            raise PartnerMisbehaved(
+                Message(
+                    "entry {sequence} of {partner} brings {got} where at most {most} are taken in ({name})",
+                    {"sequence": entry.sequence, "partner": partner.party, "got": got, "most": most, "name": name},
+                ),
+                hint=Message("if that is meant, raise {name} in kizuna.toml and pull again", {"name": name}),
+                field=name,
+            )
+
+
+def pull(
+    node: Node, partner: Partner, transport: Transport, progress: Progress | None = None, intake: Intake = _INTAKE
+) -> PullReport:
     """Take everything new from a partner's feed.
 
     Parameters
@@ -131,6 +181,8 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
         Way to the partner.
     progress
         Told the title of a product, the bytes that came so far and the bytes in all.
+    intake
+        How much the partner may bring.
 
     Returns
     -------
@@ -146,8 +198,10 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
     """
     node.require_confirmed()
     report = PullReport(partner.party)
+    taken = 0
     book = node.store.book
     _send_owed_receipt(node, partner, transport)
+    _send_answers(node, partner, transport)
     while True:
         answer = read_answer(transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES), partner.signing_key)
         if isinstance(answer, Refusal):
@@ -157,17 +211,27 @@ def pull(node: Node, partner: Partner, transport: Transport, progress: Progress 
             with node.store.transaction():
                 book.note(partner.party, "last_refusal", format_instant(node.now()))
                 book.note(partner.party, "refusal_cause", answer.reason)
+            _send_answers(node, partner, transport)
             return report
-        for envelope in answer.entries:
-            entry = unseal_entry(envelope, partner.signing_key)
-            _check(node, partner, entry, book.cursor(partner.party) + 1)
+        for envelope in answer.entries[: intake.entries - taken]:
+            entry = unseal_any(envelope, partner.signing_key)
+            _check_place(node, partner, entry, book.cursor(partner.party) + 1)
+            if isinstance(entry, MessageEntry):
+                take_message(node, partner, entry, envelope, _OWED)
+                report.messages.append(entry)
+                _send_owed_receipt(node, partner, transport)
+                continue
+            _check(node, partner, entry)
+            _require_room(partner, entry, intake)
             held = node.store.items.get(entry.product.id)
             report.payload_bytes += _fetch(node, partner, entry, transport, progress)
             _store(node, partner, entry, envelope)
             if held is None or not _is_same(entry.product, held.product):
                 report.received.append(entry.product)
             _send_owed_receipt(node, partner, transport)
-        if not answer.more or not answer.entries:
+        taken += len(answer.entries)
+        if not answer.more or not answer.entries or taken >= intake.entries:
+            _send_answers(node, partner, transport)
             _forget_parts(node, partner, set())
             return report
 
@@ -182,6 +246,23 @@ def _send_owed_receipt(node: Node, partner: Partner, transport: Transport) -> No
     transport.receipt(seal_receipt(receipt, node.keys))
     with node.store.transaction():
         node.store.book.note(partner.party, _OWED, "")
+
+
+def _send_answers(node: Node, partner: Partner, transport: Transport) -> None:
+    """Send the answers to recalls and checkpoints that the partner does not have yet.
+
+    One that it does not take stays owed, and keeps nothing else away: the partner may have lost what it asked.
+    """
+    for withdrawn, envelope in owed_answers(node, partner.party):
+        with suppress(PartnerMisbehaved):
+            transport.receipt(envelope)
+            was_told(node, withdrawn)
+    witnessed = owed_witness_answer(node, partner.party)
+    if witnessed is not None:
+        text, envelope = witnessed
+        with suppress(PartnerMisbehaved):
+            transport.receipt(envelope)
+            witness_told(node, partner.party, text)
 
 
 def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
@@ -236,6 +317,11 @@ def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> N
         "blobs": [manifest.digest for manifest in entry.manifests],
     }
     with node.store.transaction():
+        if not all(node.blobs.has(manifest.digest) for manifest in entry.manifests):
+            raise StoreError(
+                Message("a file of {product} was removed while it came", {"product": entry.product.id}),
+                hint=Message("a recalled product shared it, and was destroyed just now; receive again"),
+            )
         node.journal.record(FactKind.PRODUCT_RECEIVED, body, by="exchange", authority=f"signature of {partner.party}")
         node.store.items.put(Item(entry.product, received_from=partner.party, terms=canonical(terms).decode()))
         node.store.book.advance(partner.party, entry.sequence)

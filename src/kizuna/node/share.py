@@ -14,6 +14,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.errors import KizunaError, Message, PartnerMisbehaved, StoreError
+from kizuna.exchange.answers import RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE
 from kizuna.exchange.envelope import payload_type_of
 from kizuna.exchange.feed import (
     FeedEntry,
@@ -22,16 +23,19 @@ from kizuna.exchange.feed import (
     page_within_limits,
     seal_entry,
     seal_refusal,
-    unseal_entry,
     unseal_receipt,
 )
 from kizuna.exchange.manifest import make_manifest
+from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record, partner_terms
+from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
 from kizuna.node.ports import Outgoing
+from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
 from kizuna.node.reduce import outgoing_label, prepare, reduce_product, reduces_for
+from kizuna.node.witnessing import queue_checkpoint, take_witness_answer
 from kizuna.release.decide import any_live_grant, suspended_grants
 from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import amount
@@ -53,6 +57,9 @@ __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconside
 _RECONSIDERED = "reconsidered"
 _MOST_NUMBERED_AT_ONCE = 20
 _MICROSECONDS_AN_HOUR = 3_600_000_000
+_PERMIT = timedelta(seconds=0.1)
+_MOST_PERMITS = 256
+_MOST_OPENED = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +107,13 @@ def queue_for_partners(
             authority="release rules",
         )
     for product, partner, decision in made:
-        if decision.outcome is Outcome.PERMIT:
+        if decision.outcome is Outcome.PERMIT and not was_recalled(node, partner, product.id):
             node.store.book.enqueue(partner, product.id)
     return made
 
 
 def reconsider_all(node: Node) -> None:
-    """Queue at once what a change of the register lets go, rather than when a serving node looks next."""
+    """Queue at once what a change of the register lets go, or calls back, rather than when a serving node looks next."""
     desk = Sharing(node)
     for party in node.knowledge().partners:
         desk.reconsider(party, node.now())
@@ -127,6 +134,16 @@ def _obligations(terms: dict[str, Json]) -> list[tuple[str, str]]:
     return [(str(o["kind"]), str(o["value"])) for o in found if isinstance(o, dict)]
 
 
+def _unlike(outgoing: Outgoing, why: str) -> StoreError:
+    return StoreError(
+        Message(
+            "entry {sequence} of the feed for {partner} does not verify: {why}",
+            {"sequence": outgoing.sequence, "partner": outgoing.partner, "why": why},
+        ),
+        hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
+    )
+
+
 class Sharing:
     """Partners' desk: what the exchange listener asks on behalf of a partner whose certificate was verified.
 
@@ -144,6 +161,10 @@ class Sharing:
         self._in_background = in_background
         # Of each partner what was recorded and reconsidered when its files were last looked after.
         self._prepared: dict[Party, tuple[str | None, str | None]] = {}
+        # Of each file on its way to a partner the log's head and the instant at which it was last permitted.
+        # What was verified of signed entries lately, by their very bytes.
+        self._entries: dict[bytes, FeedEntry | MessageEntry] = {}
+        self._permits: dict[tuple[Party, Digest], tuple[str | None, Instant]] = {}
 
     def peer_of(self, fingerprint: str) -> Party | None:
         """Partner to whom the certificate with this SHA-256 belongs."""
@@ -155,14 +176,15 @@ class Sharing:
     # ---- feed
 
     def feed(self, peer: Party, after: int, limit: int) -> FeedAnswer:
-        """Page of the partner's feed, or a signed refusal."""
+        """Page of the partner's feed, or a signed refusal.
+
+        While agreements with the partner are suspended it gets the messages that stand first, and then the refusal.
+        """
         node = self._node
         node.require_confirmed()
         now = node.now()
         told = suspended_grants(node.knowledge().register, node.organisation, peer, now)
-        if told:
-            return FeedAnswer(self._refuse(peer, told[0], now), refused=True)
-        if not self._in_background:
+        if not told and not self._in_background:
             self.reconsider(peer, now)
             self.prepare(peer)
         book = node.store.book
@@ -173,6 +195,10 @@ class Sharing:
             fresh = self._sequence_waiting(peer, min(limit - len(ready), _MOST_NUMBERED_AT_ONCE))
             ready += fresh
             more = len(ready) == limit or len(fresh) == _MOST_NUMBERED_AT_ONCE
+        if told and not ready:
+            return FeedAnswer(self._refuse(peer, told[0], now), refused=True)
+        # What follows the messages of a suspended partner is the refusal.
+        more = more or bool(told)
         page = page_within_limits(after, [outgoing.envelope for outgoing in ready], limit, more=more)
         if page.entries:
             book.note(peer, "last_out", format_instant(now))
@@ -204,6 +230,8 @@ class Sharing:
     def reconsider(self, peer: Party, now: Instant) -> None:
         """Decide anew on everything if an agreement began, ended or changed since the last time."""
         node = self._node
+        recall_withdrawn(node)
+        queue_checkpoint(node, peer, now)
         noted = node.store.book.notes(peer).get(_RECONSIDERED)
         since = None if noted is None else parse_instant(noted)
         # What was recorded at the very instant of the last look may have come after it.
@@ -212,6 +240,7 @@ class Sharing:
         book = node.store.book
         known = set(book.waiting(peer)) | {o.product for o in book.outgoing(peer, 0, book.last_sequence(peer))}
         fresh = [item.product for item in node.store.items.all() if item.product.id not in known]
+        fresh = [product for product in fresh if not was_recalled(node, peer, product.id)]
         permitted = [product for product in fresh if decide_item(node, product, peer).outcome is Outcome.PERMIT]
         # The lock is held for a few products at a time: a suspension must not wait for it.
         for begin in range(0, len(permitted), _MOST_NUMBERED_AT_ONCE):
@@ -283,13 +312,19 @@ class Sharing:
     def _still_permitted(self, peer: Party, entries: Sequence[Outgoing]) -> list[Outgoing]:
         """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap.
 
-        What was signed under fewer obligations than hold now, and was not confirmed yet, is sealed anew under its number.
+        What was signed under fewer obligations than hold now, and was not confirmed yet, is sealed anew under its number; and
+        so is what was recalled before it arrived, as its recall.
         """
         ready: list[Outgoing] = []
         for outgoing in entries:
             current = outgoing
-            if self._may_go_now(peer, outgoing) is None:
-                sealed = self._seal_anew(peer, outgoing)
+            if is_message(outgoing.product):
+                if why_withheld(self._node, peer, self._message(outgoing).content, self._node.now()) is not None:
+                    break
+            elif self._may_go_now(peer, outgoing) is None:
+                sealed = (self._called_back if was_recalled(self._node, peer, outgoing.product) else self._seal_anew)(
+                    peer, outgoing
+                )
                 if sealed is None:
                     break
                 current = sealed
@@ -314,10 +349,23 @@ class Sharing:
             node.store.book.reseal(sealed)
         return sealed
 
+    def _called_back(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
+        """Recall in the place of a product that has not arrived: the sequence has no gap, and nothing behind it waits for it."""
+        node = self._node
+        if isinstance(self._opened(outgoing), MessageEntry):
+            return outgoing
+        recall = recall_of(node, peer, outgoing.product)
+        if recall is None or recall.recalls is None or outgoing.sequence <= node.store.book.acknowledged(peer):
+            return None
+        with node.store.transaction():
+            made = make_message(node, peer, outgoing.product, withdraw_of(recall), outgoing.sequence, node.now())
+            node.store.book.reseal(made)
+        return made
+
     def _may_go_now(self, peer: Party, outgoing: Outgoing) -> Product | None:
         """Product of an entry as the partner may have it now; None unless that takes away no more than the entry does."""
         item = self._node.store.items.get(outgoing.product)
-        if item is None:
+        if item is None or was_recalled(self._node, peer, outgoing.product):
             return None
         decision = decide_item(self._node, item.product, peer)
         if decision.outcome is not Outcome.PERMIT:
@@ -335,41 +383,61 @@ class Sharing:
         return reduced if signed.product.label == outgoing_label(product.label, under) else None
 
     def _signed(self, outgoing: Outgoing) -> FeedEntry:
-        """An entry as this node signed it."""
+        """An entry that hands out a product, as this node signed it."""
+        entry = self._opened(outgoing)
+        if isinstance(entry, MessageEntry):
+            raise _unlike(outgoing, "it hands out no product")
+        return entry
+
+    def _message(self, outgoing: Outgoing) -> MessageEntry:
+        """A message as this node signed it."""
+        entry = self._opened(outgoing)
+        if not isinstance(entry, MessageEntry):
+            raise _unlike(outgoing, "it is no message")
+        return entry
+
+    def _opened(self, outgoing: Outgoing) -> FeedEntry | MessageEntry:
+        # A large file is decided on ten times a second, and its entry holds a hash for each of its chunks.
+        known = self._entries.get(outgoing.envelope)
+        if known is not None:
+            return known
         try:
-            return unseal_entry(outgoing.envelope, self._node.keys.public_key)
+            entry = unseal_any(outgoing.envelope, self._node.keys.public_key)
         except PartnerMisbehaved as error:
-            raise StoreError(
-                Message(
-                    "entry {sequence} of the feed for {partner} does not verify: {why}",
-                    {"sequence": outgoing.sequence, "partner": outgoing.partner, "why": str(error)},
-                ),
-                hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
-            ) from error
+            raise _unlike(outgoing, str(error)) from error
+        if len(self._entries) >= _MOST_OPENED:
+            self._entries.clear()
+        self._entries[outgoing.envelope] = entry
+        return entry
 
     def _sequence_waiting(self, peer: Party, most: int) -> list[Outgoing]:
-        """Give waiting products that may go now their place in the feed, and record it before anything is served."""
+        """Give what waits and may go now its place in the feed, and record it before anything is served."""
         node = self._node
         book = node.store.book
         made: list[Outgoing] = []
-        if (
-            most < 1
-            or not book.waiting(peer)
-            or not any_live_grant(node.knowledge().register, node.organisation, peer, node.now())
-        ):
+        # Without a live grant no product goes, whatever waits: only messages are looked at.
+        live = any_live_grant(node.knowledge().register, node.organisation, peer, node.now())
+        if most < 1 or not any(live or is_message(key) for key in book.waiting(peer)):
             return made
         with node.store.transaction():
             now = node.now()
             for product_id in book.waiting(peer):
                 if len(made) == most:
                     break
+                if is_message(product_id):
+                    content = waiting_message(node, peer, product_id)
+                    if why_withheld(node, peer, content, now) is None:
+                        outgoing = make_message(node, peer, product_id, content, book.last_sequence(peer) + 1, now)
+                        book.sequence(outgoing)
+                        made.append(outgoing)
+                    continue
                 item = node.store.items.get(product_id)
                 decision = None if item is None else decide_item(node, item.product, peer)
-                if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
+                if item is None or decision is None or decision.outcome is not Outcome.PERMIT or not live:
                     continue
                 product = as_labelled_now(node, item.product)
                 reduced = reduce_product(node, product, decision)
-                if reduced is None:
+                if reduced is None or was_recalled(node, peer, product_id):
                     continue
                 outgoing = self._make_entry(peer, product, reduced, decision, book.last_sequence(peer) + 1, now)
                 book.sequence(outgoing)
@@ -418,11 +486,15 @@ class Sharing:
             return BlobPart(source.read(length), size)
 
     def receipt(self, peer: Party, envelope: bytes) -> bool:
-        """Take the partner's signed receipt for an entry of its feed; False for what is none."""
+        """Take the partner's signed receipt for an entry of its feed, or its answer to one; False for what is none."""
         node = self._node
         node.require_confirmed()
+        takers = {RECALL_ANSWER_TYPE: take_recall_answer, WITNESS_ANSWER_TYPE: take_witness_answer}
+        claimed = payload_type_of(envelope)
+        if claimed in takers:
+            return takers[claimed](node, peer, envelope)
         partner = node.knowledge().partners.get(peer)
-        if partner is None or payload_type_of(envelope) is None:
+        if partner is None or claimed is None:
             return False
         try:
             receipt = unseal_receipt(envelope, partner.signing_key)

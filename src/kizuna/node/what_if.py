@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant
-from kizuna.model.product import product_from_json
+from kizuna.model.product import ProductId, product_from_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import subject_of
 from kizuna.release.agreements import Bound, Suspension, Term, Withdrawal
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
-    from kizuna.model.product import Product, ProductId
+    from kizuna.model.product import Product
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
     from kizuna.release.register import Register
@@ -59,7 +59,11 @@ def subjects_known(node: Node, known_at: Instant) -> list[Named]:
     """Products of which this node knew at an instant, as it knew them then, in the order in which it learned of them."""
     known: dict[ProductId, Product] = {}
     for _index, fact in node.journal.facts():
-        if fact.recorded_at <= known_at and fact.kind in {FactKind.PRODUCT_PUBLISHED, FactKind.PRODUCT_RECEIVED}:
+        if fact.recorded_at > known_at:
+            continue
+        if fact.kind is FactKind.PRODUCT_WITHDRAWN and fact.body["held"] is True:
+            known.pop(ProductId(str(fact.body["product"])), None)
+        if fact.kind in {FactKind.PRODUCT_PUBLISHED, FactKind.PRODUCT_RECEIVED}:
             product = product_from_json(fact.body["product"])
             known[product.id] = product
     placer = node.placer()

@@ -17,7 +17,7 @@ from kizuna.errors import KizunaError, Message, PartnerMisbehaved
 from kizuna.exchange.checkpoint import COSIGNATURE_TYPE, make_checkpoint, open_checkpoint, verifier_key
 from kizuna.exchange.cosignature import cosign, cosigned_at, with_cosignatures
 from kizuna.exchange.merkle import consistency_proof, extend, root_of
-from kizuna.exchange.witness import Continues, Fork, Request, Unrelated, judge, read_request, request_bytes
+from kizuna.exchange.witness import Continues, Fork, Request, judge, read_request, request_bytes
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit_files import keep_witnessed, log_key, lost_end, present_tree, require_part_of, witnessed_notes
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.state import Node, Partner
 
-__all__ = ["WitnessLine", "checkpoint_for_witness", "seen_size", "take_cosignature", "witness", "witness_lines"]
+__all__ = ["WitnessLine", "checkpoint_for_witness", "seen_size", "take_cosignature", "witness", "witness_lines", "witness_within"]
 
 _PROVEN, _SHOWN = "proven", "shown"
 
@@ -121,31 +121,44 @@ def witness(node: Node, partner: Party, body: bytes) -> bytes:
         seen before (both signed checkpoints are then in this node's log), none for what is malformed or not signed.
     """
     node.require_confirmed()
+    with node.store.transaction():
+        found = witness_within(node, partner, body)
+    if isinstance(found, PartnerMisbehaved):
+        raise found
+    return found
+
+
+def witness_within(node: Node, partner: Party, body: bytes) -> bytes | PartnerMisbehaved:
+    """As `witness`, inside the store's open transaction: why nothing was cosigned is given, so that the evidence is kept.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If the request is malformed or not signed; there is nothing to keep then.
+    """
     known = node.partner(partner)
     request = read_request(body)
     name, public_key = log_key(known.party, known.signing_key)
-    with node.store.transaction():
-        seen = node.store.setting(_seen_under(known))
-        found = judge(request, seen, origin=name, public_key=public_key)
-        if isinstance(found, Continues) and _is_forked(node, known):
-            raise _forked(known, Message("it signed two different logs before"))
-        if isinstance(found, Continues):
-            mine, key = log_key(node.organisation, node.keys.public_key)
-            note = with_cosignatures(request.note, cosign(request.note, node.now(), mine, key, node.keys.sign))
-            node.store.keep_setting(_seen_under(known), note)
-            return note.encode()
-        if isinstance(found, Fork):
-            _keep_evidence(node, known, found)
-    if isinstance(found, Unrelated):
-        raise PartnerMisbehaved(
-            Message(
-                "{partner} proves its log from {old} entries on, and {size} were seen here",
-                {"partner": known.party, "old": request.old_size, "size": found.size},
-            ),
-            hint=Message("ask it again, from {size} entries on", {"size": found.size}),
-            field="old",
-        )
-    raise _forked(known, found.why)
+    seen = node.store.setting(_seen_under(known))
+    found = judge(request, seen, origin=name, public_key=public_key)
+    if isinstance(found, Continues) and _is_forked(node, known):
+        return _forked(known, Message("it signed two different logs before"))
+    if isinstance(found, Continues):
+        mine, key = log_key(node.organisation, node.keys.public_key)
+        note = with_cosignatures(request.note, cosign(request.note, node.now(), mine, key, node.keys.sign))
+        node.store.keep_setting(_seen_under(known), note)
+        return note.encode()
+    if isinstance(found, Fork):
+        _keep_evidence(node, known, found)
+        return _forked(known, found.why)
+    return PartnerMisbehaved(
+        Message(
+            "{partner} proves its log from {old} entries on, and {size} were seen here",
+            {"partner": known.party, "old": request.old_size, "size": found.size},
+        ),
+        hint=Message("ask it again, from {size} entries on", {"size": found.size}),
+        field="old",
+    )
 
 
 def _forked(partner: Partner, why: Message) -> PartnerMisbehaved:

@@ -10,7 +10,8 @@ import pytest
 from simulators.nodes import HUR, IQPS, NZL, START, agreement
 
 from kizuna.errors import InputError
-from kizuna.exchange.feed import page_from_bytes
+from kizuna.exchange.feed import FeedEntry, page_from_bytes
+from kizuna.exchange.messages import unseal_any
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.instants import Instant, Interval, parse_instant
 from kizuna.model.product import Footprint
@@ -36,7 +37,10 @@ def decision(world, product, partner=HUR, **when):
 
 
 def served(world):
-    return len(page_from_bytes(world.desk(IQPS).feed(HUR, 0, 100).body).entries)
+    """Count of products in the feed; a refusal has none."""
+    answer, key = world.desk(IQPS).feed(HUR, 0, 100), world.node(IQPS).keys.public_key
+    found = [] if answer.refused else page_from_bytes(answer.body).entries
+    return sum(isinstance(unseal_any(envelope, key), FeedEntry) for envelope in found)
 
 
 def state(world):
