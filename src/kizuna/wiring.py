@@ -103,6 +103,14 @@ class Settings:
         Ids of agreements whose fictional supplement this node accepts.
     accept_ladders
         Policies whose unverified ladder of classification this node accepts.
+    log_format
+        How a serving node writes its log on stderr: ``plain`` or ``json``.
+    partner_requests_a_minute, partner_requests_at_once, partner_bytes_a_day
+        What one partner may ask of a serving node (`kizuna.web.limits.Limits`).
+    intake_files, intake_bytes
+        Most files and bytes that one entry of a partner's feed may bring.
+    intake_entries
+        Most entries that one pull takes in.
     """
 
     partner_listen: str = "127.0.0.1:8443"
@@ -110,6 +118,13 @@ class Settings:
     partner_url: str = ""
     accept_fictional: tuple[str, ...] = ()
     accept_ladders: tuple[str, ...] = ()
+    log_format: str = "plain"
+    partner_requests_a_minute: int = 60_000
+    partner_requests_at_once: int = 32
+    partner_bytes_a_day: int = 10_000_000_000_000
+    intake_files: int = 1_000
+    intake_bytes: int = 1_000_000_000_000
+    intake_entries: int = 1_000_000
 
 
 def address(text: str, *, field: str) -> tuple[str, int]:
@@ -130,6 +145,10 @@ def address(text: str, *, field: str) -> tuple[str, int]:
     return host.strip("[]"), int(port)
 
 
+_EXPECTED = {tuple: Message("a list of texts"), int: Message("a whole number"), str: Message("a text")}
+_MOST_DIGITS = 18
+
+
 def _checked(settings: Settings) -> Settings:
     address(settings.partner_listen, field="partner_listen")
     host, _ = address(settings.people_listen, field="people_listen")
@@ -143,6 +162,16 @@ def _checked(settings: Settings) -> Settings:
             hint=Message("listen on 127.0.0.1 and put a proxy with TLS in front"),
             field="people_listen",
         )
+    if settings.log_format not in {"plain", "json"}:
+        raise InputError(
+            Message("log_format: got {got!r}, expected plain or json", {"got": settings.log_format}), field="log_format"
+        )
+    for name in (field.name for field in fields(Settings)):
+        value = getattr(settings, name)
+        if isinstance(value, int) and value < 1:
+            raise InputError(
+                Message("{name}: got {got}, expected a whole number from 1 on", {"name": name, "got": value}), field=name
+            )
     return settings
 
 
@@ -153,6 +182,11 @@ def _value(name: str, value: object, source: str) -> object:
             return tuple(part.strip() for part in value.split(",") if part.strip())
         if isinstance(value, list) and all(isinstance(part, str) for part in value):
             return tuple(value)
+    elif isinstance(default, int):
+        if isinstance(value, int) and not isinstance(value, bool):
+            return value
+        if isinstance(value, str) and value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS:
+            return int(value)
     elif isinstance(value, str):
         return value
     raise InputError(
@@ -162,7 +196,7 @@ def _value(name: str, value: object, source: str) -> object:
                 "source": source,
                 "name": name,
                 "got": str(value),
-                "expected": Message("a list of texts") if isinstance(default, tuple) else Message("a text"),
+                "expected": _EXPECTED[type(default)],
             },
         ),
         hint=Message("see docs/settings.md"),
@@ -213,7 +247,7 @@ def write_settings(folder: Path, settings: Settings) -> None:
     for field in fields(Settings):
         value = getattr(settings, field.name)
         text = "[" + ", ".join(f'"{part}"' for part in value) + "]" if isinstance(value, tuple) else f'"{value}"'
-        lines.append(f"{field.name} = {text}")
+        lines.append(f"{field.name} = {value if isinstance(value, int) else text}")
     (folder / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -348,8 +382,17 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
 
 
 @contextmanager
-def transport_to(folder: Path, partner: Partner) -> Iterator[Transport]:
+def transport_to(
+    folder: Path, partner: Partner, on_clock: Callable[[Instant, Instant], object] | None = None
+) -> Iterator[Transport]:
     """Way from the node in `folder` to a partner's node: HTTP over mutual TLS.
+
+    Parameters
+    ----------
+    folder, partner
+        From where, to whom.
+    on_clock
+        Told what the partner's clock said in an answer, and what ours showed in the middle of that question.
 
     Raises
     ------
@@ -365,6 +408,7 @@ def transport_to(folder: Path, partner: Partner) -> Iterator[Transport]:
             field="partner",
         )
     with HttpTransport(partner.url, FileKeys.load(folder / KEYS), partner.certificate_der) as transport:
+        transport.on_clock = on_clock
         yield transport
 
 

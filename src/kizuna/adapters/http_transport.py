@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+import time
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
+from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_line import HttpLine, LineError, TooLong
 from kizuna.adapters.tls import client_context
 from kizuna.errors import InputError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES
+from kizuna.model.instants import Instant, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import NoReturn, Self
 
     from kizuna.adapters.http_line import Answer
@@ -29,6 +34,11 @@ _MOST_SMALL_ANSWER_BYTES = 4096
 _PORT = 443
 # Of a link that carries less, no chunk would ever come whole.
 _SLOWEST_BYTES_S = 8192
+# What a partner may ask us to wait in all before a question is answered.
+_LONGEST_WAIT_S = 120
+_MOST_DIGITS = 6
+_TOO_MANY = 429
+_HALF_A_SECOND = timedelta(seconds=0.5)
 _OK, _NO_CONTENT, _PARTIAL, _FORBIDDEN, _NOT_FOUND, _SERVER_ERRORS = 200, 204, 206, 403, 404, 500
 
 
@@ -63,6 +73,7 @@ class HttpTransport:
         self._url = url.rstrip("/")
         self._path = address.path.rstrip("/")
         self._deadline_s = deadline_s
+        self.on_clock: Callable[[Instant, Instant], object] | None = None
         self._line = HttpLine(host, port, client_context(keys, certificate_der), timeout_s)
 
     def __enter__(self) -> Self:
@@ -81,8 +92,18 @@ class HttpTransport:
         """Answer to a request, whose body may not be longer than `most_bytes`."""
         deadline_s = self._deadline_s + most_bytes / _SLOWEST_BYTES_S
         fields = {**_HEADERS, **(headers or {})}
+        waited = 0.0
         try:
-            answer = self._line.request(method, self._path + path, fields, content, most_bytes, deadline_s)
+            while True:
+                asked = SystemClock().now()
+                answer = self._line.request(method, self._path + path, fields, content, most_bytes, deadline_s)
+                self._tell_clock(answer, asked)
+                # A partner that is asked too much says when to come again: that is no failure, unless it is long.
+                pause_s = _pause_s(answer)
+                if pause_s is None or waited + pause_s > _LONGEST_WAIT_S:
+                    break
+                waited += pause_s
+                time.sleep(pause_s)
         except TooLong:
             _misbehaved(f"an answer of more than {most_bytes} bytes")
         except LineError as error:
@@ -100,7 +121,20 @@ class HttpTransport:
             ),
         ) from cause
 
+    def _tell_clock(self, answer: Answer, asked: Instant) -> None:
+        said = answer.headers.get("date")
+        if self.on_clock is None or said is None:
+            return
+        try:
+            # The header has whole seconds: on average half of one has passed.
+            partner = instant_of(parsedate_to_datetime(said)) + _HALF_A_SECOND
+        except (ValueError, TypeError, OverflowError, InputError):
+            return
+        self.on_clock(Instant(partner), Instant(asked + (SystemClock().now() - asked) / 2))
+
     def _unexpected(self, status: int) -> NoReturn:
+        if status == _TOO_MANY:
+            self._unreachable("it was asked too much, and wants to be asked again later")
         if status >= _SERVER_ERRORS:
             self._unreachable(f"it failed with status {status}")
         _misbehaved(f"an answer with status {status}")
@@ -171,6 +205,14 @@ class HttpTransport:
             )
         if status != _NO_CONTENT:
             self._unexpected(status)
+
+
+def _pause_s(answer: Answer) -> int | None:
+    """Seconds after which to ask again, if the answer says so."""
+    text = answer.headers.get("retry-after", "")
+    if answer.status != _TOO_MANY or not text.isascii() or not text.isdecimal() or len(text) > _MOST_DIGITS:
+        return None
+    return max(1, int(text))
 
 
 def _misbehaved(what: str) -> NoReturn:

@@ -13,7 +13,7 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
-from kizuna.node.people import partner_statuses
+from kizuna.node.health import HealthReader
 from kizuna.node.reduce import held_back
 from kizuna.wiring import load_settings, make_node, open_node
 
@@ -23,6 +23,17 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
 
 __all__ = ["node"]
+
+_FEW_DAYS = 30
+_MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
+
+
+def _span(seconds: float) -> str:
+    """Span of time, to its larger unit."""
+    for unit, length in (("d", _DAY_S), ("h", _HOUR_S), ("min", _MINUTE_S)):
+        if seconds >= length:
+            return f"{seconds // length:.0f} {unit}"
+    return f"{seconds:.0f} s"
 
 
 @click.group(help=_("Make, serve and look at a node."))
@@ -113,9 +124,10 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
 def status(folder: Path, json_: bool) -> None:
     """Show."""
     with open_node(folder) as here:
-        statuses = partner_statuses(here)
+        health = HealthReader(here).read()
+        statuses = [h.status for h in health.partners]
         held = {s.partner: list(held_back(here, s.partner)) for s in statuses}
-        count, size, confirmed = here.store.items.count(), here.store.log.size(), here.is_confirmed()
+        count, size, confirmed = health.products, health.log_entries, health.tail_confirmed
 
         def when(instant: Instant | None) -> str | None:
             return None if instant is None else format_instant(instant)[:19] + "Z"
@@ -127,17 +139,25 @@ def status(folder: Path, json_: bool) -> None:
                     "products": count,
                     "log_entries": size,
                     "tail_confirmed": confirmed,
+                    "certificate_days": health.certificate_days,
                     "partners": [
                         {
                             "party": s.partner,
                             "last_in": when(s.last_in),
                             "last_out": when(s.last_out),
                             "waiting": s.waiting,
+                            "waiting_s": round(h.waiting_s),
+                            "unconfirmed": h.unconfirmed,
+                            "unconfirmed_s": round(h.unconfirmed_s),
+                            "clock_skew_s": h.clock_skew_s,
+                            "clock_seen": when(h.clock_seen),
+                            "certificate_days": h.certificate_days,
                             "held": [{"product": product, "why": why.render(_)} for product, why in held[s.partner]],
                             "last_refusal": when(s.last_refusal),
                             "refusal_cause": None if s.refusal_cause is None else s.refusal_cause.render(_),
                         }
-                        for s in statuses
+                        for h in health.partners
+                        for s in [h.status]
                     ],
                 }
             )
@@ -147,19 +167,37 @@ def status(folder: Path, json_: bool) -> None:
         if not confirmed:
             say(Message("The tail of its log is not confirmed: it serves nothing (see: kizuna audit verify)."))
         print_table(
-            [_("partner"), _("last in"), _("last out"), _("waiting"), _("last refusal"), _("cause")],
+            [
+                _("partner"),
+                _("last in"),
+                _("last out"),
+                _("waiting"),
+                _("unconfirmed"),
+                _("clock"),
+                _("certificate"),
+                _("last refusal"),
+                _("cause"),
+            ],
             [
                 [
                     s.partner,
                     when(s.last_in) or "-",
                     when(s.last_out) or "-",
-                    str(s.waiting),
+                    f"{s.waiting}" + (f" ({_span(h.waiting_s)})" if h.waiting_s else ""),
+                    f"{h.unconfirmed}" + (f" ({_span(h.unconfirmed_s)})" if h.unconfirmed_s else ""),
+                    "-" if h.clock_skew_s is None else f"{h.clock_skew_s:+.1f} s",
+                    "-" if h.certificate_days is None else f"{h.certificate_days} d",
                     when(s.last_refusal) or "-",
                     "-" if s.refusal_cause is None else s.refusal_cause.render(_),
                 ]
-                for s in statuses
+                for h in health.partners
+                for s in [h.status]
             ],
         )
+        if health.certificate_days is not None and health.certificate_days < _FEW_DAYS:
+            say(
+                Message("This node's certificate ends in {days} days: kizuna node rotate-keys", {"days": health.certificate_days})
+            )
         for partner, products in held.items():
             for product, why in products:
                 told = {"product": product, "partner": partner, "why": why.render(_)}

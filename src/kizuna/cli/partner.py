@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import base64
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
 from kizuna.errors import Message
+from kizuna.exchange.envelope import key_id_of
 from kizuna.model.canonical import parse_json
+from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.founding import node_card, pin_partner, remove_partner
+from kizuna.node.health import HealthReader
+from kizuna.node.people import agreement_lines
 from kizuna.wiring import address, load_settings, open_node
+
+if TYPE_CHECKING:
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
 
 __all__ = ["partner"]
 
@@ -74,6 +84,52 @@ def remove(party: str, folder: Path, json_: bool) -> None:
         print_json({"removed": gone})
         return
     say(Message("Removed {party}.", {"party": gone}))
+
+
+@partner.command(
+    help=_("Show a partner: its fingerprints and keys, its address, how the exchange stands, the agreements with it."),
+    epilog=examples("kizuna partner show UKR/HUR --node jpn"),
+)
+@click.argument("party")
+@node_option
+@as_json
+def show(party: str, folder: Path, json_: bool) -> None:
+    """Show."""
+    with open_node(folder) as here:
+        known = here.partner(here.partner_named(party))
+        (health,) = [h for h in HealthReader(here).read().partners if h.status.partner == known.party]
+        agreements = [line for line in agreement_lines(here) if known.party in line.parties]
+
+    def when(instant: Instant | None) -> str | None:
+        return None if instant is None else format_instant(instant)[:19] + "Z"
+
+    form: dict[str, Json] = {
+        "party": known.party,
+        "url": known.url,
+        "certificate_sha256": known.fingerprint,
+        "certificate_days": health.certificate_days,
+        "signing_key": base64.b64encode(known.signing_key).decode(),
+        "signing_key_sha256": key_id_of(known.signing_key),
+        "last_in": when(health.status.last_in),
+        "last_out": when(health.status.last_out),
+        "agreements": [{"id": line.id, "version": line.version, "state": line.state} for line in agreements],
+    }
+    if json_:
+        print_json(form)
+        return
+    words = {
+        _("partner"): known.party,
+        _("address"): known.url or _("none: it only pulls"),
+        _("certificate"): f"SHA-256 {known.fingerprint}",
+        _("days left"): str(health.certificate_days),
+        _("signing key"): f"SHA-256 {key_id_of(known.signing_key)}",
+        _("last in"): when(health.status.last_in) or "-",
+        _("last out"): when(health.status.last_out) or "-",
+        _("agreements"): ", ".join(f"{line.id} ({_(line.state)})" for line in agreements) or "-",
+    }
+    width = max(map(len, words))
+    for name, value in words.items():
+        click.echo(f"{name:{width}}  {value}")
 
 
 @partner.command("list", help=_("List the pinned partners."), epilog=examples("kizuna partner list --node jpn --json"))

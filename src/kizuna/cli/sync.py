@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import time
 from typing import TYPE_CHECKING
 
@@ -11,12 +12,14 @@ import click
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import KizunaError, Message, NotReleasable
 from kizuna.model.instants import format_instant
-from kizuna.wiring import open_node, transport_to
+from kizuna.node.health import note_clock
+from kizuna.wiring import load_settings, open_node, transport_to
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
     from kizuna.node.receive import PullReport
     from kizuna.node.state import Node, Partner
 
@@ -53,8 +56,10 @@ def _report(report: PullReport, json_: bool) -> dict[str, Json]:
 
 
 def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -> None:
-    from kizuna.node.receive import pull
+    from kizuna.node.receive import Intake, pull
 
+    settings = load_settings(folder, os.environ)
+    intake = Intake(settings.intake_files, settings.intake_bytes, settings.intake_entries)
     reports: list[dict[str, Json]] = []
     failure: KizunaError | None = None
     for partner in partners:
@@ -64,8 +69,17 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
             bars.setdefault(title, Progress(title))(done, total)
 
         try:
-            with transport_to(folder, partner) as transport:
-                report = pull(here, partner, transport, told)
+            clock: list[tuple[Instant, Instant]] = []
+
+            def timed(said: Instant, seen: Instant, clock: list[tuple[Instant, Instant]] = clock) -> None:
+                clock[:] = [(said, seen)]
+
+            with transport_to(folder, partner, timed) as transport:
+                try:
+                    report = pull(here, partner, transport, told, intake)
+                finally:
+                    if clock:
+                        note_clock(here, partner.party, *clock[-1])
         except KizunaError as error:
             # One partner's failure must not keep the others' products away.
             failure = failure or error

@@ -223,6 +223,7 @@ def pull(
                 continue
             _check(node, partner, entry)
             _require_room(partner, entry, intake)
+            _require_room(partner, entry, intake)
             held = node.store.items.get(entry.product.id)
             report.payload_bytes += _fetch(node, partner, entry, transport, progress)
             _store(node, partner, entry, envelope)

@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import logging
+import sys
 import threading
 from typing import TYPE_CHECKING
 
+from kizuna.adapters.clock import SystemClock
+from kizuna.adapters.event_log import Event, EventLog, Member
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import server_context, trust
 from kizuna.adapters.translations import translator
 from kizuna.errors import InputError, KizunaError
+from kizuna.node.health import HealthReader
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
 from kizuna.web.exchange import partner_app
+from kizuna.web.gate import gated
 from kizuna.web.hosts import only_hosts
+from kizuna.web.limits import Limits, Meter
+from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
 from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile
@@ -26,9 +34,18 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.wiring import Settings
 
+    type _Door = tuple[ssl.SSLContext, set[bytes], dict[str, str]]
+
 __all__ = ["serve_node"]
 
 _LOOK_S = 0.5
+_STRANGER = "stranger"
+
+
+def _take_over(logger: logging.Logger, log: EventLog) -> None:
+    """Let a library's warnings go to the node's log, which tells no words of them: a traceback may quote what is secret."""
+    logger.handlers = [log.handler()]
+    logger.propagate = False
 
 
 def _let_in(context: ssl.SSLContext, certificate_der: bytes, seen: set[bytes]) -> None:
@@ -39,22 +56,29 @@ def _let_in(context: ssl.SSLContext, certificate_der: bytes, seen: set[bytes]) -
             trust(context, certificate_der)
 
 
-def _keep_up(node: Node, desk: Sharing, context: ssl.SSLContext, trusted: set[bytes], stop: threading.Event) -> None:
+def _keep_up(node: Node, desk: Sharing, door: _Door, stop: threading.Event, log: EventLog) -> None:
     """Let partners in that were pinned while the node runs, decide anew when an agreement turned, make reduced files.
 
     Done here, and not when a partner asks, so that no request takes longer for what the node holds for others.
     """
+    context, trusted, names = door
+    failing = ""
     while True:
         try:
+            # What a removed partner asked before stays under its name.
+            names |= {partner.fingerprint: party for party, partner in node.knowledge().partners.items()}
             for party, partner in node.knowledge().partners.items():
                 _let_in(context, partner.certificate_der, trusted)
                 desk.reconsider(party, node.now())
             # Last, because it may take long.
             for party in node.knowledge().partners:
                 desk.prepare(party)
-        except KizunaError:
-            # A damaged log, a full disk: told by each request or command that meets it.
-            pass
+            failing = ""
+        except KizunaError as error:
+            # A damaged log, a full disk: told in full by each request or command that meets it.
+            if failing != type(error).__name__:
+                failing = type(error).__name__
+                log.tell(Event.FAILED, {Member.WHERE: "keep-up", Member.ERROR: failing})
         if stop.wait(_LOOK_S):
             return
 
@@ -90,16 +114,33 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
         people_host, people_port = address(settings.people_listen, field="people_listen")
-        partners = Listener(partner_app(desk), partner_host, partner_port, context)
+        log = EventLog(sys.stderr, SystemClock(), as_json=settings.log_format == "json")
+        _take_over(logging.getLogger("uvicorn"), log)
+        meter = Meter(Limits(settings.partner_requests_a_minute, settings.partner_requests_at_once, settings.partner_bytes_a_day))
+
+        # Kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
+        names: dict[str, str] = {}
+        # Plain logs are for a terminal, where a line for each request would bury what matters.
+        tell = log.tell if settings.log_format == "json" else log.tell_failures
+        partners = Listener(
+            gated(partner_app(desk), meter, lambda seen: names.get(seen, _STRANGER), tell, SystemClock().now),
+            partner_host,
+            partner_port,
+            context,
+        )
         translators = {language: translator(language) for language in LANGUAGES}
-        pages = only_hosts(people_app(PeopleRoom(node, read_tile), translators), people_host)
+        health = HealthReader(node)
+        pages = only_hosts(
+            people_app(PeopleRoom(node, read_tile), translators, lambda: metrics_text(health.read(), meter.usage())), people_host
+        )
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()
-        watcher = threading.Thread(target=_keep_up, args=(node, desk, context, trusted, stop), daemon=True)
+        watcher = threading.Thread(target=_keep_up, args=(node, desk, (context, trusted, names), stop, log), daemon=True)
 
         def answering(partner_at: int, people_at: int) -> None:
             # Not before: a start that fails leaves the node as it was.
             watcher.start()
+            tell(Event.STARTED, {})
             started(f"https://{partner_host}:{partner_at}", f"http://{people_host}:{people_at}")
 
         try:
@@ -108,3 +149,4 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
             stop.set()
             if watcher.is_alive():
                 watcher.join()
+            tell(Event.STOPPED, {})

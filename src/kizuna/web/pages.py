@@ -27,6 +27,7 @@ from kizuna.model.product import AssetRole, parse_product_id
 from kizuna.web import signin, views
 from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
+from kizuna.web.metrics import METRICS_TYPE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -370,7 +371,7 @@ async def _read_form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def people_app(desk: PeopleDesk, translators: Mapping[str, Translate]) -> ASGIApp:
+def people_app(desk: PeopleDesk, translators: Mapping[str, Translate], metrics: Callable[[], str] = str) -> ASGIApp:
     """Pages of one node, as a plain ASGI callable.
 
     Parameters
@@ -379,8 +380,17 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate]) -> ASGIAp
         What a person at this node may see.
     translators
         Gettext function by language code; ``"en"`` must be among them.
+    metrics
+        What the node counts, in the text format of Prometheus.
     """
     pages = _Pages(desk, translators)
+
+    def counted(_request: Request, person: Person) -> Response:
+        """Numbers for the operator's monitoring; to others the address does not exist."""
+        if person.role not in {"operator", "officer"}:
+            raise HTTPException(404)
+        return Response(metrics(), headers={"content-type": METRICS_TYPE})
+
     guard = pages.signed_in
     routes = [
         Route("/", guard(pages.home)),
@@ -393,6 +403,7 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate]) -> ASGIAp
         Route("/signin", pages.sign_in, methods=["GET", "POST"]),
         Route("/signout", pages.sign_out, methods=["POST"]),
         Route("/healthz", pages.health),
+        Route("/metrics", guard(counted)),
         Route("/static/basemap.pmtiles", _base_map),
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
