@@ -8,6 +8,7 @@ import shutil
 import tomllib
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, fields, replace
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.input_files import open_input, read_input
 from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
+from kizuna.adapters.media_folder import media_in as found_media
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
@@ -36,6 +39,7 @@ from kizuna.release.subject import Subject
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
+    from contextlib import AbstractContextManager
     from typing import BinaryIO
 
     from kizuna.exchange.transport import Transport
@@ -43,6 +47,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
+    from kizuna.node.ports import Medium, NewMedium, Shelf
     from kizuna.node.state import Partner
     from kizuna.release.agreements import Agreement, Suspension
     from kizuna.release.markings import Ladder
@@ -56,19 +61,24 @@ __all__ = [
     "Settings",
     "address",
     "beside",
+    "give_sealing_key",
     "label_path",
     "language",
     "load_register",
     "load_settings",
     "machine_memory",
     "make_node",
+    "media_in",
+    "new_medium",
     "open_input",
+    "open_medium",
     "open_node",
     "read_certificate_end",
     "read_input",
     "read_label_file",
     "read_tile",
     "sample_folder",
+    "shelf_of",
     "speak",
     "subject_of_file",
     "system_now",
@@ -80,6 +90,7 @@ __all__ = [
 SETTINGS_FILE = "kizuna.toml"
 DATABASE = "node.sqlite"
 _BLOBS = "blobs"
+_SHELF = "media"
 KEYS = "keys"
 LANGUAGES = ("en", "fr")
 
@@ -379,6 +390,55 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         node.is_confirmed()
     finally:
         store.close()
+
+
+def give_sealing_key(folder: Path) -> None:
+    """Make the key for removable media of the node in `folder`, if it has none."""
+    FileKeys.add_sealing_key(folder / KEYS)
+
+
+def shelf_of(folder: Path) -> Shelf:
+    """Where the node in `folder` holds media that came too early."""
+    return FolderShelf(folder / _SHELF)
+
+
+def media_in(folder: Path) -> Sequence[Path]:
+    """Folders of the media that lie in `folder`, which may be one itself.
+
+    Raises
+    ------
+    InputError
+        If there is none.
+    PartnerUnreachable
+        If it cannot be read any more.
+    """
+    return found_media(folder)
+
+
+def open_medium(path: Path, folder: Path) -> AbstractContextManager[Medium]:
+    """Open a medium that the node in `folder` is to take in.
+
+    Raises
+    ------
+    InputError
+        If it holds anything but regular files.
+    PartnerUnreachable
+        If it cannot be read any more.
+    StoreError
+        If the node's folder has no room for what lies on it.
+    """
+    medium = FolderMedium(path)
+    try:
+        require_room(folder, sum(medium.sizes.values()))
+    except BaseException:
+        medium.close()
+        raise
+    return medium
+
+
+def new_medium(folder: Path) -> Callable[[str], NewMedium]:
+    """Makes media in `folder`, each in a folder of its own."""
+    return partial(NewFolderMedium, folder)
 
 
 @contextmanager

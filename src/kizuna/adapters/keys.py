@@ -1,4 +1,4 @@
-"""The node's keys in a folder: an Ed25519 key that signs, an ECDSA P-256 key and certificate for TLS."""
+"""The node's keys in a folder: Ed25519 to sign, ECDSA P-256 with a certificate for TLS, X25519 to open removable media."""
 
 from __future__ import annotations
 
@@ -12,11 +12,13 @@ from typing import TYPE_CHECKING
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
 
 from kizuna.adapters.certificates import node_certificate
 from kizuna.errors import Message, StoreError
 from kizuna.exchange.envelope import key_id_of
+from kizuna.exchange.medium import open_sealed
 
 if TYPE_CHECKING:
     from kizuna.model.instants import Instant
@@ -27,6 +29,7 @@ __all__ = ["FileKeys"]
 _SIGNING = "signing.pem"
 _TLS_KEY = "tls.key.pem"
 _TLS_CERTIFICATE = "tls.cert.pem"
+_SEALING = "sealing.pem"
 _GROUP_AND_OTHERS = 0o077
 
 
@@ -57,13 +60,16 @@ def _read_private(path: Path) -> bytes:
 class FileKeys:
     """Keys port over a folder; made by `make` once, then by `load`."""
 
-    __slots__ = ("_certificate_der", "_public_key", "_signing", "folder")
+    __slots__ = ("_certificate_der", "_public_key", "_sealing", "_signing", "folder")
 
-    def __init__(self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes) -> None:
+    def __init__(
+        self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes, sealing: X25519PrivateKey | None = None
+    ) -> None:
         self.folder = folder
         self._signing = signing
         self._public_key = signing.public_key().public_bytes_raw()
         self._certificate_der = certificate_der
+        self._sealing = sealing
 
     @classmethod
     def make(cls, folder: Path, party: Party, at: Instant) -> FileKeys:
@@ -99,6 +105,7 @@ class FileKeys:
                 _write_private(fresh / _SIGNING, Ed25519PrivateKey.generate().private_bytes(pem, form, plain))
                 _write_private(fresh / _TLS_KEY, tls.private_bytes(pem, form, plain))
                 _write_private(fresh / _TLS_CERTIFICATE, certificate.encode())
+                _write_private(fresh / _SEALING, X25519PrivateKey.generate().private_bytes(pem, form, plain))
                 fresh.rename(folder)
             finally:
                 shutil.rmtree(fresh, ignore_errors=True)
@@ -137,7 +144,42 @@ class FileKeys:
             certificate = ssl.PEM_cert_to_DER_cert(_read_private(certificate_path).decode("ascii"))
         except ValueError as error:
             raise _unusable(certificate_path, "it holds no certificate") from error
-        return cls(folder, signing, certificate)
+        return cls(folder, signing, certificate, cls._load_sealing(folder / _SEALING))
+
+    @staticmethod
+    def _load_sealing(path: Path) -> X25519PrivateKey | None:
+        # A node that was made before there were removable media has none.
+        if not path.exists():
+            return None
+        try:
+            sealing = load_pem_private_key(_read_private(path), None)
+        except (ValueError, TypeError) as error:
+            raise _unusable(path, "it holds no private key") from error
+        if not isinstance(sealing, X25519PrivateKey):
+            raise _unusable(path, "it holds no X25519 key")
+        return sealing
+
+    @classmethod
+    def add_sealing_key(cls, folder: Path) -> FileKeys:
+        """Make the key for removable media of a node that has none; one that is there stays.
+
+        Raises
+        ------
+        StoreError
+            If it cannot be written.
+        """
+        path = folder / _SEALING
+        if not path.exists():
+            pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+            # Written beside and renamed: half a key would stand in the way for good.
+            fresh = path.with_name(f".{_SEALING}-{secrets.token_hex(8)}")
+            try:
+                _write_private(fresh, pem)
+                fresh.rename(path)
+            except OSError as error:
+                fresh.unlink(missing_ok=True)
+                raise _unusable(path, error.strerror or str(error)) from error
+        return cls.load(folder)
 
     @property
     def key_id(self) -> str:
@@ -161,6 +203,15 @@ class FileKeys:
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
         return secrets.token_bytes(count)
+
+    @property
+    def sealing_key(self) -> bytes | None:
+        """Raw X25519 public key to which removable media for this node are sealed; None if it has none."""
+        return None if self._sealing is None else self._sealing.public_key().public_bytes_raw()
+
+    def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
+        """What somebody sealed to `sealing_key`; see `kizuna.node.ports.Keys`."""
+        return open_sealed(sealed, self._sealing, info)
 
     def present(self, context: ssl.SSLContext) -> None:
         """Let a TLS context present this node's certificate.

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Protocol
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kizuna.adapters.certificates import node_certificate
 from kizuna.adapters.sqlite import not_to_reseal
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.manifest import Verifier
+from kizuna.exchange.medium import open_sealed
 from kizuna.model.digests import digest_of
 
 if TYPE_CHECKING:
@@ -71,11 +73,12 @@ class MemoryKeys:
         Makes signing key and randomness the same on every run (the certificate is fresh all the same); None: fresh ones.
     """
 
-    __slots__ = ("_certificate_der", "_drawn", "_lock", "_seed", "_signing")
+    __slots__ = ("_certificate_der", "_drawn", "_lock", "_sealing", "_seed", "_signing")
 
     def __init__(self, party: Party, at: Instant, seed: bytes | None = None) -> None:
         self._seed = secrets.token_bytes(32) if seed is None else hashlib.sha256(seed).digest()
         self._signing = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"sign" + self._seed).digest())
+        self._sealing = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"seal" + self._seed).digest())
         self._certificate_der = node_certificate(party, ec.generate_private_key(ec.SECP256R1()), at)
         self._drawn = 0
         self._lock = threading.Lock()
@@ -104,6 +107,15 @@ class MemoryKeys:
         with self._lock:
             self._drawn += 1
             return hashlib.shake_256(b"draw %d " % self._drawn + self._seed).digest(count)
+
+    @property
+    def sealing_key(self) -> bytes | None:
+        """Raw X25519 public key to which removable media for this node are sealed."""
+        return self._sealing.public_key().public_bytes_raw()
+
+    def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
+        """What somebody sealed to `sealing_key`."""
+        return open_sealed(sealed, self._sealing, info)
 
 
 class MemoryBlobs:
@@ -409,6 +421,11 @@ class MemoryStore:
         """Keep `value` under `name`."""
         with self._shared.writing() as state:
             state.settings[name] = value
+
+    def drop_setting(self, name: str) -> None:
+        """Keep nothing under `name` any more; absent: nothing."""
+        with self._shared.writing() as state:
+            state.settings.pop(name, None)
 
     def settings(self, beginning: str) -> dict[str, str]:
         """Values kept under names that begin so, in the order of the names."""

@@ -356,6 +356,11 @@ class SqliteStore:
         with self._database.writing():
             self._database.write("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
 
+    def drop_setting(self, name: str) -> None:
+        """Keep nothing under `name` any more; absent: nothing."""
+        with self._database.writing():
+            self._database.write("DELETE FROM setting WHERE name = ?", (name,))
+
     def settings(self, beginning: str) -> dict[str, str]:
         """Values kept under names that begin so, in the order of the names."""
         rows = self._database.rows(

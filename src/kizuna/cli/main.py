@@ -25,6 +25,7 @@ _COMMANDS = {
     "agreement": "kizuna.cli.agreement:agreement",
     "label": "kizuna.cli.label:label",
     "sync": "kizuna.cli.sync:sync",
+    "exchange": "kizuna.cli.exchange:exchange",
     "audit": "kizuna.cli.audit:audit",
     "doctor": "kizuna.cli.doctor:doctor",
     "completion": "kizuna.cli.completion:completion",

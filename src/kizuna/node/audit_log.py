@@ -48,8 +48,10 @@ _SENTENCES = {
     FactKind.MESSAGE_WITHHELD: Message("a message for {partner} was withheld ({type}): {why}"),
     FactKind.MESSAGE_SEQUENCED: Message("a message went to {partner} as entry {sequence} of its feed ({type})"),
     FactKind.MESSAGE_RECEIVED: Message("a message came as entry {sequence} of the feed of {partner} ({type})"),
-    FactKind.MEDIUM_EXPORTED: Message("a medium for {partner} was written: entries {first} to {last} of its feed"),
-    FactKind.MEDIUM_IMPORTED: Message("a medium of {partner} was taken in: {entries} entries, {receipts} receipts"),
+    FactKind.MEDIUM_EXPORTED: Message(
+        "a medium for {partner} was written: {entries} entries of its feed after entry {after}, {receipts} receipts"
+    ),
+    FactKind.MEDIUM_IMPORTED: Message("a medium of {partner} was taken in: {entries} new entries, {receipts} receipts"),
     FactKind.TAIL_CONFIRMED: Message("an officer confirmed the tail {tail} of the log"),
     FactKind.FORK_FOUND: Message("{partner} signed a log that does not continue the one that it had signed before: {why}"),
 }

@@ -143,7 +143,7 @@ def decision_record(product: Product, partner: Party, decision: Decision, purpos
     product
         Under the label that was decided on (`as_labelled_now`).
     purpose
-        ``queue`` or ``serve``.
+        ``queue``, ``serve`` or ``export``.
     at
         Valid time that was asked about; the recorded time is the fact's.
     """

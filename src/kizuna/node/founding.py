@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
+    from kizuna.model.reading import Table
     from kizuna.node.state import Node
     from kizuna.release.agreements import Agreement, Term
 
@@ -74,13 +75,16 @@ def found_node(node: Node, markings: Mapping[str, Json] | dict[str, object], acc
 
 def node_card(node: Node, url: str) -> dict[str, Json]:
     """What another node needs to pin this one. It is public; hand it over in a way that the other trusts."""
-    return {
+    card: dict[str, Json] = {
         "schema": CARD_SCHEMA,
         "party": node.organisation,
         "url": url,
         "certificate": base64.b64encode(node.keys.certificate_der).decode(),
         "signing_key": base64.b64encode(node.keys.public_key).decode(),
     }
+    if node.keys.sealing_key is not None:
+        card["sealing_key"] = base64.b64encode(node.keys.sealing_key).decode()
+    return card
 
 
 def pin_partner(node: Node, card: object) -> Party:
@@ -94,15 +98,8 @@ def pin_partner(node: Node, card: object) -> Party:
     table = open_table(card, schema=CARD_SCHEMA, what="card")
     party = parse_party(table.text("party"))
     url = table.text("url") if table.raw("url") else ""
-    raw: dict[str, bytes] = {}
-    for name in ("certificate", "signing_key"):
-        try:
-            raw[name] = base64.b64decode(table.text(name), validate=True)
-        except ValueError:
-            table.fault(name, Message("bytes in base64"))
+    raw = _read_keys(table)
     table.done()
-    if len(raw["signing_key"]) != _KEY_BYTES:
-        table.fault("signing_key", Message("32 bytes in base64"))
     if not _is_own_end(raw["certificate"]):
         table.fault("certificate", Message("an X.509 certificate (DER) that vouches for itself alone"))
     if url and not url.startswith("https://"):
@@ -115,15 +112,26 @@ def pin_partner(node: Node, card: object) -> Party:
         table.fault("certificate", Message("a certificate that no other node has"))
     if raw["signing_key"] in {node.keys.public_key, *(p.signing_key for p in others)}:
         table.fault("signing_key", Message("a key that no other node has"))
-    body: dict[str, Json] = {
-        "party": party,
-        "url": url.rstrip("/"),
-        "certificate": base64.b64encode(raw["certificate"]).decode(),
-        "signing_key": base64.b64encode(raw["signing_key"]).decode(),
-    }
+    if raw.get("sealing_key") in {node.keys.sealing_key, *(p.sealing_key for p in others)} - {None}:
+        table.fault("sealing_key", Message("a key that no other node has"))
+    body: dict[str, Json] = {"party": party, "url": url.rstrip("/")}
+    body |= {name: base64.b64encode(key).decode() for name, key in raw.items()}
     with node.store.transaction():
         node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
     return party
+
+
+def _read_keys(table: Table) -> dict[str, bytes]:
+    """Certificate and keys of a card; those from before there were removable media have no key for them."""
+    raw: dict[str, bytes] = {}
+    for name in ("certificate", "signing_key", *(["sealing_key"] if table.has("sealing_key") else [])):
+        try:
+            raw[name] = base64.b64decode(table.text(name), validate=True)
+        except ValueError:
+            table.fault(name, Message("bytes in base64"))
+        if name != "certificate" and len(raw[name]) != _KEY_BYTES:
+            table.fault(name, Message("32 bytes in base64"))
+    return raw
 
 
 def _is_own_end(der: bytes) -> bool:

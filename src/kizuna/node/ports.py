@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
@@ -20,7 +20,20 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.product import ProductId
 
-__all__ = ["BlobStore", "Clock", "ExchangeBook", "FactLog", "Keys", "LogEntry", "Outgoing", "Store", "TailAnchor"]
+__all__ = [
+    "BlobStore",
+    "Clock",
+    "ExchangeBook",
+    "FactLog",
+    "Keys",
+    "LogEntry",
+    "Medium",
+    "NewMedium",
+    "Outgoing",
+    "Shelf",
+    "Store",
+    "TailAnchor",
+]
 
 
 class Clock(Protocol):
@@ -55,6 +68,21 @@ class Keys(Protocol):
 
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
+        ...
+
+    @property
+    def sealing_key(self) -> bytes | None:
+        """Raw X25519 public key to which removable media for this node are sealed, 32 bytes; None if it has none."""
+        ...
+
+    def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
+        """What somebody sealed to `sealing_key` by HPKE, as `kizuna.exchange.medium` does.
+
+        Raises
+        ------
+        InputError
+            If it was sealed to another key or under other `info`, was changed, or this node has no such key.
+        """
         ...
 
 
@@ -297,6 +325,10 @@ class Store(Protocol):
         """Keep `value` under `name`."""
         ...
 
+    def drop_setting(self, name: str) -> None:
+        """Keep nothing under `name` any more; absent: nothing."""
+        ...
+
     def settings(self, beginning: str) -> dict[str, str]:
         """Values kept under names that begin so, in the order of the names."""
         ...
@@ -311,4 +343,91 @@ class TailAnchor(Protocol):
 
     def keep(self, size: int, leaf: bytes) -> None:
         """Remember a count of entries and the hash of the last leaf."""
+        ...
+
+
+class Medium(Protocol):
+    """A removable medium that is read: some files, which a stranger may have made."""
+
+    @property
+    def name(self) -> str:
+        """Name by which a person knows it."""
+        ...
+
+    @property
+    def sizes(self) -> Mapping[str, int]:
+        """Length in bytes of each of its files, as they were when it was opened."""
+        ...
+
+    def read(self, name: str) -> bytes:
+        """Whole bytes of one of its files.
+
+        Raises
+        ------
+        InputError
+            If it is not as long as it was when the medium was opened.
+        PartnerUnreachable
+            If the medium cannot be read any more.
+        """
+        ...
+
+
+class NewMedium(Protocol):
+    """A removable medium that is written. What is not finished is no medium."""
+
+    @property
+    def name(self) -> str:
+        """Name by which a person will know it."""
+        ...
+
+    def begin(self, files: int, size: int) -> None:
+        """Make it, if there is room for so many files of `size` bytes in all.
+
+        Raises
+        ------
+        InputError
+            If there is not, or it cannot be written.
+        """
+        ...
+
+    def write(self, name: str, data: bytes) -> None:
+        """Write one file of it, durably.
+
+        Raises
+        ------
+        InputError
+            If it cannot be written.
+        """
+        ...
+
+    def finish(self) -> None:
+        """Make a medium of what was written."""
+        ...
+
+    def discard(self) -> None:
+        """Remove what was written so far."""
+        ...
+
+
+class Shelf(Protocol):
+    """Media that came before those that go before them, as they came."""
+
+    def names(self) -> Sequence[str]:
+        """Names of the media that are held, in order."""
+        ...
+
+    def bytes_held(self) -> int:
+        """Length of all of them in bytes."""
+        ...
+
+    def open(self, name: str) -> AbstractContextManager[Medium]:
+        """Open one of them."""
+        ...
+
+    def new(self, id_: str) -> NewMedium:
+        """One more, to be written; its name will end with `id_`."""
+        ...
+
+    def drop(self, name: str) -> None:
+        """Hold one of them no longer; absent: nothing."""
         ...

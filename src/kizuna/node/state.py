@@ -54,12 +54,15 @@ class Partner:
         Its TLS certificate.
     signing_key
         Its raw Ed25519 public key.
+    sealing_key
+        Its raw X25519 public key, to which removable media for it are sealed; None if its card had none.
     """
 
     party: Party
     url: str
     certificate_der: bytes
     signing_key: bytes
+    sealing_key: bytes | None = None
 
     @property
     def fingerprint(self) -> str:
@@ -123,7 +126,11 @@ class Knowledge:
             case FactKind.PARTNER_PINNED:
                 party = parse_party(body["party"])
                 partner = Partner(
-                    party, body["url"], base64.b64decode(body["certificate"]), base64.b64decode(body["signing_key"])
+                    party,
+                    body["url"],
+                    base64.b64decode(body["certificate"]),
+                    base64.b64decode(body["signing_key"]),
+                    base64.b64decode(body["sealing_key"]) if "sealing_key" in body else None,
                 )
                 return replace(self, partners={**self.partners, party: partner})
             case FactKind.PARTNER_REMOVED:

@@ -37,7 +37,7 @@ def test_what_was_made_is_loaded(keys: FileKeys) -> None:
 def test_files_are_their_owners_only(keys: FileKeys) -> None:
     assert keys.folder.stat().st_mode & 0o777 == 0o700
     assert {path.name: path.stat().st_mode & 0o777 for path in keys.folder.iterdir()} == dict.fromkeys(
-        ("signing.pem", "tls.key.pem", "tls.cert.pem"), 0o600
+        ("signing.pem", "tls.key.pem", "tls.cert.pem", "sealing.pem"), 0o600
     )
     assert [path.name for path in keys.folder.parent.iterdir()] == ["keys"]
 
