@@ -6,6 +6,7 @@ heads; a body whose length the head tells goes from the TLS layer into the buffe
 
 from __future__ import annotations
 
+import mmap
 import socket
 import time
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ _MOST_HEAD_BYTES = 16 * 2**10
 _RECEIVE_BYTES = 64 * 2**10
 # Shorter than the server keeps idle connections, so that we never send into a closing one.
 _KEEP_ALIVE_S = 2.0
+_PARTIAL = 206
 
 
 class LineError(Exception):
@@ -65,13 +67,15 @@ class HttpLine:
         How long to wait for a connection, and for each next piece of an answer.
     """
 
-    __slots__ = ("_buffer", "_context", "_host", "_port", "_socket", "_timeout_s", "_used_at")
+    __slots__ = ("_buffer", "_context", "_host", "_left", "_port", "_socket", "_timeout_s", "_used_at")
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext, timeout_s: float) -> None:
         self._host, self._port, self._context, self._timeout_s = host, port, context, timeout_s
         self._socket: ssl.SSLSocket | None = None
         self._used_at = 0.0
-        self._buffer = bytearray(_RECEIVE_BYTES)
+        self._left = 0
+        # Begins with a page, so that a disk can write from it.
+        self._buffer = mmap.mmap(-1, _RECEIVE_BYTES)
 
     def __enter__(self) -> Self:
         return self
@@ -84,9 +88,23 @@ class HttpLine:
         if self._socket is not None:
             self._socket.close()
             self._socket = None
+        self._left = 0
+
+    @property
+    def left(self) -> int:
+        """Bytes of the last answer that were not read yet."""
+        return self._left
 
     def request(
-        self, method: str, target: str, headers: Mapping[str, str], content: bytes | None, most_bytes: int, deadline_s: float
+        self,
+        method: str,
+        target: str,
+        headers: Mapping[str, str],
+        content: bytes | None,
+        most_bytes: int,
+        deadline_s: float,
+        *,
+        first_bytes: int | None = None,
     ) -> Answer:
         """Send a request and take the answer.
 
@@ -98,6 +116,8 @@ class HttpLine:
             Longest body that is taken.
         deadline_s
             How long all of it may take.
+        first_bytes
+            Of a partial content (206) that is longer, so many bytes are read, and the rest by `more`; at least 128 KiB.
 
         Raises
         ------
@@ -107,6 +127,9 @@ class HttpLine:
             If the body is longer.
         """
         deadline = time.monotonic() + deadline_s
+        if self._left:
+            # An answer that nobody wants to the end.
+            self.close()
         done = False
         try:
             connection = h11.Connection(h11.CLIENT, max_incomplete_event_size=_MOST_HEAD_BYTES)
@@ -120,7 +143,7 @@ class HttpLine:
             line = self._connected(deadline)
             line.sendall(message)
             response = self._response(connection, line, deadline)
-            body = self._body(connection, line, response, most_bytes, deadline)
+            body = self._body(connection, line, response, most_bytes, first_bytes, deadline)
             done = True
         except (OSError, h11.ProtocolError) as error:
             raise LineError(str(error) or type(error).__name__) from error
@@ -128,10 +151,33 @@ class HttpLine:
             if not done:
                 self.close()
         found = {name.decode("ascii"): value.decode("latin-1") for name, value in response.headers}
-        if response.http_version != b"1.1" or found.get("connection", "").lower() == "close":
+        if not self._left and (response.http_version != b"1.1" or found.get("connection", "").lower() == "close"):
             self.close()
         self._used_at = time.monotonic()
         return Answer(response.status_code, found, body)
+
+    def more(self, count: int, deadline_s: float) -> memoryview:
+        """Read the next `count` bytes of the last answer, of which so many are left; the view is of the same buffer.
+
+        Raises
+        ------
+        LineError
+            If the connection fails, or the deadline passes.
+        """
+        if self._socket is None or not 0 < count <= self._left:
+            msg = "nothing of the answer is left"
+            raise LineError(msg)
+        left = self._left - count
+        try:
+            self._grow(count, 0)
+            body = self._rest(self._socket, 0, count, time.monotonic() + deadline_s)
+        except BaseException as error:
+            self.close()
+            if isinstance(error, OSError):
+                raise LineError(str(error) or type(error).__name__) from error
+            raise
+        self._left, self._used_at = left, time.monotonic()
+        return body
 
     def _authority(self) -> str:
         return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
@@ -155,7 +201,10 @@ class HttpLine:
         if left <= 0:
             msg = "the answer took too long"
             raise LineError(msg)
-        line.settimeout(min(left, self._timeout_s))
+        wanted = min(left, self._timeout_s)
+        # A system call, which tens of thousands of records do not need.
+        if wanted != line.gettimeout():
+            line.settimeout(wanted)
 
     def _more(self, connection: h11.Connection, line: ssl.SSLSocket, deadline: float) -> None:
         self._wait(line, deadline)
@@ -173,25 +222,30 @@ class HttpLine:
                 raise LineError(msg)
 
     def _body(
-        self, connection: h11.Connection, line: ssl.SSLSocket, response: h11.Response, most_bytes: int, deadline: float
+        self,
+        connection: h11.Connection,
+        line: ssl.SSLSocket,
+        response: h11.Response,
+        most_bytes: int,
+        first_bytes: int | None,
+        deadline: float,
     ) -> memoryview:
         told = next((int(value) for name, value in response.headers if name == b"content-length"), None)
+        if first_bytes is not None and told is not None and told > first_bytes and response.status_code == _PARTIAL:
+            self._left, told = told - first_bytes, first_bytes
         if told is not None and told > most_bytes and connection.their_state is h11.SEND_BODY:
             raise TooLong
-        if len(self._buffer) < (told or 0):
-            # What was handed out before is still a view of the old one.
-            self._buffer = bytearray(told or 0)
+        # What was handed out before may still be a view of the old one.
+        self._grow(told or 0, 0)
         length = 0
         while True:
             event = connection.next_event()
             if isinstance(event, h11.Data):
-                end = length + len(event.data)
-                if end > most_bytes:
+                begin, length = length, length + len(event.data)
+                if length > most_bytes:
                     raise TooLong
-                if end > len(self._buffer):
-                    self._buffer = self._buffer[:length] + bytearray(max(end, min(2 * length, most_bytes)) - length)
-                self._buffer[length:end] = event.data
-                length = end
+                self._grow(length, begin)
+                self._buffer[begin:length] = event.data
             elif isinstance(event, h11.EndOfMessage):
                 return memoryview(self._buffer)[:length]
             elif event is not h11.NEED_DATA:
@@ -201,6 +255,13 @@ class HttpLine:
                 self._more(connection, line, deadline)
             else:
                 return self._rest(line, length, told, deadline)
+
+    def _grow(self, size: int, kept: int) -> None:
+        """Have a buffer of at least `size` bytes, of which `kept` are filled."""
+        if size > len(self._buffer):
+            longer = mmap.mmap(-1, max(size, 2 * kept))
+            longer[:kept] = self._buffer[:kept]
+            self._buffer = longer
 
     def _rest(self, line: ssl.SSLSocket, begin: int, end: int, deadline: float) -> memoryview:
         """Body whose first bytes are in the buffer, the rest straight from the connection."""

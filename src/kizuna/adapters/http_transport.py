@@ -14,6 +14,7 @@ from kizuna.adapters.http_line import HttpLine, LineError, TooLong
 from kizuna.adapters.tls import client_context
 from kizuna.errors import InputError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES
+from kizuna.exchange.manifest import CHUNK_BYTES
 from kizuna.model.instants import Instant, instant_of
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ class HttpTransport:
         self._deadline_s = deadline_s
         self.on_clock: Callable[[Instant, Instant], object] | None = None
         self._line = HttpLine(host, port, client_context(keys, certificate_der), timeout_s)
+        # The file of which an answer is being read, and the place that comes next.
+        self._reading: tuple[Digest, int] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -87,16 +90,26 @@ class HttpTransport:
         self._line.close()
 
     def _exchange(
-        self, method: str, path: str, most_bytes: int, *, headers: Mapping[str, str] | None = None, content: bytes | None = None
+        self,
+        method: str,
+        path: str,
+        most_bytes: int,
+        *,
+        headers: Mapping[str, str] | None = None,
+        content: bytes | None = None,
+        first_bytes: int | None = None,
     ) -> Answer:
         """Answer to a request, whose body may not be longer than `most_bytes`."""
+        self._reading = None
         deadline_s = self._deadline_s + most_bytes / _SLOWEST_BYTES_S
         fields = {**_HEADERS, **(headers or {})}
         waited = 0.0
         try:
             while True:
                 asked = SystemClock().now()
-                answer = self._line.request(method, self._path + path, fields, content, most_bytes, deadline_s)
+                answer = self._line.request(
+                    method, self._path + path, fields, content, most_bytes, deadline_s, first_bytes=first_bytes
+                )
                 self._tell_clock(answer, asked)
                 # A partner that is asked too much says when to come again: that is no failure, unless it is long.
                 pause_s = _pause_s(answer)
@@ -168,9 +181,21 @@ class HttpTransport:
         """
         if length == 0:
             return b""
-        span = f"{offset}-{offset + length - 1}"
+        if self._reading == (digest, offset) and length <= self._line.left:
+            # Broken off: asked for anew below, which tells whether the partner still hands it out.
+            with contextlib.suppress(LineError):
+                data = self._line.more(length, self._deadline_s + length / _SLOWEST_BYTES_S)
+                self._reading = digest, offset + length
+                return data
+        # Whoever asks for a whole chunk asks for the next one then: one answer brings all that follow.
+        ahead = length == CHUNK_BYTES
+        last = offset + length - 1
         answer = self._exchange(
-            "GET", f"/exchange/v1/blobs/{digest}", max(length, _MOST_SMALL_ANSWER_BYTES), headers={"range": f"bytes={span}"}
+            "GET",
+            f"/exchange/v1/blobs/{digest}",
+            max(length, _MOST_SMALL_ANSWER_BYTES),
+            headers={"range": f"bytes={offset}-{'' if ahead else last}"},
+            first_bytes=length if ahead else None,
         )
         if answer.status == _NOT_FOUND:
             raise NotReleasable(
@@ -179,8 +204,10 @@ class HttpTransport:
             )
         if answer.status != _PARTIAL:
             self._unexpected(answer.status)
-        if len(answer.body) != length or not answer.headers.get("content-range", "").startswith(f"bytes {span}/"):
+        span = f"bytes {offset}-{last + self._line.left}/"
+        if len(answer.body) != length or not answer.headers.get("content-range", "").startswith(span):
             _misbehaved(f"{len(answer.body)} bytes where {length} bytes from {offset} were asked for")
+        self._reading = digest, offset + length
         return answer.body
 
     def receipt(self, envelope: bytes) -> None:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, cast
 from cryptography import x509
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from kizuna.adapters.line import Line
 from kizuna.errors import InputError, Message
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
@@ -138,14 +139,13 @@ def _with_extensions(app: ASGI3Application, extensions: dict[str, object]) -> AS
 class TlsH11Protocol(H11Protocol):
     """uvicorn's HTTP/1.1 protocol with the ASGI TLS extension, which uvicorn itself lacks.
 
-    A second extension, ``kizuna.abort``, is a function that cuts the connection at once, unsent bytes included.
+    A second extension, ``kizuna.line``, is the connection beneath (`kizuna.adapters.line.Line`).
     """
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the certificate from the connection before the first request is read."""
         super().connection_made(transport)
-        abort: Callable[[], None] = transport.abort
-        extensions: dict[str, object] = {"kizuna.abort": abort}
+        extensions: dict[str, object] = {"kizuna.line": Line(transport)}
         connection = transport.get_extra_info("ssl_object")
         if connection is not None:
             extensions["tls"] = _extension(connection)

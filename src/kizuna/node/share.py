@@ -170,7 +170,8 @@ class Sharing:
         """Partner to whom the certificate with this SHA-256 belongs."""
         for party, partner in self._node.knowledge().partners.items():
             if partner.fingerprint == fingerprint:
-                return party
+                # Whose key was revoked is nobody here until it is pinned anew: who asks may be somebody else.
+                return party if partner.signing_key in partner.keys else None
         return None
 
     # ---- feed
@@ -402,7 +403,7 @@ class Sharing:
         if known is not None:
             return known
         try:
-            entry = unseal_any(outgoing.envelope, self._node.keys.public_key)
+            entry = unseal_any(outgoing.envelope, self._node.journal.key_of(outgoing.envelope))
         except PartnerMisbehaved as error:
             raise _unlike(outgoing, str(error)) from error
         if len(self._entries) >= _MOST_OPENED:
@@ -476,14 +477,32 @@ class Sharing:
 
     def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
         """Bytes of a file that an entry of the partner's feed hands out, if it still may go; None for all else."""
-        node = self._node
-        node.require_confirmed()
-        if not any(self._may_go_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
+        if not self._may_have(peer, digest):
             return None
-        with node.blobs.open(digest) as source:
+        with self._node.blobs.open(digest) as source:
             size = source.seek(0, 2)
             source.seek(offset)
             return BlobPart(source.read(length), size)
+
+    def _may_have(self, peer: Party, digest: Digest) -> bool:
+        """Whether a file may go to a partner now.
+
+        A permit holds for as long as nothing was recorded since, and no longer than a tenth of a second: within that time only
+        the clock could turn it. Whatever a decision rests upon is recorded, so what turns it otherwise is seen at once.
+        """
+        node = self._node
+        # Before anything is read that the decision rests upon.
+        note, now = node.store.log.checkpoint(), node.journal.clock.now()
+        permit = self._permits.get((peer, digest))
+        if permit is not None and permit[0] == note and permit[1] <= now < permit[1] + _PERMIT:
+            return True
+        node.require_confirmed()
+        if not any(self._may_go_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
+            return False
+        if len(self._permits) >= _MOST_PERMITS:
+            self._permits.clear()
+        self._permits[peer, digest] = note, now
+        return True
 
     def receipt(self, peer: Party, envelope: bytes) -> bool:
         """Take the partner's signed receipt for an entry of its feed, or its answer to one; False for what is none."""
@@ -497,7 +516,7 @@ class Sharing:
         if partner is None or claimed is None:
             return False
         try:
-            receipt = unseal_receipt(envelope, partner.signing_key)
+            receipt = unseal_receipt(envelope, partner.key_for(envelope))
         except KizunaError:
             return False
         entries = node.store.book.outgoing(peer, receipt.sequence - 1, 1)

@@ -3,8 +3,9 @@
 Who asks is told by the TLS connection alone. Whoever is not a partner, whatever does not exist and whatever is not handed
 out to this partner gets one and the same answer, so that nothing can be learned by asking.
 
-# INVARIANT: the desk is asked again before every piece of a blob, once what was sent before has left this process. A
-# suspension therefore bites inside a transfer; the connection is then cut.
+# INVARIANT: the desk is asked again before every piece of a blob, once what was sent before is all but gone, and meanwhile ten
+# times a second. A suspension therefore bites inside a piece: the connection is then cut, and what this machine still holds of
+# it is thrown away.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import ssl
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
+import anyio.lowlevel
 from anyio import to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -25,6 +27,7 @@ from kizuna.errors import InputError
 from kizuna.exchange.feed import MOST_PAGE_ENTRIES, MOST_RECEIPT_BYTES
 from kizuna.model.digests import parse_digest
 from kizuna.node.share import BlobPart, FeedAnswer
+from kizuna.web.pace import PIECE_BYTES, Pace
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,12 +37,13 @@ if TYPE_CHECKING:
 
     from kizuna.model.digests import Digest
     from kizuna.model.parties import Party
+    from kizuna.web.pace import Line
 
 __all__ = ["PIECE_BYTES", "BlobPart", "FeedAnswer", "PartnerDesk", "partner_app"]
 
-PIECE_BYTES = 2**20
-"""Most bytes of a blob that one decision hands out."""
-
+_WATCH_S = 0.1
+# Of their own, so that no crowd of slow questions keeps a suspension waiting.
+_MOST_DECIDING = 16
 _MOST_SEQUENCE = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,16})-([0-9]{0,16})\Z", re.ASCII)
@@ -106,51 +110,73 @@ def _span(header: str | None, size: int) -> tuple[int, int] | None:
 class _BlobResponse(Response):
     """Pieces of a blob, each decided for itself; the first one was taken before the answer began."""
 
-    def __init__(self, ask: Callable[[int, int], Awaitable[BlobPart | None]], first: bytes, offset: int, length: int) -> None:
+    def __init__(
+        self, ask: Callable[[int, int], Awaitable[BlobPart | None]], first: bytes, offset: int, length: int, pace: Pace
+    ) -> None:
         super().__init__(media_type="application/octet-stream")
-        self._ask, self._first, self._offset, self._length = ask, first, offset, length
+        self._ask, self._first, self._offset, self._length, self._pace = ask, first, offset, length, pace
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async with anyio.create_task_group() as group:
-
-            async def until_gone() -> None:
-                while (await receive())["type"] != "http.disconnect":
-                    pass
+        line: Line | None = scope["extensions"].get("kizuna.line")
+        whole = False
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._until_gone, receive, group.cancel_scope)
+                await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+                if scope["method"] != "HEAD":
+                    group.start_soon(self._watch, group.cancel_scope)
+                    await self._pieces(send, group.cancel_scope)
+                if not group.cancel_scope.cancel_called:
+                    await send({"type": "http.response.body", "body": b"", "more_body": False})
+                    whole = True
                 group.cancel_scope.cancel()
+        finally:
+            # Whatever it was that ended it half-way: the desk, the reader, a failure.
+            if not whole and line is not None:
+                line.cut()
 
-            group.start_soon(until_gone)
-            await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-            if scope["method"] == "HEAD" or await self._pieces(send):
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
-            elif (abort := scope["extensions"].get("kizuna.abort")) is not None:
-                abort()
-                await anyio.sleep_forever()
-            group.cancel_scope.cancel()
+    @staticmethod
+    async def _until_gone(receive: Receive, scope: anyio.CancelScope) -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        scope.cancel()
 
-    async def _pieces(self, send: Send) -> bool:
-        """Send all pieces; False if the desk stopped it half-way."""
+    async def _watch(self, scope: anyio.CancelScope) -> None:
+        """Ask while a piece is on its way, which may take long on a slow line."""
+        while True:
+            await anyio.sleep(_WATCH_S)
+            if await self._ask(0, 0) is None:
+                scope.cancel()
+
+    async def _pieces(self, send: Send, scope: anyio.CancelScope) -> None:
+        """Send all pieces, or cancel if the desk stops it half-way."""
         data, done = self._first, 0
         while True:
             await send({"type": "http.response.body", "body": data, "more_body": True})
             done += len(data)
             if done == self._length:
-                return True
+                return
             # The server holds an empty piece back until the one before has left, so the desk decides as late as can be.
             await send({"type": "http.response.body", "body": b"", "more_body": True})
-            wanted = min(PIECE_BYTES, self._length - done)
+            await self._pace.room()
+            wanted = min(self._pace.piece_bytes, self._length - done)
             part = await self._ask(self._offset + done, wanted)
             if part is None or len(part.data) != wanted:
-                return False
+                scope.cancel()
+                # Here the cancellation is noticed.
+                await anyio.lowlevel.checkpoint()
+                return
             data = part.data
 
 
 class _Endpoints:
     """The three endpoints over a desk."""
 
-    __slots__ = ("_desk",)
+    __slots__ = ("_deciding", "_desk")
 
     def __init__(self, desk: PartnerDesk) -> None:
         self._desk = desk
+        self._deciding = anyio.CapacityLimiter(_MOST_DECIDING)
 
     async def peer(self, request: Request) -> Party:
         """Partner who asks; a stranger gets what anybody gets for anything unknown."""
@@ -182,7 +208,7 @@ class _Endpoints:
             return _miss()
 
         async def ask(offset: int, length: int) -> BlobPart | None:
-            return await to_thread.run_sync(self._desk.blob, peer, digest, offset, length)
+            return await to_thread.run_sync(self._desk.blob, peer, digest, offset, length, limiter=self._deciding)
 
         probe = await ask(0, 0)
         if probe is None:
@@ -192,10 +218,11 @@ class _Endpoints:
         if span is None:
             return _error(416, "range not satisfiable", {"content-range": f"bytes */{probe.size}"})
         offset, length = span
-        first = await ask(offset, min(PIECE_BYTES, length))
+        pace = Pace(request.scope["extensions"].get("kizuna.line"))
+        first = await ask(offset, min(pace.piece_bytes, length))
         if first is None:
             return _miss()
-        response = _BlobResponse(ask, first.data, offset, length)
+        response = _BlobResponse(ask, first.data, offset, length, pace)
         response.headers["content-length"] = str(length)
         response.headers["cache-control"] = "no-store"
         response.headers["accept-ranges"] = "bytes"
