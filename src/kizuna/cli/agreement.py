@@ -11,6 +11,7 @@ import click
 
 from kizuna.cli.agreement_check import check, schema
 from kizuna.cli.agreement_show import show
+from kizuna.cli.message_text import notice_json, notice_message
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_agreement
@@ -18,6 +19,7 @@ from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.reading import LONGEST_LINE, Table
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.people import agreement_lines
+from kizuna.node.take_messages import notices
 from kizuna.wiring import CIVIL_OFFSETS, beside, load_settings, open_node
 
 if TYPE_CHECKING:
@@ -111,7 +113,7 @@ def add(files: tuple[Path, ...], folder: Path, json_: bool) -> None:
 def list_(folder: Path, json_: bool) -> None:
     """List."""
     with open_node(folder) as here:
-        lines = agreement_lines(here)
+        lines, told = agreement_lines(here), notices(here)
     if json_:
         print_json(
             [
@@ -123,6 +125,7 @@ def list_(folder: Path, json_: bool) -> None:
                     "in_force_from": line.begin,
                     "state": line.state,
                     "fictional": line.fictional,
+                    "partners_say": [notice_json(one) for one in told if one.notice.agreement == line.id],
                 }
                 for line in lines
             ]
@@ -142,6 +145,8 @@ def list_(folder: Path, json_: bool) -> None:
             for line in lines
         ],
     )
+    for one in told:
+        say(Message("{partner} says: {what}", {"partner": one.partner, "what": notice_message(one.notice)}))
 
 
 def _sentence(name: str, text: str) -> str:

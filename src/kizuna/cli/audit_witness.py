@@ -11,6 +11,7 @@ from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness_lines
 from kizuna.node.witness import witness as cosign_checkpoint
+from kizuna.node.witnessing import send_checkpoint
 from kizuna.wiring import open_node
 
 __all__ = ["witness"]
@@ -85,6 +86,24 @@ def ask(file: Path, since: int, until: str | None, folder: Path, json_: bool) ->
         print_json({"file": str(file)})
         return
     say(Message("Written: {path}. Hand it to the partner: kizuna audit witness cosign.", {"path": str(file)}))
+
+
+@witness.command(
+    help=_("Send a partner all of this node's log to cosign, over the feed; what was recorded before today goes by itself."),
+    epilog=examples("kizuna audit witness send UKR/HUR --node jpn"),
+)
+@click.argument("partner")
+@node_option
+@as_json
+def send(partner: str, folder: Path, json_: bool) -> None:
+    """Send a checkpoint."""
+    with open_node(folder) as here:
+        party = here.partner_named(partner)
+        size = send_checkpoint(here, party)
+    if json_:
+        print_json({"partner": party, "size": size})
+        return
+    say(Message("A checkpoint of {size} entries goes to {partner} when it next asks.", {"partner": party, "size": size}))
 
 
 @witness.command(

@@ -25,6 +25,8 @@ _COMMANDS = {
     "agreement": "kizuna.cli.agreement:agreement",
     "label": "kizuna.cli.label:label",
     "sync": "kizuna.cli.sync:sync",
+    "alert": "kizuna.cli.alert:alert",
+    "request": "kizuna.cli.request:request",
     "exchange": "kizuna.cli.exchange:exchange",
     "audit": "kizuna.cli.audit:audit",
     "doctor": "kizuna.cli.doctor:doctor",

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.message_text import dealings_json, say_dealings
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
@@ -141,7 +142,8 @@ def status(folder: Path, json_: bool) -> None:
                     "tail_confirmed": confirmed,
                     "certificate_days": health.certificate_days,
                     "partners": [
-                        {
+                        dealings_json(here, s.partner)
+                        | {
                             "party": s.partner,
                             "last_in": when(s.last_in),
                             "last_out": when(s.last_out),
@@ -202,3 +204,4 @@ def status(folder: Path, json_: bool) -> None:
             for product, why in products:
                 told = {"product": product, "partner": partner, "why": why.render(_)}
                 say(Message("{product} may go to {partner}, and is held: {why}", told))
+        say_dealings(here)

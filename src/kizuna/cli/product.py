@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.decision_text import decision_lines, outcome_word
+from kizuna.cli.message_text import fate_word, recall_json
 from kizuna.cli.originator import consent, relabel
+from kizuna.cli.recall import answer_recall, recall, recalled
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Interval, format_instant, parse_instant
@@ -17,6 +19,7 @@ from kizuna.model.product import product_to_json
 from kizuna.node.decisions import as_labelled_now, decide_item, require_item
 from kizuna.node.people import shown
 from kizuna.node.publish import Described, publish
+from kizuna.node.recall import recall_of
 from kizuna.node.reduce import why_held
 from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.wiring import label_path, open_input, open_node, read_label_file
@@ -119,6 +122,9 @@ def product() -> None:
 
 product.add_command(consent)
 product.add_command(relabel)
+product.add_command(recall)
+product.add_command(recalled)
+product.add_command(answer_recall)
 
 
 def _when(item: Item) -> str:
@@ -165,10 +171,13 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         decisions = [(partner, decide_item(here, item.product, partner)) for partner in sorted(here.knowledge().partners)]
         current = as_labelled_now(here, item.product)
         held = {p: why_held(here, current, decision) for p, decision in decisions if decision.outcome is Outcome.PERMIT}
+        named = [*sorted(here.knowledge().partners), "*"]
+        called_back = [found for name in named if (found := recall_of(here, name, item.product.id)) is not None]
     first = item.product.label
     if json_:
         releases: list[Json] = [{"partner": partner} | decision_to_json(decision, _) for partner, decision in decisions]
         beside: dict[str, Json] = {"received_from": item.received_from, "releases": releases}
+        beside["recalls"] = [recall_json(one) for one in called_back]
         beside["first_label"] = None if current.label == first else label_to_json(first)
         print_json(product_to_json(current) | beside)
         return
@@ -199,3 +208,10 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         why = held.get(partner)
         if why is not None:
             click.echo("  " + Message("held: {why}", {"why": why.render(_)}).render(_))
+    for one in called_back:
+        if one.partner == "*":
+            say(Message("Recalled: it goes to nobody any more: {reason}", {"reason": one.reason}))
+            continue
+        answer = fate_word(one.fate) if one.key is not None else _("it never had it")
+        values: dict[str, str | int | float | Message] = {"partner": one.partner, "answer": answer, "reason": one.reason}
+        say(Message("Recalled from {partner} ({answer}): {reason}", values))

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.message_text import content_message
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import KizunaError, Message, NotReleasable
+from kizuna.exchange.messages import content_to_json, type_of
 from kizuna.model.instants import format_instant
 from kizuna.node.health import note_clock
 from kizuna.wiring import load_settings, open_node, transport_to
@@ -40,10 +42,16 @@ def _report(report: PullReport, json_: bool) -> dict[str, Json]:
             say(Message("{partner}: {count} new products, {bytes} bytes.", values))
         for product in report.received:
             click.echo(f"  {product.id}  {product.title}")
+        for message in report.messages:
+            click.echo("  " + content_message(message.content).render(_))
     return {
         "partner": report.partner,
         "received": [{"id": product.id, "title": product.title} for product in report.received],
         "bytes": report.payload_bytes,
+        "messages": [
+            {"sequence": message.sequence, "type": type_of(message.content), "content": content_to_json(message.content)}
+            for message in report.messages
+        ],
         "refusal": None
         if refusal is None
         else {

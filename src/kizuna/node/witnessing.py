@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from kizuna.model.provenance import Fact
     from kizuna.node.state import Node
 
-__all__ = ["queue_checkpoint", "send_checkpoint", "take_witness_answer"]
+__all__ = ["queue_checkpoint", "send_checkpoint", "take_witness_answer", "told_fork"]
 
 _LOOKED = "checkpoint_looked"
 _SEEN = "witness_seen"
@@ -110,14 +110,14 @@ def take_witness_answer(node: Node, partner: Party, envelope: bytes) -> bool:
     if known is None:
         return False
     try:
-        answer = unseal_witness_answer(envelope, known.signing_key)
+        answer = unseal_witness_answer(envelope, known.key_for(envelope))
         entries = node.store.book.outgoing(partner, answer.sequence - 1, 1)
         if (
             (answer.sender, answer.receiver) != (node.organisation, partner)
             or len(entries) != 1
             or entries[0].sequence != answer.sequence
             or digest_of(entries[0].envelope) != answer.entry
-            or not isinstance(getattr(unseal_any(entries[0].envelope, node.keys.public_key), "content", None), LogCheckpoint)
+            or not isinstance(getattr(unseal_any(entries[0].envelope, node.journal.key_of(entries[0].envelope)), "content", None), LogCheckpoint)
         ):
             return False
         if answer.note is not None:
@@ -137,3 +137,8 @@ def take_witness_answer(node: Node, partner: Party, envelope: bytes) -> bool:
         told = Message("since {at}: {why}", {"at": format_instant(answer.at), "why": answer.why or ""}).render() if forked else ""
         book.note(partner, _TOLD, told)
     return True
+
+
+def told_fork(node: Node, partner: Party) -> str | None:
+    """What a partner last said against this node's log, or what was found when its cosignature came; None for nothing."""
+    return node.store.book.notes(partner).get(_TOLD) or None
