@@ -26,7 +26,7 @@ from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, fingerprint_of, trust
 from kizuna.errors import InputError, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES
-from kizuna.exchange.manifest import make_manifest
+from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified, make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
 from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
@@ -34,6 +34,8 @@ from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
+
+    from kizuna.model.parties import Party
 
 type Keys = dict[str, FileKeys]
 type Answer = tuple[int, dict[str, str], bytes]
@@ -630,3 +632,54 @@ def test_answers_of_the_feed_pass_unchanged(node: Served, desk: SimulatedDesk, n
     )
     assert desk.asked == [("feed", UKR, 3, 5)]
     assert JPN != UKR
+
+
+# ---- one answer for many chunks
+
+
+LONG = b"".join(bytes([number]) * CHUNK_BYTES for number in range(3)) + b"rest"
+
+
+def test_chunks_that_follow_come_in_one_answer(
+    node: Served, desk: SimulatedDesk, node_keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+    peer_of = desk.peer_of
+
+    def noting(fingerprint: str) -> Party | None:
+        asked.append(fingerprint)
+        return peer_of(fingerprint)
+
+    monkeypatch.setattr(desk, "peer_of", noting)
+    digest = desk.hold(LONG)
+    manifest = make_manifest(io.BytesIO(LONG))
+    with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
+        came = [bytes(chunk) for chunk in fetch_verified(manifest, http.blob)]
+        assert b"".join(came) == LONG
+        assert len(asked) == 1
+        # The connection is at rest again, and in the middle of an answer it is given up.
+        assert http.feed(0, 1) == desk.answer.body
+        assert http.blob(digest, 0, CHUNK_BYTES) == LONG[:CHUNK_BYTES]
+        assert http.feed(0, 1) == desk.answer.body
+        assert http.blob(digest, CHUNK_BYTES, 10) == LONG[CHUNK_BYTES:][:10]
+
+
+def test_an_answer_that_breaks_off_between_chunks_is_asked_for_again(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
+    digest = desk.hold(LONG)
+    broken: list[int] = []
+
+    def once(offset: int, length: int) -> bool:
+        if length and offset >= CHUNK_BYTES and not broken:
+            broken.append(offset)
+            return False
+        return True
+
+    desk.before_blob = once
+    with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
+        assert http.blob(digest, 0, CHUNK_BYTES) == LONG[:CHUNK_BYTES]
+        assert http.blob(digest, CHUNK_BYTES, CHUNK_BYTES) == LONG[CHUNK_BYTES:][:CHUNK_BYTES]
+        assert broken
+        desk.before_blob = lambda _offset, _length: False
+        with pytest.raises(NotReleasable):
+            for place in (2 * CHUNK_BYTES, 3 * CHUNK_BYTES):
+                http.blob(digest, place, min(CHUNK_BYTES, len(LONG) - place))
