@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kizuna.exchange.manifest import Manifest
 
-__all__ = ["FileBlobs"]
+__all__ = ["FileBlobs", "sync_folder"]
 
 _PIECE_BYTES = 2**20
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
@@ -49,7 +49,8 @@ def _storing(path: Path) -> Iterator[None]:
         raise _store_error(error, path) from error
 
 
-def _sync_folder(path: Path) -> None:
+def sync_folder(path: Path) -> None:
+    """Bring the names in a folder to the disk."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(descriptor)
@@ -82,6 +83,8 @@ class FileBlobs:
         with _storing(folder):
             self._temporary.mkdir(parents=True, exist_ok=True, mode=0o700)
             self._parts.mkdir(exist_ok=True, mode=0o700)
+            # Else all files could go with a folder whose own name was never brought to the disk.
+            sync_folder(folder.parent)
             for path in self._temporary.iterdir():
                 self._remove_abandoned(path)
 
@@ -129,8 +132,8 @@ class FileBlobs:
                 os.fsync(file.fileno())
                 path.parent.mkdir(exist_ok=True, mode=0o700)
                 temporary.rename(path)
-                _sync_folder(path.parent)
-                _sync_folder(self._folder)
+                sync_folder(path.parent)
+                sync_folder(self._folder)
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
@@ -195,7 +198,7 @@ class FileBlobs:
                 path.parent.mkdir(exist_ok=True, mode=0o700)
                 part.finish(path)
                 for folder in (path.parent, self._folder):
-                    _sync_folder(folder)
+                    sync_folder(folder)
         except StoreError:
             # A full disk hurts more than a transfer that begins anew.
             with contextlib.suppress(OSError):
