@@ -1,0 +1,77 @@
+"""The page on the protocol names each type of entry, each payload type and each member as they are."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from simulators.products import JPN, NOON, UKR, product_id
+
+from kizuna.exchange.answers import RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, Fate, Witnessed
+from kizuna.exchange.feed import ENTRY_TYPE, RECEIPT_TYPE, REFUSAL_TYPE
+from kizuna.exchange.messages import (
+    ENTRY_TYPES,
+    AgreementNotice,
+    Alert,
+    Ask,
+    LogCheckpoint,
+    NoticeState,
+    Reply,
+    Step,
+    Withdraw,
+    content_to_json,
+    type_of,
+)
+from kizuna.model.label import Label
+from kizuna.model.product import product_to_json
+from kizuna.model.regions import area_of
+
+PAGE = (Path(__file__).parents[2] / "docs/exchange.md").read_text("utf-8")
+AREA = area_of("x", ((((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)),),))
+CONTENTS = [
+    Withdraw(product_id(1), 1, "x"),
+    AgreementNotice("A", NoticeState.SUSPENDED, NOON),
+    LogCheckpoint("x"),
+    Alert(product_id(1), "x", Label("JPN", "UNCLASSIFIED", JPN, NOON, (UKR,))),
+    Ask(product_id(1), "imagery", AREA, NOON, NOON),
+    Reply(product_id(1), Step.ACCEPT),
+]
+
+
+def section(name):
+    """Text below the heading of an entry's type, up to the next heading."""
+    return re.split(r"\n#+ ", PAGE.split(f"\n### `{name}`\n")[1])[0]
+
+
+def test_the_page_has_a_section_for_each_type_of_entry_and_no_other():
+    assert set(re.findall(r"^### `([a-z-]+)`$", PAGE, re.MULTILINE)) == set(ENTRY_TYPES)
+    assert {type_of(content) for content in CONTENTS} | {"publish"} == set(ENTRY_TYPES)
+
+
+@pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
+def test_each_member_stands_in_the_section_of_its_type(content):
+    text = section(type_of(content))
+    assert [name for name in content_to_json(content) if f"`{name}`" not in text] == []
+
+
+def test_each_member_of_a_product_stands_there(a_record):
+    text = section("publish")
+    assert [name for name in a_record if name != "schema" and f"`{name}`" not in text] == []
+
+
+@pytest.fixture
+def a_record():
+    from simulators.products import a_product
+
+    return product_to_json(a_product())
+
+
+@pytest.mark.parametrize("word", [ENTRY_TYPE, REFUSAL_TYPE, RECEIPT_TYPE, RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE])
+def test_each_payload_type_stands_there(word):
+    assert f"`{word}`" in PAGE
+
+
+@pytest.mark.parametrize("word", [*Fate, *Witnessed, *NoticeState, *Step])
+def test_each_word_of_a_closed_set_stands_there(word):
+    assert f"`{word}`" in PAGE
