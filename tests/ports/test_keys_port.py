@@ -10,6 +10,8 @@ from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
+from kizuna.errors import InputError
+from kizuna.exchange.medium import make_header, sealed_key_of
 from kizuna.node.ports import Keys
 
 type Maker = Callable[[str], Keys]
@@ -48,3 +50,15 @@ def test_certificate_is_stable_and_names_the_party(make_keys: Maker) -> None:
     keys = make_keys("a")
     assert keys.certificate_der == keys.certificate_der
     assert x509.load_der_x509_certificate(keys.certificate_der).subject.rfc4514_string() == "CN=kizuna JPN"
+
+
+def test_opens_what_was_sealed_to_its_public_key_and_nothing_else(make_keys: Maker) -> None:
+    keys, other = make_keys("a"), make_keys("b")
+    assert keys.sealing_key is not None
+    assert keys.sealing_key != other.sealing_key
+    header = make_header(bytes(range(32)), keys.sealing_key)
+    sealed, info = sealed_key_of(header)
+    assert keys.open_sealed(sealed, info) == bytes(range(32))
+    for reader, what in ((other, info), (keys, b"other info")):
+        with pytest.raises(InputError):
+            reader.open_sealed(sealed, what)

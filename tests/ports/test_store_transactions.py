@@ -149,3 +149,22 @@ def test_settings_are_found_by_how_their_names_begin(store: Store) -> None:
     assert store.settings("recall/") == found
     assert list(store.settings("recall/")) == sorted(found)
     assert store.settings("nothing") == {}
+
+
+def test_a_setting_that_was_dropped_is_not_kept(store: Store) -> None:
+    for name in ("a/1", "a/2", "b"):
+        store.keep_setting(name, "x")
+    store.drop_setting("a/1")
+    store.drop_setting("never kept")
+    assert store.settings("a/") == {"a/2": "x"}
+    assert store.setting("a/1") is None
+
+    def drop_and_crash() -> None:
+        with store.transaction():
+            store.drop_setting("b")
+            assert store.setting("b") is None
+            raise Crash
+
+    with pytest.raises(Crash):
+        drop_and_crash()
+    assert store.setting("b") == "x"

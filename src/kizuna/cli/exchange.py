@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,7 +10,7 @@ import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import InputError, KizunaError, Message, NotReleasable
-from kizuna.wiring import give_sealing_key, media_in, new_medium, open_medium, open_node, shelf_of
+from kizuna.wiring import give_sealing_key, load_settings, media_in, new_medium, open_medium, open_node, shelf_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,10 @@ def _imported(report: ImportReport, json_: bool) -> dict[str, Json]:
 
 def _import_each(here: Node, folder: Path, paths: Sequence[Path], json_: bool) -> list[Json]:
     from kizuna.node.media import import_medium, is_for
+    from kizuna.node.receive import Intake
 
+    settings = load_settings(folder, os.environ)
+    intake = Intake(settings.intake_files, settings.intake_bytes, settings.intake_entries)
     shelf = shelf_of(folder)
     found: list[Json] = []
     failure: KizunaError | None = None
@@ -175,7 +179,7 @@ def _import_each(here: Node, folder: Path, paths: Sequence[Path], json_: bool) -
                     found.append({"medium": str(path), "foreign": True})
                     continue
                 ours += 1
-                found += [_imported(report, json_) for report in import_medium(here, medium, shelf, told)]
+                found += [_imported(report, json_) for report in import_medium(here, medium, shelf, told, intake)]
         except KizunaError as error:
             # One faulty medium must not keep what lies on the others away.
             failure = failure or error

@@ -15,7 +15,7 @@ from kizuna.errors import KizunaError, Message, NotReleasable
 from kizuna.exchange.messages import content_to_json, type_of
 from kizuna.model.instants import format_instant
 from kizuna.node.health import note_clock
-from kizuna.wiring import load_settings, open_node, transport_to
+from kizuna.wiring import load_settings, open_node, shelf_of, transport_to
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +64,7 @@ def _report(report: PullReport, json_: bool) -> dict[str, Json]:
 
 
 def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -> None:
+    from kizuna.node.media import release_held, send_kept_receipts
     from kizuna.node.receive import Intake, pull
 
     settings = load_settings(folder, os.environ)
@@ -84,10 +85,14 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
 
             with transport_to(folder, partner, timed) as transport:
                 try:
+                    # What removable media brought is confirmed by the shorter way.
+                    send_kept_receipts(here, partner, transport)
                     report = pull(here, partner, transport, told, intake)
                 finally:
                     if clock:
                         note_clock(here, partner.party, *clock[-1])
+            # What they brought too early may be due now.
+            release_held(here, shelf_of(folder), told, intake)
         except KizunaError as error:
             # One partner's failure must not keep the others' products away.
             failure = failure or error

@@ -52,7 +52,7 @@ from kizuna.model.canonical import canonical, parse_json
 from kizuna.model.digests import digest_of
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
-from kizuna.node.receive import PullReport, pull
+from kizuna.node.receive import Intake, PullReport, pull
 from kizuna.node.share import Sharing
 from kizuna.release.decision import Outcome
 
@@ -87,6 +87,7 @@ MOST_HELD_BYTES = 64 * 2**30
 """Most bytes of them."""
 
 _ID_BYTES = 16
+_INTAKE = Intake()
 
 
 # ---- receipts that wait for the next medium
@@ -459,7 +460,9 @@ def is_for(node: Node, medium: Medium) -> bool:
     return receiver_key_of(medium.read(HEADER_NAME)) == key_id_of(node.keys.sealing_key)
 
 
-def import_medium(node: Node, medium: Medium, shelf: Shelf, progress: Progress | None = None) -> list[ImportReport]:
+def import_medium(
+    node: Node, medium: Medium, shelf: Shelf, progress: Progress | None = None, intake: Intake = _INTAKE
+) -> list[ImportReport]:
     """Take in a medium, and what was held for want of it.
 
     Parameters
@@ -470,7 +473,7 @@ def import_medium(node: Node, medium: Medium, shelf: Shelf, progress: Progress |
         The medium; nothing that lies on it is believed.
     shelf
         Where media are held that came too early.
-    progress
+    progress, intake
         As for `kizuna.node.receive.pull`.
 
     Returns
@@ -487,11 +490,11 @@ def import_medium(node: Node, medium: Medium, shelf: Shelf, progress: Progress |
     """
     node.require_confirmed()
     way = _Way(node, medium)
-    reports = [_take(node, medium, way, shelf, progress)]
-    return reports + release_held(node, shelf, progress)
+    reports = [_take(node, medium, way, shelf, progress, intake)]
+    return reports + release_held(node, shelf, progress, intake)
 
 
-def release_held(node: Node, shelf: Shelf, progress: Progress | None = None) -> list[ImportReport]:
+def release_held(node: Node, shelf: Shelf, progress: Progress | None = None, intake: Intake = _INTAKE) -> list[ImportReport]:
     """Take in the media that were held, as far as what goes before them has come, by whichever way.
 
     Raises
@@ -507,19 +510,19 @@ def release_held(node: Node, shelf: Shelf, progress: Progress | None = None) -> 
             try:
                 with shelf.open(name) as held:
                     way = _Way(node, held)
-                    waits = way.contents.after > node.store.book.cursor(way.partner.party)
-                    if not waits:
-                        reports.append(_take(node, held, way, shelf, progress))
-                        going_on = True
+                    contents, party = way.contents, way.partner.party
+                    if contents.after <= node.store.book.cursor(party):
+                        reports.append(_take(node, held, way, shelf, progress, intake))
+                        going_on = going_on or reports[-1].came > 0
             except InputError:
                 shelf.drop(name)
                 raise
-            if not waits:
+            if contents.last <= node.store.book.cursor(party):
                 shelf.drop(name)
     return reports
 
 
-def _take(node: Node, medium: Medium, way: _Way, shelf: Shelf, progress: Progress | None) -> ImportReport:
+def _take(node: Node, medium: Medium, way: _Way, shelf: Shelf, progress: Progress | None, intake: Intake) -> ImportReport:
     contents, party, book = way.contents, way.partner.party, node.store.book
     began, size = book.cursor(party), node.store.log.size()
     receipts = _take_receipts(node, way)
@@ -529,7 +532,7 @@ def _take(node: Node, medium: Medium, way: _Way, shelf: Shelf, progress: Progres
         missing = began + 1, contents.after
     else:
         try:
-            pulled = pull(node, way.partner, way, progress)
+            pulled = pull(node, way.partner, way, progress, intake)
         except PartnerMisbehaved as error:
             raise InputError(
                 Message("{medium}: {why}", {"medium": medium.name, "why": error.message}), hint=error.hint, field=error.field

@@ -103,3 +103,25 @@ def test_certificate(tmp_path: Path, party: Party, uri: str) -> None:
     assert certificate.extensions.get_extension_for_class(x509.BasicConstraints).value.ca is False
     assert certificate.not_valid_after_utc - certificate.not_valid_before_utc == timedelta(days=397)
     assert certificate.not_valid_before_utc <= NOON < certificate.not_valid_after_utc
+
+
+def test_a_node_from_before_there_were_media_gets_its_key_once(keys: FileKeys) -> None:
+    (keys.folder / "sealing.pem").unlink()
+    old = FileKeys.load(keys.folder)
+    assert old.sealing_key is None
+    made = FileKeys.add_sealing_key(keys.folder)
+    assert made.sealing_key is not None
+    assert FileKeys.add_sealing_key(keys.folder).sealing_key == made.sealing_key
+    assert made.key_id == keys.key_id
+    assert sorted(path.name for path in keys.folder.iterdir()) == ["sealing.pem", "signing.pem", "tls.cert.pem", "tls.key.pem"]
+    assert (keys.folder / "sealing.pem").stat().st_mode & 0o777 == 0o600
+
+
+def test_a_key_for_media_that_is_none_is_named(keys: FileKeys) -> None:
+    path = keys.folder / "sealing.pem"
+    path.write_bytes((keys.folder / "signing.pem").read_bytes())
+    with pytest.raises(StoreError, match=r"sealing\.pem"):
+        FileKeys.load(keys.folder)
+    path.write_bytes(b"nothing")
+    with pytest.raises(StoreError, match=r"sealing\.pem"):
+        FileKeys.load(keys.folder)
