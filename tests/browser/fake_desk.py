@@ -62,6 +62,7 @@ class FakeAgreement:
     begin: str
     state: str
     fictional: bool
+    told: tuple[Message, ...] = ()
 
 
 def product_id(number: int) -> ProductId:

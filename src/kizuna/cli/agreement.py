@@ -11,7 +11,7 @@ import click
 
 from kizuna.cli.agreement_check import check, schema
 from kizuna.cli.agreement_show import show
-from kizuna.cli.message_text import notice_json, notice_message
+from kizuna.cli.message_text import notice_json
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_agreement
@@ -19,7 +19,7 @@ from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.reading import LONGEST_LINE, Table
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.people import agreement_lines
-from kizuna.node.take_messages import notices
+from kizuna.node.take_messages import notice_message, notices
 from kizuna.wiring import CIVIL_OFFSETS, beside, load_settings, open_node
 
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 from kizuna.cli.terminal import _, say
 from kizuna.errors import Message
-from kizuna.exchange.messages import AgreementNotice, Alert, Ask, LogCheckpoint, NoticeState, Reply, Step, Withdraw
+from kizuna.exchange.messages import AgreementNotice, Alert, Ask, LogCheckpoint, Reply, Step, Withdraw
 from kizuna.model.instants import format_instant
 from kizuna.node.recall import recalls
 from kizuna.node.requests import requests
-from kizuna.node.take_messages import alerts, notices
+from kizuna.node.take_messages import alerts, notice_message, notices
 from kizuna.node.withdrawals import withdrawn_products
 from kizuna.node.witness import witness_lines
 from kizuna.node.witnessing import told_fork
@@ -35,7 +35,6 @@ __all__ = [
     "dealings_json",
     "fate_word",
     "notice_json",
-    "notice_message",
     "recall_json",
     "request_json",
     "say_dealings",
@@ -89,18 +88,6 @@ def content_message(content: Content) -> Message:
         case Reply():
             template = _REPLIES[content.step].template
             return Message(template, {"id": content.id, "reason": content.reason or "-", "product": content.product or "-"})
-
-
-def notice_message(notice: AgreementNotice) -> Message:
-    """What a partner says of an agreement."""
-    values = {"agreement": notice.agreement, "since": format_instant(notice.since), "reason": notice.reason or "-"}
-    match notice.state:
-        case NoticeState.SUSPENDED:
-            return Message("{agreement} is suspended since {since}: {reason}", values)
-        case NoticeState.RESUMED:
-            return Message("{agreement} is resumed since {since}", values)
-        case NoticeState.WITHDRAWN:
-            return Message("{agreement} is withdrawn from, with effect from {since}: {reason}", values)
 
 
 # ---- as JSON

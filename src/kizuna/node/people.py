@@ -12,7 +12,9 @@ from kizuna.errors import Message
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.node.decisions import decide_item, labelling
+from kizuna.node.messages import was_recalled
 from kizuna.node.reduce import why_held
+from kizuna.node.take_messages import notice_message, notices
 from kizuna.release.agreements import State
 from kizuna.release.decision import Decision, Outcome
 
@@ -95,7 +97,7 @@ class PartnerStatus:
 
 @dataclass(frozen=True, slots=True)
 class AgreementLine:
-    """Latest version of an agreement, and how it stands now."""
+    """Latest version of an agreement, how it stands now, and what partners said of it last."""
 
     id: str
     title: str
@@ -104,6 +106,7 @@ class AgreementLine:
     begin: str
     state: AgreementState
     fictional: bool
+    told: Sequence[Message] = ()
 
 
 def _hash(token: str) -> str:
@@ -125,6 +128,7 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
     now = node.now()
     register = node.knowledge().register.as_known(now)
     lines = []
+    heard = notices(node)
     known = {(agreement.id, agreement.version) for agreement in register.agreements}
     for agreement in register.agreements:
         held = agreement.term.state(now)
@@ -147,8 +151,15 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
         else:
             state = "in force"
         begin = agreement.term.begin.text
+        said = tuple(
+            Message("{partner} says: {what}", {"partner": line.partner, "what": notice_message(line.notice)})
+            for line in heard
+            if line.notice.agreement == agreement.id
+        )
         lines.append(
-            AgreementLine(agreement.id, agreement.title, agreement.version, agreement.parties, begin, state, agreement.fictional)
+            AgreementLine(
+                agreement.id, agreement.title, agreement.version, agreement.parties, begin, state, agreement.fictional, said
+            )
         )
     return lines
 
@@ -239,6 +250,8 @@ class PeopleRoom:
         ]
 
     def _delivery(self, partner: Party, item: Item, decision: Decision) -> Message | None:
+        if was_recalled(self._node, partner, item.product.id):
+            return Message("recalled")
         delivered = self._delivered_to(partner)
         number = delivered.numbers.get(item.product.id)
         if number is not None:

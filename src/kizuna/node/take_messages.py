@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kizuna.errors import PartnerMisbehaved
+from kizuna.errors import Message, PartnerMisbehaved
 from kizuna.exchange.answers import WitnessAnswer, Witnessed, seal_witness_answer
 from kizuna.exchange.messages import (
     AgreementNotice,
@@ -36,7 +36,17 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.node.state import Node, Partner
 
-__all__ = ["AlertLine", "NoticeLine", "alerts", "notices", "owed_witness_answer", "send_alert", "take_message", "witness_told"]
+__all__ = [
+    "AlertLine",
+    "NoticeLine",
+    "alerts",
+    "notice_message",
+    "notices",
+    "owed_witness_answer",
+    "send_alert",
+    "take_message",
+    "witness_told",
+]
 
 _WITNESS_OWED = "witness_owed"
 
@@ -130,6 +140,18 @@ def notices(node: Node) -> list[NoticeLine]:
         )
         found.append(NoticeLine(Party(form["partner"]), notice, parse_instant(form["at"])))
     return found
+
+
+def notice_message(notice: AgreementNotice) -> Message:
+    """What a partner says of an agreement."""
+    values = {"agreement": notice.agreement, "since": format_instant(notice.since), "reason": notice.reason or "-"}
+    match notice.state:
+        case NoticeState.SUSPENDED:
+            return Message("{agreement} is suspended since {since}: {reason}", values)
+        case NoticeState.RESUMED:
+            return Message("{agreement} is resumed since {since}", values)
+        case NoticeState.WITHDRAWN:
+            return Message("{agreement} is withdrawn from, with effect from {since}: {reason}", values)
 
 
 # ---- alerts

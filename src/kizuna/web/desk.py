@@ -139,6 +139,11 @@ class AgreementLine(Protocol):
         """Whether it is a fictional supplement."""
         ...
 
+    @property
+    def told(self) -> Sequence[Message]:
+        """What partners said of it last: that they suspended it, say."""
+        ...
+
 
 class PeopleDesk(Protocol):
     """What a person at this node may see. Called from several threads at once.

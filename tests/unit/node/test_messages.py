@@ -28,7 +28,7 @@ from kizuna.exchange.messages import (
 from kizuna.exchange.witness import Request as WitnessRequest
 from kizuna.exchange.witness import request_bytes
 from kizuna.model.digests import digest_of
-from kizuna.model.instants import Interval, parse_instant
+from kizuna.model.instants import Interval, format_instant, parse_instant
 from kizuna.model.label import Category, CategoryType, Label
 from kizuna.model.provenance import FactKind
 from kizuna.model.regions import area_of
@@ -152,6 +152,8 @@ def test_a_recalled_product_goes_no_more_to_anybody(shared):
     blob = shared.node(IQPS).store.book.outgoing(HUR, 0, 1)[0].blobs[0]
     recall(shared)
     assert shared.desk(IQPS).blob(HUR, blob, 0, 1) is None
+    releases = PeopleRoom(shared.node(IQPS), lambda *_: None).releases(OFFICER, product_id(1))
+    assert {release.delivery.render() for release in releases} == {"recalled"}
     shared.agree(IQPS, id="MORE", parties=["JPN/IQPS", "NZL"], article={"receivers": ["NZL"]})
     shared.pull(NZL, IQPS)
     assert held(shared, NZL) == {product_id(2)}
@@ -282,6 +284,11 @@ def test_a_partner_is_told_of_suspension_and_resumption(shared):
     # The notice comes first, then the refusal.
     assert [m.content.state for m in report.messages] == [NoticeState.SUSPENDED]
     assert report.refusal is not None
+    shared.agree(HUR)
+    (known,) = PeopleRoom(shared.node(HUR), lambda *_: None).agreements(OFFICER)
+    assert [message.render() for message in known.told] == [
+        f"JPN/IQPS says: SHARE is suspended since {format_instant(since)}: review"
+    ]
     (line,) = notices(shared.node(HUR))
     assert (line.partner, line.notice.agreement, line.notice.since, line.notice.reason) == (IQPS, "SHARE", since, "review")
     assert shared.pull(HUR, IQPS).messages == []
