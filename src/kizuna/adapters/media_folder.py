@@ -9,12 +9,13 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
+import re
 import shutil
 import stat
 from typing import TYPE_CHECKING, Self
 
 from kizuna.errors import InputError, Message, PartnerUnreachable, StoreError
-from kizuna.exchange.medium import HEADER_NAME, MOST_SEGMENTS
+from kizuna.exchange.medium import HEADER_NAME, MOST_SEGMENTS, printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,8 @@ __all__ = ["FolderMedium", "FolderShelf", "NewFolderMedium", "media_in", "requir
 
 _BEGINNING = "kizuna-"
 _UNFINISHED = ".part"
+# Folders of other names are not looked at: whoever made them chose what would be printed.
+_NAME = re.compile(r"kizuna-[A-Za-z0-9_-]{1,100}\Z", re.ASCII)
 _BLOCK_BYTES = 4096
 _MOST_MEDIA = 10_000
 # The earliest time that every file system can tell: when a medium was written is nobody's business.
@@ -111,9 +114,11 @@ class FolderMedium:
 
     def _irregular(self, name: str) -> InputError:
         return InputError(
-            Message("{file}: it is no regular file, and such a thing belongs to no medium", {"file": str(self.path / name)}),
+            Message(
+                "{file}: it is no regular file, and such a thing belongs to no medium", {"file": str(self.path / printable(name))}
+            ),
             hint=Message("somebody changed the medium: ask the partner for another one"),
-            field=name,
+            field=printable(name),
         )
 
     def read(self, name: str) -> bytes:
@@ -183,8 +188,8 @@ def media_in(folder: Path) -> list[Path]:
         with os.scandir(folder) as found:
             names = [entry.name for entry, _ in zip(found, range(_MOST_MEDIA), strict=False)]
         if HEADER_NAME in names:
-            return [folder]
-        media = sorted(folder / name for name in names if name.startswith(_BEGINNING) and not name.endswith(_UNFINISHED))
+            return [folder.resolve()]
+        media = sorted(folder / name for name in names if _NAME.match(name))
         media = [path for path in media if stat.S_ISDIR(path.lstat().st_mode)]
     except OSError as error:
         raise _unreadable(folder, error) from error

@@ -60,6 +60,7 @@ __all__ = [
     "make_segments",
     "no_sealing_key",
     "open_sealed",
+    "printable",
     "receiver_key_of",
     "seal_contents",
     "sealed_key_of",
@@ -148,7 +149,19 @@ class Contents:
         return (*self.entries, *self.receipts, *self.files)
 
 
-def _damaged(name: str, why: Message) -> NoReturn:
+def printable(name: str) -> str:
+    r"""File name as it may be printed: whoever made the medium chose it.
+
+    Examples
+    --------
+    >>> printable("港\x1b[2J.bin")
+    '港\\x1b[2J.bin'
+    """
+    return "".join(character if character.isprintable() else ascii(character)[1:-1] for character in name)
+
+
+def _damaged(file: str, why: Message) -> NoReturn:
+    name = printable(file)
     raise InputError(
         Message("{file}: {why}", {"file": name, "why": why}),
         hint=Message("the medium is damaged or was changed: ask the partner for another one; what was taken before stays"),

@@ -367,7 +367,7 @@ class ImportReport:
 class _Way:
     """Transport over a medium: feed and files are read from it, receipts wait for the next medium back."""
 
-    __slots__ = ("_files", "_node", "_places", "_stream", "contents", "header", "partner")
+    __slots__ = ("_files", "_node", "_parts", "_places", "_stream", "contents", "header", "partner")
 
     def __init__(self, node: Node, medium: Medium) -> None:
         length = length_of_files(medium.sizes)
@@ -389,6 +389,7 @@ class _Way:
                 hint=Message("give it to the node for which it was made"),
                 field=HEADER_NAME,
             )
+        self._parts = self.contents.parts
         self._places = self._stream.places(envelope, self.contents)
         begin = len(self.contents.entries) + len(self.contents.receipts)
         self._files = {
@@ -411,7 +412,7 @@ class _Way:
         )
 
     def _part(self, index: int) -> bytes:
-        return self._stream.part(index, self.contents.parts[index], self._places[index])
+        return self._stream.part(index, self._parts[index], self._places[index])
 
     def receipts(self) -> Iterator[bytes]:
         """Receipts that lie on it, in order."""
@@ -500,9 +501,10 @@ def release_held(node: Node, shelf: Shelf, progress: Progress | None = None, int
     Raises
     ------
     InputError
-        Naming the fault of one; it is held no longer then.
+        Naming the fault of one, when all others were looked at; it is held no longer then.
     """
     reports: list[ImportReport] = []
+    failure: InputError | None = None
     going_on = True
     while going_on:
         going_on = False
@@ -514,11 +516,14 @@ def release_held(node: Node, shelf: Shelf, progress: Progress | None = None, int
                     if contents.after <= node.store.book.cursor(party):
                         reports.append(_take(node, held, way, shelf, progress, intake))
                         going_on = going_on or reports[-1].came > 0
-            except InputError:
+            except InputError as error:
                 shelf.drop(name)
-                raise
+                failure = failure or error
+                continue
             if contents.last <= node.store.book.cursor(party):
                 shelf.drop(name)
+    if failure is not None:
+        raise failure
     return reports
 
 

@@ -24,6 +24,7 @@ from kizuna.exchange.medium import (
     Part,
     make_header,
     make_segments,
+    printable,
     seal_contents,
     segment_name,
 )
@@ -529,9 +530,9 @@ def instead(kind):
 
 
 def more_things(path, rng):
-    name = rng.choice(["extra", "..."])
+    name = rng.choice(["extra", "...", "\x07bell"])
     rng.choice([lambda p: p.mkdir(), os.mkfifo, lambda p: p.symlink_to("/")])(path / name)
-    return [name]
+    return [printable(name)]
 
 
 MUTATIONS = [flip] * 12 + [truncate, extend, huge, remove, add, swap, more_things] * 2
@@ -551,6 +552,7 @@ def test_hostile_media_are_refused_by_the_name_of_the_file_and_change_nothing(po
             post.take(path)
         assert caught.value.field in named, (number, named, str(caught.value))
         assert any(name in str(caught.value) for name in named)
+        assert str(caught.value).isprintable()
         assert state(post) == before, number
         shutil.rmtree(path)
     shutil.rmtree(post.folder / "hostile")
