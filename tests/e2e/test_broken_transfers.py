@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from simulators.coalition import AGREEMENT, founded, introduce, labelled, published, small_tiff
-from simulators.processes import Line, assert_blobs_whole, begin, kizuna, serving, state_of
+from simulators.large_files import SHARE, Reader, SlowLink, laden, sharing_pair
+from simulators.processes import Line, assert_blobs_whole, begin, kizuna, serving, state_of, within
 
+from kizuna.exchange.manifest import CHUNK_BYTES
 from kizuna.model.provenance import FactKind
+from kizuna.node.founding import suspend_agreement
 from kizuna.wiring import open_node
 
 # The sample's files are 1.6, 1.9 and 0.4 MB: in the first one, in the second one.
@@ -171,3 +176,66 @@ def test_a_partner_without_an_address_that_is_named_is_told(untouched, pair):
     done = kizuna("sync", "UKR/HUR", "--node", pair.jpn, "--json")
     assert done.status == 2
     assert "UKR/HUR" in done.fault()["message"]
+
+
+# ---- large files
+
+LARGE = 40 * 2**20
+
+
+@pytest.fixture
+def large(tmp_path):
+    """Two nodes, and a file of some chunks that one is to have from the other."""
+    pair = sharing_pair(tmp_path)
+    return pair, laden(pair.jpn, LARGE)
+
+
+@pytest.mark.parametrize("killed", ["giver", "taker"])
+def test_a_large_file_goes_on_at_the_first_missing_chunk(large, killed):
+    pair, _digest = large
+    with serving(pair.jpn) as giver, Line(giver.partner_port, hold_after=LARGE * 6 // 10) as line:
+        pair.meet(line.url)
+        with begin("sync", "--node", pair.ukr, "--json") as taker:
+            assert line.held.wait(60)
+            # What came before the place is verified by now, or never will be.
+            within(20, "no chunk was kept", lambda: part_bytes(pair.ukr) >= LARGE // 2)
+            if killed == "giver":
+                giver.kill()
+                line.cut()
+                _out, err = taker.communicate(timeout=30)
+                assert taker.returncode == 4, err
+            else:
+                taker.kill()
+    with serving(pair.jpn, "--partner-listen", f"127.0.0.1:{giver.partner_port}") as giver:
+        pair.meet(giver.partner_url)
+        done, brought = pull(pair.ukr)
+    assert (done.status, len(brought["received"])) == (0, 1)
+    assert 0 < brought["bytes"] <= LARGE // 2
+    assert len(received(pair.ukr)) == 1
+    assert list((pair.ukr / "blobs" / "parts").iterdir()) == []
+
+
+def part_bytes(folder):
+    """Bytes of files that broke off."""
+    return sum(path.stat().st_blocks * 512 for path in (folder / "blobs" / "parts").iterdir())
+
+
+def test_a_suspension_by_another_process_bites_inside_a_chunk_on_a_slow_line(large):
+    pair, digest = large
+    with serving(pair.jpn) as giver:
+        pair.meet(giver.partner_url)
+        # The feed is read, so that the file has its place in it; the line breaks in the file.
+        with Line(giver.partner_port, hold_after=100_000) as line:
+            pair.meet(line.url)
+            with begin("sync", "--node", pair.ukr) as taker:
+                assert line.held.wait(30)
+                taker.kill()
+        with SlowLink(giver.partner_port, 125_000) as link:
+            reader = Reader(pair.ukr, pair.jpn, link.port, digest)
+            with reader.reading(), open_node(pair.jpn) as officer:
+                within(20, "nothing came", lambda: reader.came > 150_000)
+                before = time.monotonic()
+                suspend_agreement(officer, SHARE, "Now.", "officer")
+                assert reader.ended.wait(20)
+    assert reader.came < CHUNK_BYTES
+    assert reader.last_at - before < 1

@@ -667,19 +667,21 @@ def test_chunks_that_follow_come_in_one_answer(
 def test_an_answer_that_breaks_off_between_chunks_is_asked_for_again(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
     digest = desk.hold(LONG)
     broken: list[int] = []
+    came = [threading.Event(), threading.Event()]
 
+    # A refusal takes back what is on its way, so each waits here until the chunk before has come.
     def once(offset: int, length: int) -> bool:
-        if length and offset >= CHUNK_BYTES and not broken:
+        if length and CHUNK_BYTES <= offset < 2 * CHUNK_BYTES and not broken:
             broken.append(offset)
-            return False
-        return True
+            return not came[0].wait(10)
+        return offset < 2 * CHUNK_BYTES or not came[1].wait(10)
 
     desk.before_blob = once
     with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
-        assert http.blob(digest, 0, CHUNK_BYTES) == LONG[:CHUNK_BYTES]
-        assert http.blob(digest, CHUNK_BYTES, CHUNK_BYTES) == LONG[CHUNK_BYTES:][:CHUNK_BYTES]
+        for index, event in enumerate(came):
+            assert http.blob(digest, index * CHUNK_BYTES, CHUNK_BYTES) == LONG[index * CHUNK_BYTES :][:CHUNK_BYTES]
+            event.set()
         assert broken
-        desk.before_blob = lambda _offset, _length: False
+        # What is no longer handed out is told as such, not as a line that broke.
         with pytest.raises(NotReleasable):
-            for place in (2 * CHUNK_BYTES, 3 * CHUNK_BYTES):
-                http.blob(digest, place, min(CHUNK_BYTES, len(LONG) - place))
+            http.blob(digest, 2 * CHUNK_BYTES, CHUNK_BYTES)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     from kizuna.model.digests import Digest
     from kizuna.model.product import Product
+    from kizuna.node.state import Node
 
 __all__ = ["SHARE", "Reader", "SlowLink", "laden", "sharing_pair", "stored", "take_in"]
 
@@ -78,9 +79,9 @@ def stored(folder: Path, size: int, number: int = 1) -> Product:
     )
 
 
-def take_in(folder: Path, products: Sequence[Product]) -> None:
+def take_in(node: Node, products: Sequence[Product]) -> None:
     """Publish products whose files are stored, as `kizuna.node.publish` does, all in one transaction."""
-    with open_node(folder) as node, node.store.transaction():
+    with node.store.transaction():
         node.journal.record_all(
             [(FactKind.PRODUCT_PUBLISHED, {"product": product_to_json(product)}) for product in products],
             by=node.by,
@@ -94,7 +95,8 @@ def take_in(folder: Path, products: Sequence[Product]) -> None:
 def laden(folder: Path, size: int, number: int = 1) -> Digest:
     """Publish a file of `size` bytes."""
     product = stored(folder, size, number)
-    take_in(folder, [product])
+    with open_node(folder) as node:
+        take_in(node, [product])
     return product.content
 
 

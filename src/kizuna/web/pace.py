@@ -1,7 +1,7 @@
 """How much of a file may be on its way at once, so that a suspension finds little that it can no longer stop.
 
 A window of bytes that were handed to the kernel and that the other side has not confirmed: what the line was seen to carry in a
-quarter of a second, and in its shortest round trip beside, without which a long line could never be filled. The window begins
+quarter of a second, and in two of its shortest round trips, without which a long line could never be filled. The window begins
 small, at most doubles with each piece, and a piece is at most half of it. On a line of 1 Mbit/s 32 KiB are on their way, and no
 line is slowed down: a line that is filled carries what it carries, however little waits in front of it.
 """
@@ -96,7 +96,7 @@ class Pace:
         (acked, rtt_s, now), (before, _, then) = state, self._then
         if acked == before or now - then < _LOOK_S / 2:
             return
-        wanted = (acked - before) / (now - then) * (_AHEAD_S + rtt_s)
+        wanted = (acked - before) / (now - then) * (_AHEAD_S + 2 * rtt_s)
         # Half of it, because a line bursts; never more than double, because the first pieces only fill what is empty.
         window = min((self.window_bytes + wanted) / 2, 2 * self.window_bytes)
         self._line.window_bytes = max(_LEAST_WINDOW_BYTES, min(_MOST_WINDOW_BYTES, window))

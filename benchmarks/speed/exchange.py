@@ -1,0 +1,298 @@
+"""The exchange, timed: what it costs to queue, to carry a gigabyte, to suspend, and to catch up; real nodes over mutual TLS.
+
+Enqueue: products are published (record, decision, queue) in groups, each group one transaction that is durable when it ends; the
+median of the groups' rates. A transaction for each product is told beside it.
+
+Transfer: CPU seconds of both ends for each gigabyte (10^9 bytes), one giving in `kizuna node serve`, one taking with the library:
+decided, enciphered, verified against the signed manifest, and stored durably. The peer carries the same bytes with plain uvicorn
+and httpx over mutual TLS, and neither decides, verifies nor stores. Both in turns, the median of the rounds.
+
+Suspension: while the file is on its way, another process commits a suspension; the time from before that commit until the last
+byte that the reader's kernel took in, whole record or not. Once on loopback, once over a link of 1 Mbit/s inside a chunk;
+the longest of the rounds.
+
+Catching up: a partner that is so many products behind pulls them all, over loopback, each stored and confirmed for itself.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib.metadata
+import json
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from simulators.large_files import SHARE, Reader, SlowLink, laden, sharing_pair, stored, take_in  # noqa: E402 - the folder above
+from simulators.processes import Serving, serving  # noqa: E402
+from simulators.products import product_id  # noqa: E402
+
+from kizuna.node.founding import resume_agreement, suspend_agreement  # noqa: E402
+from kizuna.wiring import KEYS, open_node  # noqa: E402
+
+if TYPE_CHECKING:
+    from kizuna.model.digests import Digest
+
+PEER = ROOT / "benchmarks" / "peers" / "plain_http.py"
+MEBIBYTE = 2**20
+GROUP = 200
+GIGABYTE = 1e9
+LINK_BYTES_S = 125_000.0
+CHUNK_BYTES = 4 * MEBIBYTE
+ENQUEUE_GOAL, TRANSFER_GOAL, SUSPEND_GOAL = 5000, 3.2, 1.0
+
+TAKE = """
+import json, resource, sys, time
+from pathlib import Path
+from kizuna.node.receive import pull
+from kizuna.wiring import open_node, transport_to
+folder = Path(sys.argv[1])
+with open_node(folder) as node:
+    (partner,) = node.knowledge().partners.values()
+    with transport_to(folder, partner) as transport:
+        # What is new gets its place in the feed, so that the transfer is timed and nothing else.
+        transport.feed(node.store.book.cursor(partner.party), 1)
+        print("ready", flush=True)
+        sys.stdin.readline()
+        cpu, begin = time.process_time(), time.perf_counter()
+        report = pull(node, partner, transport)
+        print(json.dumps([report.payload_bytes, len(report.received), time.process_time() - cpu, time.perf_counter() - begin]))
+"""
+
+
+def report(metric: str, value: float, unit: str, goal: float | None, *, met: bool | None = None, **peer: object) -> None:
+    """Print one figure."""
+    line: dict[str, object] = {
+        "benchmark": "exchange",
+        "metric": metric,
+        "value": value,
+        "unit": unit,
+        "peer": None,
+        "peer_value": None,
+        "ratio": None,
+    }
+    print(json.dumps(line | peer | {"goal": goal, "met": met}), flush=True)
+
+
+def cpu_s(process: int) -> float:
+    """CPU seconds of a process so far, all its threads."""
+    fields = Path(f"/proc/{process}/stat").read_text("ascii").rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def clean_environment() -> dict[str, str]:
+    """Environment for processes that must find this package as it is run here."""
+    return os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+
+
+def must(holds: object, what: str) -> None:
+    """End the run: a figure would mean nothing."""
+    if not holds:
+        sys.exit(f"exchange: {what}")
+
+
+def line_of(process: subprocess.Popen[str]) -> str:
+    """Next line that a process prints."""
+    return "" if process.stdout is None else process.stdout.readline().strip()
+
+
+# ---- to queue
+
+
+def measure_enqueue(folder: Path, count: int) -> None:
+    """Publish in groups, and one by one."""
+    pair = sharing_pair(folder)
+    first = stored(pair.jpn, 1000)
+    with open_node(pair.jpn) as node:
+
+        def rate(numbers: range) -> float:
+            products = [dataclasses.replace(first, id=product_id(number)) for number in numbers]
+            begin = time.perf_counter()
+            take_in(node, products)
+            return len(products) / (time.perf_counter() - begin)
+
+        grouped = statistics.median(rate(range(begin, begin + GROUP)) for begin in range(1, count + 1, GROUP))
+        alone = statistics.median(rate(range(number, number + 1)) for number in range(count + GROUP, count + GROUP + 20))
+    unit = f"products per second, durable, {GROUP} a transaction ({alone:.0f} per second one a transaction)"
+    report("enqueue_per_s", round(grouped), unit, ENQUEUE_GOAL, met=grouped >= ENQUEUE_GOAL)
+
+
+# ---- to carry
+
+
+def taken(folder: Path, giver: Serving) -> tuple[float, float, int, float]:
+    """CPU seconds of both ends, bytes and seconds of one pull."""
+    with subprocess.Popen(
+        [sys.executable, "-c", TAKE, str(folder)],
+        env=clean_environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as process:
+        must(line_of(process), "the partner's node did not start")
+        before = cpu_s(giver.process.pid)
+        out, _ = process.communicate("go\n")
+        given = cpu_s(giver.process.pid) - before
+    size, count, spent, seconds = json.loads(out)
+    return given + spent, size, count, seconds
+
+
+def peer_cpu_s(jpn: Path, ukr: Path, file: Path) -> float:
+    """CPU seconds of both ends of the peer for a file."""
+    certificates = {folder: [str(folder / KEYS / name) for name in ("tls.cert.pem", "tls.key.pem")] for folder in (jpn, ukr)}
+    command = [sys.executable, str(PEER), "serve", *certificates[jpn], certificates[ukr][0], str(file)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        url = f"https://127.0.0.1:{line_of(server)}/"
+        time.sleep(0.2)
+        before = cpu_s(server.pid)
+        fetch = [sys.executable, str(PEER), "fetch", *certificates[ukr], certificates[jpn][0], url]
+        done = subprocess.run(fetch, stdout=subprocess.PIPE, text=True, check=True)
+        given = cpu_s(server.pid) - before
+        server.communicate("")
+    count, spent, _seconds = json.loads(done.stdout)
+    must(count == file.stat().st_size, "the peer lost bytes")
+    return given + spent
+
+
+def blob_path(folder: Path, digest: Digest) -> Path:
+    """Where a node keeps a file."""
+    name = digest.removeprefix("sha256:")
+    return folder / "blobs" / name[:2] / name[2:]
+
+
+def measure_transfer(folder: Path, size: int, rounds: int) -> None:
+    """Carry a file, again and again, in turns with the peer."""
+    ours, theirs, walls = [], [], []
+    pair = sharing_pair(folder)
+    with serving(pair.jpn) as giver:
+        pair.meet(giver.partner_url)
+        for number in range(1, rounds + 1):
+            digest = laden(pair.jpn, size, number)
+            theirs.append(peer_cpu_s(pair.jpn, pair.ukr, blob_path(pair.jpn, digest)) * GIGABYTE / size)
+            spent, got, count, seconds = taken(pair.ukr, giver)
+            must((got, count) == (size, 1), "the file did not come")
+            ours.append(spent * GIGABYTE / size)
+            walls.append(size / seconds / 1e6)
+            for node in (pair.jpn, pair.ukr):
+                # Room for the next one; nothing reads it any more.
+                blob_path(node, digest).unlink()
+    cost, peer = statistics.median(ours), statistics.median(theirs)
+    names = [f"{name} {importlib.metadata.version(name)}" for name in ("uvicorn", "httpx")]
+    report(
+        "transfer_cpu_s_per_gb",
+        round(cost, 2),
+        f"CPU seconds per GB, both ends, stored and synced ({statistics.median(walls):.0f} MB/s)",
+        TRANSFER_GOAL,
+        met=cost <= TRANSFER_GOAL,
+        peer=f"{' + '.join(names)} (mutual TLS, nothing decided, verified or stored)",
+        peer_value=round(peer, 2),
+        ratio=round(cost / peer, 2),
+    )
+
+
+# ---- to suspend
+
+
+def suspended_s(jpn: Path, ukr: Path, port: int, digest: Digest, wait_bytes: int) -> tuple[float, int]:
+    """Seconds from before a suspension until the last byte, and how many bytes came by then."""
+    with open_node(jpn) as officer:
+        reader = Reader(ukr, jpn, port, digest)
+        with reader.reading():
+            while reader.came < wait_bytes and not reader.ended.is_set():
+                time.sleep(0.002)
+            must(not reader.ended.is_set(), "the file came before it could be suspended")
+            before = time.monotonic()
+            suspend_agreement(officer, SHARE, "Measured.", "benchmark")
+            must(reader.ended.wait(60), "the transfer went on")
+        resume_agreement(officer, SHARE, "benchmark")
+    return max(0.0, reader.last_at - before), reader.came
+
+
+def measure_suspension(folder: Path, size: int, rounds: int) -> None:
+    """Suspend in the middle of a large file, on loopback and over a slow link."""
+    pair = sharing_pair(folder)
+    digest = laden(pair.jpn, size)
+    with serving(pair.jpn) as giver:
+        pair.meet(giver.partner_url)
+        with subprocess.Popen(
+            [sys.executable, "-c", TAKE, str(pair.ukr)],
+            env=clean_environment(),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        ) as process:
+            # Its feed is read, so the file has its place in it.
+            must(line_of(process), "the partner's node did not start")
+            process.kill()
+        fast = [suspended_s(pair.jpn, pair.ukr, giver.partner_port, digest, size // 20 * (n + 1)) for n in range(rounds)]
+        must(all(came < size for _, came in fast), "the file came whole")
+        report(
+            "suspend_to_last_byte_s",
+            round(max(seconds for seconds, _ in fast), 3),
+            f"s, longest of {rounds}, {size // MEBIBYTE} MiB on their way over loopback",
+            SUSPEND_GOAL,
+            met=max(seconds for seconds, _ in fast) <= SUSPEND_GOAL,
+        )
+        slow = []
+        for number in range(rounds):
+            with SlowLink(giver.partner_port, LINK_BYTES_S) as link:
+                slow.append(suspended_s(pair.jpn, pair.ukr, link.port, digest, 300_000 + 100_000 * number))
+        must(all(came < CHUNK_BYTES for _, came in slow), "the first chunk came whole")
+        report(
+            "suspend_to_last_byte_1mbit_s",
+            round(max(seconds for seconds, _ in slow), 3),
+            f"s, longest of {rounds}, at the far end of 1 Mbit/s in the middle of a chunk",
+            SUSPEND_GOAL,
+            met=max(seconds for seconds, _ in slow) <= SUSPEND_GOAL,
+        )
+
+
+# ---- to catch up
+
+
+def measure_catching_up(folder: Path, count: int) -> None:
+    """Let a partner that is far behind pull everything."""
+    pair = sharing_pair(folder)
+    first = stored(pair.jpn, 1000)
+    with open_node(pair.jpn) as node:
+        for begin in range(1, count + 1, 1000):
+            numbers = range(begin, min(begin + 1000, count + 1))
+            take_in(node, [dataclasses.replace(first, id=product_id(number)) for number in numbers])
+    with serving(pair.jpn) as giver:
+        pair.meet(giver.partner_url)
+        _spent, _size, came, seconds = taken(pair.ukr, giver)
+    must(came == count, "not everything came")
+    report("catch_up_items_per_s", round(count / seconds, 1), f"products per second, {count} behind, each confirmed", None)
+
+
+def main() -> None:
+    """Print the figures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
+    parser.add_argument("--rounds", type=int, default=3, help="rounds of the transfer and of each suspension")
+    parser.add_argument("--queued", type=int, default=10_000, help="products to queue")
+    parser.add_argument("--behind", type=int, default=2_000, help="products that a partner is behind")
+    options = parser.parse_args()
+    size = options.mebibytes * MEBIBYTE
+    with tempfile.TemporaryDirectory() as root:
+        os.environ["KIZUNA_STATE"] = root
+        folders = [Path(root) / name for name in ("enqueue", "transfer", "suspend", "catch-up")]
+        for folder in folders:
+            folder.mkdir()
+        measure_enqueue(folders[0], options.queued)
+        measure_transfer(folders[1], size, options.rounds)
+        measure_suspension(folders[2], size, options.rounds)
+        measure_catching_up(folders[3], options.behind)
+
+
+if __name__ == "__main__":
+    main()
