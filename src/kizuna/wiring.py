@@ -26,6 +26,7 @@ from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.catalog.areas import areas_of, place
 from kizuna.errors import InputError, Message, StoreError
+from kizuna.exchange.merkle import leaf_data, leaf_hash
 from kizuna.formats.agreement import CivilOffsets, parse_toml, read_agreement, read_label_document, read_ladders
 from kizuna.formats.agreement_areas import LARGEST_FILE_BYTES
 from kizuna.kinds.registry import HEAD_BYTES, sniff
@@ -77,6 +78,7 @@ __all__ = [
     "read_input",
     "read_label_file",
     "read_tile",
+    "rotate_node_keys",
     "sample_folder",
     "shelf_of",
     "speak",
@@ -383,6 +385,7 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
             )
         keys = FileKeys.load(folder / KEYS)
         journal = Journal(parse_party(name), store, keys, SystemClock())
+        journal.own_keys()
         anchor = FileTailAnchor(state_folder(), keys.key_id)
         node = Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person(), anchor)
         yield node
@@ -439,6 +442,39 @@ def open_medium(path: Path, folder: Path) -> AbstractContextManager[Medium]:
 def new_medium(folder: Path) -> Callable[[str], NewMedium]:
     """Makes media in `folder`, each in a folder of its own."""
     return partial(NewFolderMedium, folder)
+
+
+def rotate_node_keys(folder: Path) -> Node:
+    """Make new keys for the node in `folder` and go over to them; its log says so, signed by the former key.
+
+    Returns
+    -------
+    node
+        The node as it was opened; its store is closed.
+
+    Raises
+    ------
+    TailUnconfirmed, StoreError
+        As `kizuna.node.key_change.rotate_keys`, or if the keys cannot be written.
+    """
+    from kizuna.node.key_change import rotate_keys
+
+    with open_node(folder) as node:
+        node.require_confirmed()
+        # As the log has it: an earlier rotation may not have come to its end.
+        node.journal.own_keys()
+        keys = FileKeys.load(folder / KEYS)
+        fresh = keys.make_next(node.organisation, node.now())
+        rotate_keys(node, fresh)
+        FileKeys.load(folder / KEYS).forget_former()
+        FileTailAnchor(state_folder(), fresh.key_id).keep(*_tail_of(node))
+    return node
+
+
+def _tail_of(node: Node) -> tuple[int, bytes]:
+    size = node.store.log.size()
+    entry = next(node.store.log.entries(size - 1))
+    return size, leaf_hash(leaf_data(entry.salt, entry.envelope))
 
 
 @contextmanager

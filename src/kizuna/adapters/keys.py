@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import shutil
 import ssl
@@ -30,7 +31,10 @@ _SIGNING = "signing.pem"
 _TLS_KEY = "tls.key.pem"
 _TLS_CERTIFICATE = "tls.cert.pem"
 _SEALING = "sealing.pem"
+# Names the folder inside of the keys in use, once they were rotated; which they are is said by the log.
+_CURRENT = "current"
 _GROUP_AND_OTHERS = 0o077
+_ID = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 
 
 def _unusable(path: Path, why: str) -> StoreError:
@@ -48,6 +52,14 @@ def _write_private(path: Path, data: bytes) -> None:
         os.fsync(descriptor)
 
 
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
 def _read_private(path: Path) -> bytes:
     try:
         if path.stat().st_mode & _GROUP_AND_OTHERS:
@@ -60,12 +72,12 @@ def _read_private(path: Path) -> bytes:
 class FileKeys:
     """Keys port over a folder; made by `make` once, then by `load`."""
 
-    __slots__ = ("_certificate_der", "_public_key", "_sealing", "_signing", "folder")
+    __slots__ = ("_certificate_der", "_place", "_public_key", "_sealing", "_signing", "folder")
 
     def __init__(
         self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes, sealing: X25519PrivateKey | None = None
     ) -> None:
-        self.folder = folder
+        self.folder = self._place = folder
         self._signing = signing
         self._public_key = signing.public_key().public_bytes_raw()
         self._certificate_der = certificate_der
@@ -132,19 +144,90 @@ class FileKeys:
         StoreError
             If a file is missing, damaged, or open to others.
         """
-        signing_path, certificate_path = folder / _SIGNING, folder / _TLS_CERTIFICATE
+        current = folder / _CURRENT
+        name = _read_private(current).decode("ascii", errors="replace").strip() if current.exists() else ""
+        if name and not _ID.match(name):
+            raise _unusable(current, "it names no keys")
+        return cls._load(folder, folder / name)
+
+    @classmethod
+    def _load(cls, folder: Path, place: Path) -> FileKeys:
+        """Keys in `place`, which is `folder` or lies inside."""
+        signing_path, certificate_path = place / _SIGNING, place / _TLS_CERTIFICATE
         try:
             signing = load_pem_private_key(_read_private(signing_path), None)
         except (ValueError, TypeError) as error:
             raise _unusable(signing_path, "it holds no private key") from error
         if not isinstance(signing, Ed25519PrivateKey):
             raise _unusable(signing_path, "it holds no Ed25519 key")
-        _read_private(folder / _TLS_KEY)
+        _read_private(place / _TLS_KEY)
         try:
             certificate = ssl.PEM_cert_to_DER_cert(_read_private(certificate_path).decode("ascii"))
         except ValueError as error:
             raise _unusable(certificate_path, "it holds no certificate") from error
-        return cls(folder, signing, certificate, cls._load_sealing(folder / _SEALING))
+        found = cls(folder, signing, certificate, cls._load_sealing(folder / _SEALING))
+        found._place = place
+        return found
+
+    def make_next(self, party: Party, at: Instant) -> FileKeys:
+        """Make the keys that are to take the place of these, beside them; they are not in use yet.
+
+        Raises
+        ------
+        StoreError
+            If they cannot be written.
+        """
+        pem, form, plain = Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()
+        signing, tls = Ed25519PrivateKey.generate(), ec.generate_private_key(ec.SECP256R1())
+        place = self.folder / key_id_of(signing.public_key().public_bytes_raw())
+        try:
+            fresh = Path(tempfile.mkdtemp(prefix=".next-", dir=self.folder))
+            _write_private(fresh / _SIGNING, signing.private_bytes(pem, form, plain))
+            _write_private(fresh / _TLS_KEY, tls.private_bytes(pem, form, plain))
+            _write_private(fresh / _TLS_CERTIFICATE, ssl.DER_cert_to_PEM_cert(node_certificate(party, tls, at)).encode())
+            fresh.rename(place)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise _unusable(place, error.strerror or str(error)) from error
+        return self._load(self.folder, place)
+
+    def use(self, key_id: str) -> None:
+        """Go over to the keys whose signing key has this id.
+
+        Raises
+        ------
+        StoreError
+            If they are not there.
+        """
+        if key_id == self.key_id:
+            return
+        found = self._load(self.folder, self.folder / key_id)
+        if found.key_id != key_id:
+            raise _unusable(self.folder / key_id, "it holds another key than its name says")
+        self._place, self._certificate_der = found._place, found._certificate_der  # noqa: SLF001
+        self._signing, self._public_key = found._signing, found._public_key  # noqa: SLF001
+        fresh = self.folder / f".{_CURRENT}-{secrets.token_hex(8)}"
+        try:
+            _write_private(fresh, key_id.encode())
+            fresh.rename(self.folder / _CURRENT)
+            _sync_folder(self.folder)
+        except OSError as error:
+            raise _unusable(self.folder / _CURRENT, error.strerror or str(error)) from error
+
+    def forget_former(self) -> None:
+        """Remove the private keys that are not in use any more: what they signed is verified by their public ones.
+
+        Raises
+        ------
+        StoreError
+            If one cannot be removed.
+        """
+        places = [self.folder, *(path for path in self.folder.iterdir() if _ID.match(path.name))]
+        try:
+            for path in (place / name for place in places if place != self._place for name in (_SIGNING, _TLS_KEY)):
+                path.unlink(missing_ok=True)
+        except OSError as error:
+            raise _unusable(self.folder, error.strerror or str(error)) from error
 
     @staticmethod
     def _load_sealing(path: Path) -> X25519PrivateKey | None:
@@ -222,6 +305,6 @@ class FileKeys:
             If key and certificate do not belong together.
         """
         try:
-            context.load_cert_chain(self.folder / _TLS_CERTIFICATE, self.folder / _TLS_KEY)
+            context.load_cert_chain(self._place / _TLS_CERTIFICATE, self._place / _TLS_KEY)
         except (OSError, ssl.SSLError) as error:
             raise _unusable(self.folder / _TLS_KEY, str(error)) from error

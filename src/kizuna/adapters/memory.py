@@ -73,7 +73,7 @@ class MemoryKeys:
         Makes signing key and randomness the same on every run (the certificate is fresh all the same); None: fresh ones.
     """
 
-    __slots__ = ("_certificate_der", "_drawn", "_lock", "_sealing", "_seed", "_signing")
+    __slots__ = ("_certificate_der", "_drawn", "_lock", "_next", "_sealing", "_seed", "_signing")
 
     def __init__(self, party: Party, at: Instant, seed: bytes | None = None) -> None:
         self._seed = secrets.token_bytes(32) if seed is None else hashlib.sha256(seed).digest()
@@ -81,6 +81,7 @@ class MemoryKeys:
         self._sealing = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"seal" + self._seed).digest())
         self._certificate_der = node_certificate(party, ec.generate_private_key(ec.SECP256R1()), at)
         self._drawn = 0
+        self._next: MemoryKeys | None = None
         self._lock = threading.Lock()
 
     @property
@@ -101,6 +102,19 @@ class MemoryKeys:
     def sign(self, message: bytes) -> bytes:
         """Ed25519 signature of `message`."""
         return self._signing.sign(message)
+
+    def make_next(self, party: Party, at: Instant) -> MemoryKeys:
+        """Keys that are to take the place of these."""
+        self._next = MemoryKeys(party, at, b"next" + self._seed)
+        return self._next
+
+    def use(self, key_id: str) -> None:
+        """Go over to the keys that were made last, if their signing key has this id."""
+        if key_id == self.key_id:
+            return
+        if self._next is None or self._next.key_id != key_id:
+            raise StoreError(Message("the keys {key} are not there", {"key": key_id}))
+        self._signing, self._certificate_der, self._seed = self._next._signing, self._next._certificate_der, self._next._seed  # noqa: SLF001
 
     def random(self, count: int) -> bytes:
         """Bytes that nobody without the seed can predict."""

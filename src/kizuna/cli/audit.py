@@ -107,6 +107,21 @@ def _known_keys(folder: Path | None) -> dict[str, LogKey]:
     return {name: (name, public_key) for name, public_key in keys}
 
 
+def _former_keys(folder: Path | None, name: str) -> list[bytes]:
+    """Keys that a log had before, as far as a node knows: its own log, or a partner's."""
+    if folder is None:
+        return []
+    with open_node(folder) as here:
+        if log_key(here.organisation, b"")[0] == name:
+            return here.journal.own_keys()[:-1]
+        return [
+            former.key
+            for partner in here.knowledge().partners.values()
+            if log_key(partner.party, b"")[0] == name
+            for former in partner.former
+        ]
+
+
 def _lines(file: BinaryIO) -> Iterator[bytes]:
     while line := file.readline(MOST_LINE_BYTES + 1):
         yield line
@@ -200,7 +215,9 @@ def _tell_export(found: VerifiedExport, *, key_known: bool, json_: bool) -> None
     _say_cosigned(found.cosigned)
 
 
-def _verify_file(file: Path, key: str | None, witnesses: Sequence[str], folder: Path | None, *, json_: bool) -> None:
+def _verify_file(
+    file: Path, key: str | None, witnesses: Sequence[str], former: Sequence[str], folder: Path | None, *, json_: bool
+) -> None:
     """Verify a file; a node, if one lies in the folder, knows keys and what came to it."""
     known = _known_keys(folder) if key is None else {}
     trusted = [read_verifier_key(text, COSIGNATURE_TYPE) for text in witnesses]
@@ -219,7 +236,8 @@ def _verify_file(file: Path, key: str | None, witnesses: Sequence[str], folder: 
                 hint=Message("give the key with --key, or with --node a node that has pinned the partner"),
                 field="key",
             )
-        proved = verify_proof(source.read(2 * MOST_LINE_BYTES + 1), key=expected, witnesses=trusted)
+        keys = [read_verifier_key(text)[1] for text in former] or _former_keys(folder, expected[0])
+        proved = verify_proof(source.read(2 * MOST_LINE_BYTES + 1), key=expected, witnesses=trusted, former=keys)
     received = None
     if folder is not None:
         with open_node(folder) as here:
@@ -261,17 +279,26 @@ def _verify_node(here: Node, *, json_: bool) -> None:
     "--key", metavar="VKEY", help=_("Key of the log that FILE must be of (NAME+ID+KEY); default: as the node pinned it.")
 )
 @click.option("--witness", "witnesses", metavar="VKEY", multiple=True, help=_("Key of a witness that must have cosigned FILE."))
+@click.option(
+    "--former", metavar="VKEY", multiple=True, help=_("Key that the log had before: it may have signed the entry that is proved.")
+)
 @node_option
 @as_json
 @click.pass_context
 def verify(
-    context: click.Context, file: Path | None, key: str | None, witnesses: tuple[str, ...], folder: Path, json_: bool
+    context: click.Context,
+    file: Path | None,
+    key: str | None,
+    witnesses: tuple[str, ...],
+    former: tuple[str, ...],
+    folder: Path,
+    json_: bool,
 ) -> None:
     """Verify."""
     if file is not None:
         asked = context.get_parameter_source("folder") is not ParameterSource.DEFAULT
         lies_there = asked or (folder / DATABASE).exists()
-        _verify_file(file, key, witnesses, folder if lies_there else None, json_=json_)
+        _verify_file(file, key, witnesses, former, folder if lies_there else None, json_=json_)
         return
     if key is not None or witnesses:
         raise InputError(

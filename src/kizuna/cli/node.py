@@ -16,7 +16,7 @@ from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.health import HealthReader
 from kizuna.node.reduce import held_back
-from kizuna.wiring import load_settings, make_node, open_node
+from kizuna.wiring import load_settings, make_node, open_node, rotate_node_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -114,6 +114,24 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
         sys.stdout.flush()
 
     serve_node(folder, settings, started)
+
+
+@node.command(
+    "rotate-keys",
+    help=_("Make a new signing key and certificate; the former key signs that they take its place. Then give partners the card."),
+    epilog=examples("kizuna node rotate-keys --node jpn", "kizuna partner card --node jpn > jpn.json"),
+)
+@node_option
+@as_json
+def rotate_keys(folder: Path, json_: bool) -> None:
+    """Go over to new keys."""
+    here = rotate_node_keys(folder)
+    if json_:
+        print_json({"party": here.organisation, "key": here.keys.key_id})
+        return
+    say(Message("{party} signs with the key {key} from now on.", {"party": here.organisation, "key": here.keys.key_id}))
+    say(Message("Give each partner the new card (kizuna partner card): until it has added it, nothing goes either way."))
+    say(Message("Back up the folder now: older copies have no key for what comes."))
 
 
 @node.command(

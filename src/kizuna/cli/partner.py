@@ -17,6 +17,7 @@ from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.founding import node_card, pin_partner, remove_partner
 from kizuna.node.health import HealthReader
+from kizuna.node.key_change import received_under, revoke_key
 from kizuna.node.people import agreement_lines
 from kizuna.wiring import address, load_settings, open_node
 
@@ -49,7 +50,7 @@ def card(folder: Path, json_: bool) -> None:  # noqa: ARG001 - a card is JSON in
 
 
 @partner.command(
-    help=_("Pin a partner's node by its card."),
+    help=_("Pin a partner's node by its card; one that is pinned is followed to new keys that its former ones vouch for."),
     epilog=examples(
         "kizuna partner card --node ukr > ukr.json",
         "kizuna partner add ukr.json --node jpn",
@@ -87,6 +88,29 @@ def remove(party: str, folder: Path, json_: bool) -> None:
 
 
 @partner.command(
+    help=_("Revoke a key of a partner, as when it was stolen: nothing that it signed is accepted from now on. What came stays."),
+    epilog=examples('kizuna partner revoke JPN/IQPS --key 3327f640 --reason "Stolen on 3 July." --node ukr'),
+)
+@click.argument("party")
+@click.option("--key", required=True, metavar="ID", help=_("The key's id (kizuna partner show), or its first characters."))
+@click.option("--reason", required=True, help=_("Why, in one sentence."))
+@node_option
+@as_json
+def revoke(party: str, key: str, reason: str, folder: Path, json_: bool) -> None:
+    """Revoke."""
+    with open_node(folder) as here:
+        known = here.partner_named(party)
+        revoked = revoke_key(here, known, key, reason)
+        doubtful = received_under(here, frozenset({revoked}))
+    if json_:
+        print_json({"revoked": revoked, "party": known, "received_under_it": [product for _index, product in doubtful]})
+        return
+    say(Message("Revoked the key {key} of {party}.", {"key": revoked, "party": known}))
+    for index, product in doubtful:
+        say(Message("Signed by it: product {product}, entry {index} of the log.", {"product": product, "index": index}))
+
+
+@partner.command(
     help=_("Show a partner: its fingerprints and keys, its address, how the exchange stands, the agreements with it."),
     epilog=examples("kizuna partner show UKR/HUR --node jpn"),
 )
@@ -99,6 +123,9 @@ def show(party: str, folder: Path, json_: bool) -> None:
         known = here.partner(here.partner_named(party))
         (health,) = [h for h in HealthReader(here).read().partners if h.status.partner == known.party]
         agreements = [line for line in agreement_lines(here) if known.party in line.parties]
+        revoked = here.knowledge().revoked
+        ours = {key_id_of(key) for key in (known.signing_key, *(former.key for former in known.former))}
+        doubtful: list[Json] = [product for _index, product in received_under(here, frozenset(ours & revoked))]
 
     def when(instant: Instant | None) -> str | None:
         return None if instant is None else format_instant(instant)[:19] + "Z"
@@ -110,6 +137,9 @@ def show(party: str, folder: Path, json_: bool) -> None:
         "certificate_days": health.certificate_days,
         "signing_key": base64.b64encode(known.signing_key).decode(),
         "signing_key_sha256": key_id_of(known.signing_key),
+        "former_keys": [key_id_of(former.key) for former in known.former],
+        "revoked_keys": [*sorted(ours & revoked)],
+        "received_under_revoked": doubtful,
         "last_in": when(health.status.last_in),
         "last_out": when(health.status.last_out),
         "agreements": [{"id": line.id, "version": line.version, "state": line.state} for line in agreements],
@@ -123,6 +153,9 @@ def show(party: str, folder: Path, json_: bool) -> None:
         _("certificate"): f"SHA-256 {known.fingerprint}",
         _("days left"): str(health.certificate_days),
         _("signing key"): f"SHA-256 {key_id_of(known.signing_key)}",
+        _("former keys"): ", ".join(key_id_of(former.key)[:16] for former in known.former) or "-",
+        _("revoked keys"): ", ".join(id_[:16] for id_ in sorted(ours & revoked)) or "-",
+        _("received under them"): ", ".join(map(str, doubtful)) or "-",
         _("last in"): when(health.status.last_in) or "-",
         _("last out"): when(health.status.last_out) or "-",
         _("agreements"): ", ".join(f"{line.id} ({_(line.state)})" for line in agreements) or "-",

@@ -1,6 +1,6 @@
 """Verify a file that ``kizuna audit export`` or ``kizuna audit prove`` wrote, with Python's standard library alone.
 
-    python verify_log.py FILE [--key VKEY] [--witness VKEY] [--json]
+    python verify_log.py FILE [--key VKEY] [--former VKEY] [--witness VKEY] [--json]
 
 This one file imports nothing of kizuna, so that a partner can read it from top to bottom, and run it where kizuna is not
 installed: Python 3.9 or later, no network, nothing is written. It exits with 0 if all of FILE verifies, with 1 if something does
@@ -37,7 +37,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 FACT_TYPE = "application/vnd.kizuna.fact.1+json"
 FACT_SCHEMA = "kizuna/fact/1"
@@ -315,8 +315,8 @@ def canonical_members(data: bytes) -> dict[str, Any]:
 # ---- Signed envelopes and notes
 
 
-def read_fact(envelope: bytes, public_key: bytes, where: str) -> tuple[dict[str, Any], datetime]:
-    """Fact in a signed envelope (DSSE), and when it was recorded."""
+def read_fact(envelope: bytes, keys: list[bytes], where: str) -> tuple[dict[str, Any], datetime]:
+    """Fact in an envelope (DSSE) that one of the keys signed, and when it was recorded."""
     try:
         if len(envelope) > LONGEST_ENVELOPE:
             raise ValueError("too long")
@@ -327,10 +327,11 @@ def read_fact(envelope: bytes, public_key: bytes, where: str) -> tuple[dict[str,
         payload = base64_bytes(members["payload"])
         if members["payloadType"] != FACT_TYPE:
             raise ValueError("it holds no fact")
-        if signature["keyid"] != hashlib.sha256(public_key).hexdigest():
+        named = [public_key for public_key in keys if signature["keyid"] == hashlib.sha256(public_key).hexdigest()]
+        if not named:
             raise ValueError("another key")
         signed = b"DSSEv1 %d %b %d %b" % (len(FACT_TYPE), FACT_TYPE.encode(), len(payload), payload)
-        if not is_signed(public_key, base64_bytes(signature["sig"]), signed):
+        if not is_signed(named[0], base64_bytes(signature["sig"]), signed):
             raise ValueError("the signature is wrong")
         fact = read_json(payload)
         if not isinstance(fact, dict) or fact.get("schema") != FACT_SCHEMA:
@@ -407,6 +408,16 @@ def open_note(note: str, key: Key, witnesses: list[Key]) -> tuple[int, bytes, li
     return int(rest[0]), base64_bytes(rest[1], 32), cosigned
 
 
+def open_note_by_any(note: str, keys: list[Key], witnesses: list[Key]) -> tuple[int, bytes, list[tuple[str, int]], Key]:
+    """As `open_note`, by whichever of the keys signed it, which is given too."""
+    for key in keys[1:]:
+        try:
+            return (*open_note(note, key, witnesses), key)
+        except ValueError:
+            pass
+    return (*open_note(note, keys[0], witnesses), keys[0])
+
+
 # ---- The two files
 
 
@@ -438,7 +449,7 @@ def read_line(line: bytes, where: str, *forms: set[str]) -> dict[str, Any]:
         raise Fault(where, f"the line cannot be read: {error}") from error
 
 
-def verify_entry(line: bytes, index: int, public_key: bytes, last: datetime | None) -> tuple[bytes, bytes, datetime | None, bool]:
+def verify_entry(line: bytes, index: int, keys: list[bytes], last: datetime | None) -> tuple[bytes, bytes, datetime | None, bool]:
     """Leaf and root of the line that must hold entry `index`, and when the entry was recorded."""
     where = f"entries.{index}"
     forms = {"index", "salt", "envelope", "root"}, {"index", "leaf", "root"}, {"checkpoint", "proof"}
@@ -459,16 +470,16 @@ def verify_entry(line: bytes, index: int, public_key: bytes, last: datetime | No
     except ValueError as error:
         raise Fault(f"{where}.form", f"root, leaf or salt cannot be read: {error}") from error
     envelope = canonical(members["envelope"])
-    _fact, at = read_fact(envelope, public_key, f"{where}.envelope")
+    _fact, at = read_fact(envelope, keys, f"{where}.envelope")
     if last is not None and at < last:
         raise Fault(f"{where}.recorded_at", f"entry {index} was recorded before the entry that precedes it")
     return leaf_hash(salt, envelope), root, at, True
 
 
 def verify_checkpoint(
-    line: bytes, number: int, key: Key, witnesses: list[Key], tree: tuple[int, bytes]
-) -> tuple[int, list[dict[str, Any]]]:
-    """Size of the tree of a checkpoint that is one with the tree of the entries (size and root), and who cosigned it."""
+    line: bytes, number: int, keys: list[Key], witnesses: list[Key], tree: tuple[int, bytes]
+) -> tuple[int, list[dict[str, Any]], bool]:
+    """Size of the tree of a checkpoint that is one with that of the entries, who cosigned it, whether the first key signed it."""
     where = f"checkpoints.{number}"
     members = read_line(line, f"{where}.form", {"checkpoint", "proof"})
     try:
@@ -478,7 +489,7 @@ def verify_checkpoint(
     except ValueError as error:
         raise Fault(f"{where}.form", f"proof or checkpoint cannot be read: {error}") from error
     try:
-        size, root, cosigned = open_note(members["checkpoint"], key, witnesses)
+        size, root, cosigned, key = open_note_by_any(members["checkpoint"], keys, witnesses)
     except ValueError as error:
         raise Fault(f"{where}.signature", f"the checkpoint does not verify: {error}") from error
     if not is_one_tree(size, root, *tree, proof):
@@ -487,17 +498,23 @@ def verify_checkpoint(
             f"the log signed a tree of {size} entries that is not shown to be one with the {tree[0]} entries here: "
             "a fork, or the consistency proof was changed",
         )
-    return size, as_told(cosigned, size)
+    return size, as_told(cosigned, size), key == keys[0]
 
 
 def verify_export(lines: Iterator[bytes], key: Key | None, witnesses: list[Key]) -> dict[str, Any]:
     """What an export shows; Fault if something of it does not verify."""
-    head = read_line(next(lines, b""), "header", {"schema", "origin", "key", "begin", "end", "frontier"})
+    names = {"schema", "origin", "key", "begin", "end", "frontier"}
+    head = read_line(next(lines, b""), "header", names, names | {"former"})
     try:
         begin, end, frontier = count(head["begin"]), count(head["end"]), hashes(head["frontier"])
         own = read_key(str(head["key"]))
         if head["schema"] != EXPORT_SCHEMA or own[0] != head["origin"] or begin > end or len(frontier) != bin(begin).count("1"):
             raise ValueError("its members do not fit together")
+        # Keys that the log had before: the present one vouches for the tree, and so for what they signed in their time.
+        told = head.get("former", [])
+        keys = [own, *(read_key(str(text)) for text in told)] if isinstance(told, list) else []
+        if any(name != own[0] for name, _key in keys) or not keys or ("former" in head and len(keys) == 1):
+            raise ValueError("its former keys cannot be used")
     except ValueError as error:
         raise Fault("header", f"the first line cannot be read: {error}") from error
     if key is not None and key != own:
@@ -508,23 +525,25 @@ def verify_export(lines: Iterator[bytes], key: Key | None, witnesses: list[Key])
         line = next(lines, None)
         if line is None:
             raise Fault(f"entries.{index}.missing", f"entry {index} is missing: the file ends")
-        leaf, root, last, whole = verify_entry(line, index, own[1], last)
+        leaf, root, last, whole = verify_entry(line, index, [public_key for _name, public_key in keys], last)
         disclosed += whole
         append(frontier, index, leaf)
         if root_of(frontier) != root:
             raise Fault(
                 f"entries.{index}.root", "the tree has another root with it than its line states: salt, hash or root was changed"
             )
-    covered = -1
+    covered, present = -1, True
     cosigned: list[dict[str, Any]] = []
     for number, line in enumerate(lines):
-        size, found = verify_checkpoint(line, number, own, witnesses, (end, root_of(frontier)))
+        size, found, present = verify_checkpoint(line, number, keys, witnesses, (end, root_of(frontier)))
         if size <= covered:
             raise Fault(f"checkpoints.{number}.place", "the checkpoint is not of a larger tree than the one before it")
         covered = size
         cosigned += found
     if covered < end:
         raise Fault("checkpoints.missing", f"no signed checkpoint covers the entries up to {end}")
+    if not present:
+        raise Fault(f"checkpoints.{number}.signature", "the largest tree is not signed with the present key")
     require_witnesses(cosigned, witnesses)
     return {
         "origin": own[0],
@@ -544,7 +563,7 @@ PROOF = re.compile(
 )
 
 
-def verify_proof(data: bytes, key: Key, witnesses: list[Key]) -> dict[str, Any]:
+def verify_proof(data: bytes, key: Key, witnesses: list[Key], former: Sequence[Key] = ()) -> dict[str, Any]:
     """What a proof of one entry shows; Fault if something of it does not verify."""
     match = PROOF.fullmatch(data)
     try:
@@ -558,7 +577,7 @@ def verify_proof(data: bytes, key: Key, witnesses: list[Key]) -> dict[str, Any]:
         size, root, cosigned = open_note(note, key, witnesses)
     except ValueError as error:
         raise Fault("proof.checkpoint", f"the checkpoint does not verify: {error}") from error
-    fact, _at = read_fact(extra[32:], key[1], "proof.entry")
+    fact, _at = read_fact(extra[32:], [key[1], *(public_key for _name, public_key in former)], "proof.entry")
     if not is_included(leaf_hash(extra[:32], extra[32:]), index, size, root, path):
         raise Fault("proof.path", f"the entry is not shown to stand at {index} in the log of {size} entries")
     told = as_told(cosigned, size)
@@ -617,6 +636,13 @@ def main() -> int:
     parser.add_argument(
         "--witness", metavar="VKEY", action="append", default=[], help="verifier key of a witness that must have cosigned"
     )
+    parser.add_argument(
+        "--former",
+        metavar="VKEY",
+        action="append",
+        default=[],
+        help="key that the log had before, which may have signed a proof's entry",
+    )
     parser.add_argument("--json", action="store_true", help="print JSON")
     options = parser.parse_args()
     if isinstance(sys.stdout, io.TextIOWrapper):
@@ -625,6 +651,7 @@ def main() -> int:
     try:
         key = None if options.key is None else read_key(options.key)
         witnesses = [read_key(text, COSIGNATURE_TYPE) for text in options.witness]
+        former = [read_key(text) for text in options.former]
     except ValueError as error:
         parser.error(f"a key cannot be read: {error}")
     try:
@@ -636,7 +663,7 @@ def main() -> int:
             elif key is None:
                 parser.error("a proof names no key: give the log's with --key")
             else:
-                found = verify_proof(file.read(2 * LONGEST_LINE + 1), key, witnesses)
+                found = verify_proof(file.read(2 * LONGEST_LINE + 1), key, witnesses, former)
     except OSError as error:
         parser.error(f"{options.file}: {error.strerror}")
     except Fault as fault:

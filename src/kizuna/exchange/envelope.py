@@ -21,7 +21,7 @@ from kizuna.model.reading import Table
 if TYPE_CHECKING:
     from kizuna.model.canonical import Json
 
-__all__ = ["MOST_ENVELOPE_BYTES", "Signer", "key_id_of", "payload_type_of", "peek", "seal", "unseal"]
+__all__ = ["MOST_ENVELOPE_BYTES", "Signer", "key_id_of", "payload_type_of", "peek", "seal", "signer_of", "unseal"]
 
 MOST_ENVELOPE_BYTES = 4 * 2**20
 """Longest envelope that is read."""
@@ -122,6 +122,18 @@ def payload_type_of(envelope: bytes) -> str | None:
     except InputError:
         return None
     claimed = value.get("payloadType") if isinstance(value, dict) else None
+    return claimed if isinstance(claimed, str) else None
+
+
+def signer_of(envelope: bytes) -> str | None:
+    """Id of the key that an envelope claims to be signed with, before anything is verified; None for what is no envelope."""
+    try:
+        value = parse_json(envelope)
+    except InputError:
+        return None
+    signatures = value.get("signatures") if isinstance(value, dict) else None
+    first = signatures[0] if isinstance(signatures, list) and signatures else None
+    claimed = first.get("keyid") if isinstance(first, dict) else None
     return claimed if isinstance(claimed, str) else None
 
 

@@ -11,13 +11,14 @@ from __future__ import annotations
 import base64
 import binascii
 import re
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, KizunaError, LogDamaged, Message
 from kizuna.exchange.checkpoint import Checkpoint, open_checkpoint, read_verifier_key, verifier_key
 from kizuna.exchange.cosignature import cosigned_at
-from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, unseal
+from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, key_id_of, signer_of, unseal
 from kizuna.exchange.merkle import (
     EMPTY_ROOT,
     HASH_SIZE,
@@ -139,7 +140,9 @@ def _text(data: bytes) -> str:
     return base64.b64encode(data).decode()
 
 
-def header_line(origin: str, public_key: bytes, begin: int, end: int, frontier: Sequence[bytes]) -> bytes:
+def header_line(
+    origin: str, public_key: bytes, begin: int, end: int, frontier: Sequence[bytes], former: Sequence[bytes] = ()
+) -> bytes:
     """First line of an export.
 
     Parameters
@@ -150,6 +153,8 @@ def header_line(origin: str, public_key: bytes, begin: int, end: int, frontier: 
         The entries [begin, end) follow.
     frontier
         Of the tree of the first `begin` entries (`kizuna.exchange.merkle.extend`).
+    former
+        The log's keys before this one, oldest first.
     """
     head: dict[str, Json] = {
         "schema": EXPORT_SCHEMA,
@@ -159,6 +164,8 @@ def header_line(origin: str, public_key: bytes, begin: int, end: int, frontier: 
         "end": end,
         "frontier": [_text(node) for node in frontier],
     }
+    if former:
+        head["former"] = [verifier_key(origin, key) for key in former]
     return canonical(head) + b"\n"
 
 
@@ -245,25 +252,33 @@ class _Header:
     begin: int
     end: int
     frontier: tuple[bytes, ...]
+    former: tuple[bytes, ...]
 
 
 def _read_header(line: bytes) -> _Header:
-    head = _members(line, "header", {"schema", "origin", "key", "begin", "end", "frontier"})
+    names = {"schema", "origin", "key", "begin", "end", "frontier"}
+    head = _members(line, "header", names, names | {"former"})
     if head["schema"] != EXPORT_SCHEMA:
         raise _malformed("header", "schema")
     begin, end = _count(head["begin"], "header", "begin"), _count(head["end"], "header", "end")
     try:
         name, public_key = read_verifier_key(str(head["key"]))
         frontier = _decoded_all(head["frontier"])
+        told = head.get("former", [])
+        former = [read_verifier_key(str(text)) for text in told] if isinstance(told, list) else []
     except (InputError, ValueError, TypeError) as error:
         raise _malformed("header", "key, frontier") from error
+    if any(other != name for other, _key in former) or ("former" in head and not former):
+        raise _malformed("header", "former")
     if name != head["origin"] or begin > end or len(frontier) != begin.bit_count():
         raise _malformed("header", "origin, begin, end, frontier")
-    return _Header(name, public_key, begin, end, frontier)
+    return _Header(name, public_key, begin, end, frontier, tuple(key for _name, key in former))
 
 
-def _fact_of(envelope: bytes, public_key: bytes, field: str) -> tuple[dict[str, Json], Instant]:
-    """Signed fact, and when it was recorded. A kind that this version does not know is no damage."""
+def _fact_of(envelope: bytes, keys: Sequence[bytes], field: str) -> tuple[dict[str, Json], Instant]:
+    """Fact that one of the keys signed, and when it was recorded. A kind that this version does not know is no damage."""
+    claimed = signer_of(envelope)
+    public_key = next((key for key in keys if key_id_of(key) == claimed), keys[0])
     try:
         payload = unseal(envelope, public_key, FACT_TYPE)
         recorded_at = open_table(payload, schema=FACT_SCHEMA, what="fact").text("recorded_at")
@@ -309,7 +324,8 @@ class _Entries:
             raise _malformed(f"{field}.form", "root, leaf, salt") from error
         if leaf is None:
             envelope = canonical(members["envelope"])
-            _fact, at = _fact_of(envelope, self.header.public_key, f"{field}.envelope")
+            # The tree is vouched for by the present key; of the former ones each signed what it signed in its time.
+            _fact, at = _fact_of(envelope, (self.header.public_key, *self.header.former), f"{field}.envelope")
             if self.last is not None and at < self.last:
                 raise _fault(
                     f"{field}.recorded_at",
@@ -351,6 +367,13 @@ def _cosigned(note: str, size: int, witnesses: Sequence[VerifierKey]) -> Iterato
             yield Cosigned(name, size, at)
 
 
+def _open_by_any(note: str, header: _Header) -> Checkpoint:
+    for key in header.former:
+        with suppress(LogDamaged):
+            return open_checkpoint(note, origin=header.origin, key_name=header.origin, public_key=key)
+    return open_checkpoint(note, origin=header.origin, key_name=header.origin, public_key=header.public_key)
+
+
 def _read_checkpoint(
     line: bytes, number: int, entries: _Entries, witnesses: Sequence[VerifierKey]
 ) -> tuple[Checkpoint, list[Cosigned]]:
@@ -364,7 +387,7 @@ def _read_checkpoint(
     if not isinstance(note, str):
         raise _malformed(f"{field}.form", "checkpoint")
     try:
-        checkpoint = open_checkpoint(note, origin=header.origin, key_name=header.origin, public_key=header.public_key)
+        checkpoint = _open_by_any(note, header)
         cosigned = list(_cosigned(note, checkpoint.size, witnesses))
     except LogDamaged as error:
         raise LogDamaged(error.message, hint=error.hint, field=f"{field}.signature") from error
@@ -427,6 +450,7 @@ def verify_export(
         entries.take(index, line)
     checkpoints: list[Checkpoint] = []
     cosigned: list[Cosigned] = []
+    last = b""
     for number, line in enumerate(source):
         checkpoint, found = _read_checkpoint(line, number, entries, witnesses)
         if checkpoints and checkpoint.size <= checkpoints[-1].size:
@@ -436,6 +460,10 @@ def verify_export(
             )
         checkpoints.append(checkpoint)
         cosigned += found
+        last = line
+    if checkpoints and header.former:
+        # INVARIANT: the largest tree is signed with the present key, whatever former ones signed.
+        _read_checkpoint(last, len(checkpoints) - 1, replace(entries, header=replace(header, former=())), ())
     if not checkpoints or checkpoints[-1].size < header.end:
         raise _fault("checkpoints.missing", Message("no signed checkpoint covers the entries up to {end}", {"end": header.end}))
     _require_witnesses(cosigned, witnesses)
@@ -463,7 +491,9 @@ def _read_proof(data: bytes) -> tuple[bytes, int, tuple[bytes, ...], str]:
     raise _malformed("proof.form", "proof")
 
 
-def verify_proof(data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierKey] = ()) -> VerifiedProof:
+def verify_proof(
+    data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierKey] = (), former: Sequence[bytes] = ()
+) -> VerifiedProof:
     """Verify a proof of one entry.
 
     Parameters
@@ -474,6 +504,8 @@ def verify_proof(data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierK
         Name and public key of the log; a proof names no key.
     witnesses
         As for `verify_export`.
+    former
+        Keys that the log had before: one of them may have signed the entry.
 
     Raises
     ------
@@ -488,7 +520,7 @@ def verify_proof(data: bytes, *, key: VerifierKey, witnesses: Sequence[VerifierK
         cosigned = tuple(_cosigned(note, checkpoint.size, witnesses))
     except LogDamaged as error:
         raise LogDamaged(error.message, hint=error.hint, field="proof.checkpoint") from error
-    fact, _at = _fact_of(extra[HASH_SIZE:], key[1], "proof.entry")
+    fact, _at = _fact_of(extra[HASH_SIZE:], (key[1], *former), "proof.entry")
     leaf = leaf_hash(leaf_data(extra[:HASH_SIZE], extra[HASH_SIZE:]))
     if not verify_inclusion(leaf, index, checkpoint.size, checkpoint.root, path):
         raise _fault(

@@ -122,7 +122,9 @@ def _continues(seen: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> boo
     return verify_consistency(seen.size, new.size, seen.root, new.root, proof)
 
 
-def judge(request: Request, seen: str | None, *, origin: str, public_key: bytes) -> Continues | Unrelated | Fork:
+def judge(
+    request: Request, seen: str | None, *, origin: str, public_key: bytes, seen_key: bytes | None = None
+) -> Continues | Unrelated | Fork:
     """Whether a partner's checkpoint may be cosigned.
 
     Parameters
@@ -133,6 +135,8 @@ def judge(request: Request, seen: str | None, *, origin: str, public_key: bytes)
         The latest checkpoint of this log that was cosigned here, as it was signed; None for none.
     origin, public_key
         The log and its key, as pinned.
+    seen_key
+        The key that signed `seen`, if the log's key was changed since; None for the same.
 
     Raises
     ------
@@ -146,7 +150,7 @@ def judge(request: Request, seen: str | None, *, origin: str, public_key: bytes)
     last = (
         Checkpoint(origin, 0, EMPTY_ROOT)
         if seen is None
-        else open_checkpoint(seen, origin=origin, key_name=origin, public_key=public_key)
+        else open_checkpoint(seen, origin=origin, key_name=origin, public_key=seen_key or public_key)
     )
     if request.old_size > new.size:
         sizes: dict[str, str | int | float | Message] = {"old": request.old_size, "size": new.size}

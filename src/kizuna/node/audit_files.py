@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, LogDamaged, Message
-from kizuna.exchange.checkpoint import open_checkpoint
 from kizuna.exchange.cosignature import with_cosignatures
 from kizuna.exchange.log_file import checkpoint_line, entry_line, header_line, leaf_line, proof_bytes
 from kizuna.exchange.merkle import consistency_proof, extend, inclusion_proof, leaf_data, leaf_hash, root_of
@@ -145,12 +144,11 @@ def require_witnessed(node: Node) -> None:
     LogDamaged
         If it does not.
     """
-    name, public_key = log_key(node.organisation, node.keys.public_key)
     notes = witnessed_notes(node)
     if notes:
         tree = present_tree(node)
         for note in notes.values():
-            require_part_of(tree, open_checkpoint(note, origin=name, key_name=name, public_key=public_key))
+            require_part_of(tree, node.journal.open_note(note))
 
 
 def _named(fact: Fact, digest: str) -> bool:
@@ -272,7 +270,7 @@ def export_log(node: Node, first: int = 0, last: int | None = None, *, private: 
             field="from",
         )
     frontier = extend((), 0, tree.leaves[:first])
-    yield header_line(node.journal.origin, node.keys.public_key, first, end, frontier)
+    yield header_line(node.journal.origin, node.keys.public_key, first, end, frontier, node.journal.own_keys()[:-1])
     for entry in node.store.log.entries(first):
         if entry.index >= end:
             break
@@ -282,9 +280,7 @@ def export_log(node: Node, first: int = 0, last: int | None = None, *, private: 
         yield leaf_line(entry.index, leaf, root) if private else entry_line(entry.index, entry.salt, entry.envelope, root)
     notes: dict[int, str] = {}
     for note in (tree.note, *witnessed_notes(node).values()):
-        checkpoint = open_checkpoint(
-            note, origin=node.journal.origin, key_name=node.journal.origin, public_key=node.keys.public_key
-        )
+        checkpoint = node.journal.open_note(note)
         # What a partner cosigned before the log lost its end is no part of this log; it is its own evidence.
         if checkpoint.size <= len(tree.leaves):
             known = notes.get(checkpoint.size)

@@ -8,20 +8,24 @@ from typing import TYPE_CHECKING
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from kizuna.catalog.areas import require_sound
 from kizuna.errors import InputError, Message
+from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.messages import NoticeState
 from kizuna.formats.agreement import agreement_to_json, read_agreement
 from kizuna.formats.agreement_areas import no_files
-from kizuna.model.instants import format_instant
+from kizuna.model.instants import format_instant, instant_of
 from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
 from kizuna.node.journal import ORGANISATION_SETTING
+from kizuna.node.key_change import follow
 from kizuna.node.messages import tell_parties
 from kizuna.node.people import issue_token
 from kizuna.node.share import reconsider_all
+from kizuna.node.witness import follow_witnessed
 from kizuna.release.agreements import Resumption, State
 
 if TYPE_CHECKING:
@@ -40,6 +44,7 @@ __all__ = [
     "CARD_SCHEMA",
     "ORGANISATION_SETTING",
     "area_faults",
+    "certificate_fault",
     "found_node",
     "is_suspended",
     "node_card",
@@ -54,6 +59,8 @@ __all__ = [
 
 CARD_SCHEMA = "kizuna/card/1"
 _KEY_BYTES = 32
+_MOST_CERTIFICATE_BYTES = 16_384
+_MOST_ROTATIONS = 100
 
 
 def found_node(node: Node, markings: Mapping[str, Json] | dict[str, object], accepted_ladders: Sequence[str]) -> str:
@@ -84,24 +91,31 @@ def node_card(node: Node, url: str) -> dict[str, Json]:
     }
     if node.keys.sealing_key is not None:
         card["sealing_key"] = base64.b64encode(node.keys.sealing_key).decode()
+    if len(node.journal.own_keys()) > 1:
+        card["succession"] = list(node.knowledge().succession)
     return card
 
 
 def pin_partner(node: Node, card: object) -> Party:
-    """Pin another node by its card.
+    """Pin another node by its card; one that is pinned already is followed to the keys that its former ones vouch for.
 
     Raises
     ------
     InputError
-        If the card is malformed (a certificate that no connection could be checked by included), or it is this node's own.
+        If the card is malformed (a certificate that no connection could be checked by included), it is this node's own, it has a
+        key that was revoked, or another key than the pinned one that no former key vouches for.
+    PartnerMisbehaved
+        If a statement in it does not verify.
     """
     table = open_table(card, schema=CARD_SCHEMA, what="card")
     party = parse_party(table.text("party"))
     url = table.text("url") if table.raw("url") else ""
     raw = _read_keys(table)
+    succession = _read_succession(table)
     table.done()
-    if not _is_own_end(raw["certificate"]):
-        table.fault("certificate", Message("an X.509 certificate (DER) that vouches for itself alone"))
+    expected = certificate_fault(raw["certificate"], node.now())
+    if expected is not None:
+        table.fault("certificate", expected)
     if url and not url.startswith("https://"):
         table.fault("url", Message("an https:// address"))
     if party == node.organisation:
@@ -116,9 +130,43 @@ def pin_partner(node: Node, card: object) -> Party:
         table.fault("sealing_key", Message("a key that no other node has"))
     body: dict[str, Json] = {"party": party, "url": url.rstrip("/")}
     body |= {name: base64.b64encode(key).decode() for name, key in raw.items()}
+    known = node.knowledge()
+    if key_id_of(raw["signing_key"]) in known.revoked:
+        table.fault("signing_key", Message("a key that was not revoked"))
+    if party in known.partners and known.partners[party].signing_key != raw["signing_key"]:
+        steps = follow(known.partners[party], succession, revoked=known.revoked)
+        if not steps or (steps[-1][0].signing_key, steps[-1][0].certificate_der) != (raw["signing_key"], raw["certificate"]):
+            raise InputError(
+                Message("signing_key: {party} is pinned with another key, which does not vouch for this one", {"party": party}),
+                hint=Message(
+                    "if the partner lost its key, and you know so by a way that you trust: kizuna partner remove {party}, add",
+                    {"party": party},
+                ),
+                field="signing_key",
+            )
+        body["steps"] = [
+            {
+                "signing_key": base64.b64encode(rotation.signing_key).decode(),
+                "at": format_instant(rotation.at),
+                "statement": statement,
+            }
+            for rotation, statement in steps
+        ]
+        with node.store.transaction():
+            node.journal.record(FactKind.PARTNER_ROTATED, body, by=node.by, authority=f"signature of {party}")
+            follow_witnessed(node, known.partners[party], raw["signing_key"])
+        return party
     with node.store.transaction():
         node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
     return party
+
+
+def _read_succession(table: Table) -> list[str]:
+    """Statements of a card by which each key vouched for the next one, oldest first."""
+    found = table.raw("succession") if table.has("succession") else []
+    if not isinstance(found, list) or len(found) > _MOST_ROTATIONS or not all(isinstance(text, str) for text in found):
+        table.fault("succession", Message("a list of at most {most} texts", {"most": _MOST_ROTATIONS}))
+    return found
 
 
 def _read_keys(table: Table) -> dict[str, bytes]:
@@ -134,17 +182,39 @@ def _read_keys(table: Table) -> dict[str, bytes]:
     return raw
 
 
-def _is_own_end(der: bytes) -> bool:
-    """Whether this is a certificate that can be pinned: signed by its own key, and no authority over others."""
+def certificate_fault(der: bytes, now: Instant) -> Message | None:
+    """What a certificate would have to be that it is not; None for one that can be pinned.
+
+    It must be signed by its own key and be no authority over others, be valid now, and serve for both ends of a connection.
+    """
+    if len(der) > _MOST_CERTIFICATE_BYTES:
+        return Message("a certificate of at most {most} bytes", {"most": _MOST_CERTIFICATE_BYTES})
     try:
         certificate = x509.load_der_x509_certificate(der)
         certificate.verify_directly_issued_by(certificate)
-        constraints = certificate.extensions.get_extension_for_class(x509.BasicConstraints)
-    except x509.ExtensionNotFound:
-        return True
+        constraints = _extension(certificate, x509.BasicConstraints)
+        usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
+        begin, end = instant_of(certificate.not_valid_before_utc), instant_of(certificate.not_valid_after_utc)
     except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion):
-        return False
-    return not constraints.value.ca
+        return Message("an X.509 certificate (DER) that vouches for itself alone")
+    both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
+    expected: Message | None = None
+    if (constraints is not None and constraints.ca) or (usage is not None and usage.key_cert_sign):
+        expected = Message("an X.509 certificate (DER) that vouches for itself alone")
+    elif now < begin:
+        expected = Message("a certificate that is valid now; it is from {begin} on", {"begin": format_instant(begin)})
+    elif end <= now:
+        expected = Message("a certificate that is valid now; it ended on {end}", {"end": format_instant(end)})
+    elif (usage is not None and not usage.digital_signature) or (purposes is not None and not both <= set(purposes)):
+        expected = Message("a certificate that may sign, as a server and as a client")
+    return expected
+
+
+def _extension[E: x509.ExtensionType](certificate: x509.Certificate, kind: type[E]) -> E | None:
+    try:
+        return certificate.extensions.get_extension_for_class(kind).value
+    except x509.ExtensionNotFound:
+        return None
 
 
 def remove_partner(node: Node, party: Party) -> None:

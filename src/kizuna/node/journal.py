@@ -6,16 +6,19 @@
 
 from __future__ import annotations
 
+import base64
+import json
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
 from kizuna.exchange.checkpoint import make_checkpoint, open_checkpoint
-from kizuna.exchange.envelope import peek, seal, unseal
+from kizuna.exchange.envelope import key_id_of, peek, seal, signer_of, unseal
 from kizuna.exchange.log_file import FACT_TYPE
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.model.instants import format_instant
-from kizuna.model.provenance import Fact, fact_from_json, fact_to_json
+from kizuna.model.provenance import Fact, FactKind, fact_from_json, fact_to_json
 from kizuna.node.ports import LogEntry
 
 if TYPE_CHECKING:
@@ -25,14 +28,15 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
-    from kizuna.model.provenance import FactKind
     from kizuna.node.ports import Clock, Keys, Store
 
-__all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "SALT_BYTES", "Journal", "LogState"]
+__all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "OWN_KEYS", "SALT_BYTES", "Journal", "LogState"]
 
 ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
 SALT_BYTES = 32
+OWN_KEYS = "own_keys"
+"""Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +93,8 @@ class Journal:
         ClockBehind
             If the clock stands behind the last recorded fact.
         """
+        # Another process may have rotated the keys; whoever asks for the time is about to sign something.
+        self.own_keys()
         now = self.clock.now()
         last = self._last()
         if last is not None and now < last.recorded_at:
@@ -100,6 +106,41 @@ class Journal:
                 hint=Message("set the clock right; nothing is decided or recorded until it is"),
             )
         return now
+
+    def own_keys(self) -> list[bytes]:
+        """Raw public keys that signed this log, the present one last; the keys in use become the present ones.
+
+        Raises
+        ------
+        StoreError
+            If the present keys are not there.
+        """
+        kept = self.store.setting(OWN_KEYS)
+        if kept is None:
+            return [self.keys.public_key]
+        found = [base64.b64decode(text) for text in json.loads(kept)]
+        if found[-1] != self.keys.public_key:
+            self.keys.use(key_id_of(found[-1]))
+        return found
+
+    def key_of(self, envelope: bytes) -> bytes:
+        """Own key that an envelope claims to be signed with; the present one for any other."""
+        keys = self.own_keys()
+        claimed = signer_of(envelope) if len(keys) > 1 else None
+        return next((key for key in keys if key_id_of(key) == claimed), keys[-1])
+
+    def open_note(self, note: str) -> Checkpoint:
+        """Checkpoint of this log that any of its keys has signed.
+
+        Raises
+        ------
+        LogDamaged
+            If none has.
+        """
+        for key in self.own_keys()[:-1]:
+            with suppress(LogDamaged):
+                return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=key)
+        return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
 
     def _last(self) -> Fact | None:
         size = self.store.log.size()
@@ -159,9 +200,22 @@ class Journal:
             If it does not verify.
         """
         try:
-            return fact_from_json(unseal(entry.envelope, self.keys.public_key, FACT_TYPE))
+            return fact_from_json(unseal(entry.envelope, self.key_of(entry.envelope), FACT_TYPE))
         except (InputError, PartnerMisbehaved) as error:
             raise _unreadable(entry.index, error) from error
+
+    def _open_in_turn(self, entry: LogEntry, keys: list[bytes]) -> Fact:
+        """Fact of an entry that the first of the keys signed; where it gives the key up, it is taken from the list."""
+        try:
+            fact = fact_from_json(unseal(entry.envelope, keys[0], FACT_TYPE))
+        except (InputError, PartnerMisbehaved) as error:
+            raise _unreadable(entry.index, error) from error
+        if fact.kind is FactKind.KEYS_ROTATED:
+            following = base64.b64encode(keys[1]).decode() if len(keys) > 1 else None
+            if fact.body.get("signing_key") != following:
+                raise _damaged(Message("entry {index} of the log names another key than the next one", {"index": entry.index}))
+            del keys[0]
+        return fact
 
     def read_entry(self, entry: LogEntry) -> Fact:
         """Fact of an entry, its own signature not verified.
@@ -191,6 +245,7 @@ class Journal:
             if self.store.log.size() or self.store.setting(ORGANISATION_SETTING) is not None:
                 raise _damaged(Message("the log has no checkpoint"))
             return None
+        self.own_keys()
         return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
 
     def facts(self, start: int = 0) -> Iterator[tuple[int, Fact]]:
@@ -216,10 +271,11 @@ class Journal:
         note, total = log.checkpoint(), log.size()
         frontier: tuple[bytes, ...] = ()
         size, last = 0, None
+        keys = self.own_keys()
         for entry in log.entries():
             if entry.index != size:
                 raise _damaged(Message("entry {index} of the log is missing", {"index": size}))
-            fact = self.open_entry(entry)
+            fact = self._open_in_turn(entry, keys)
             if last is not None and fact.recorded_at < last:
                 raise _damaged(
                     Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size})
@@ -231,6 +287,8 @@ class Journal:
             size += 1
             if progress is not None:
                 progress(size, total)
+        if size and keys != [self.keys.public_key]:
+            raise _damaged(Message("the log does not say how the present key took the place of the one before"))
         state = LogState(size, root_of(frontier), last)
         self._verify_head(state, note)
         if log.frontier() != frontier:

@@ -175,7 +175,7 @@ def _collect(node: Node, desk: Sharing, partner: Party, after: int, room: int) -
             return load
         page = page_from_bytes(answer.body)
         for envelope in page.entries:
-            entry = unseal_any(envelope, node.keys.public_key)
+            entry = unseal_any(envelope, node.journal.key_of(envelope))
             promised = {m.digest: m.size for m in entry.manifests} if isinstance(entry, FeedEntry) else {}
             if len(load.entries) + len(load.files | promised) >= room and load.entries:
                 load.full = True
@@ -382,7 +382,7 @@ class _Way:
         self._stream = Stream(key, self.header, length, medium.read)
         envelope = self._stream.contents_envelope()
         self.partner = self._sender(node, envelope)
-        self.contents = contents_of(envelope, self.partner.signing_key, length)
+        self.contents = contents_of(envelope, self.partner.key_for(envelope), length)
         if self.contents.receiver != node.organisation:
             raise InputError(
                 Message("{file}: this medium was made for {party}", {"file": HEADER_NAME, "party": self.contents.receiver}),

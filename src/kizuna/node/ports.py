@@ -66,6 +66,16 @@ class Keys(Protocol):
         """Ed25519 signature of `message`, 64 bytes."""
         ...
 
+    def use(self, key_id: str) -> None:
+        """Go over to the keys whose signing key has this id.
+
+        Raises
+        ------
+        StoreError
+            If they are not there.
+        """
+        ...
+
     def random(self, count: int) -> bytes:
         """Unpredictable bytes."""
         ...

@@ -253,7 +253,7 @@ def take_recall_answer(node: Node, partner: Party, envelope: bytes) -> bool:
     if known is None:
         return False
     try:
-        answer = unseal_recall_answer(envelope, known.signing_key)
+        answer = unseal_recall_answer(envelope, known.key_for(envelope))
     except KizunaError:
         return False
     entries = node.store.book.outgoing(partner, answer.sequence - 1, 1)
@@ -264,7 +264,7 @@ def take_recall_answer(node: Node, partner: Party, envelope: bytes) -> bool:
         or digest_of(entries[0].envelope) != answer.entry
     ):
         return False
-    content = getattr(unseal_any(entries[0].envelope, node.keys.public_key), "content", None)
+    content = getattr(unseal_any(entries[0].envelope, node.journal.key_of(entries[0].envelope)), "content", None)
     if not isinstance(content, Withdraw) or content.product != answer.product:
         return False
     body: dict[str, Json] = {

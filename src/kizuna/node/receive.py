@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.catalog.store import Item
 from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt
 from kizuna.exchange.manifest import fetch_verified
 from kizuna.exchange.messages import MessageEntry, unseal_any
@@ -203,7 +204,8 @@ def pull(
     _send_owed_receipt(node, partner, transport)
     _send_answers(node, partner, transport)
     while True:
-        answer = read_answer(transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES), partner.signing_key)
+        came = transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES)
+        answer = read_answer(came, partner.key_for(came))
         if isinstance(answer, Refusal):
             if answer.sender != partner.party or answer.receiver != node.organisation:
                 raise PartnerMisbehaved(Message("{partner} sent a refusal that is meant for another", {"partner": partner.party}))
@@ -214,7 +216,7 @@ def pull(
             _send_answers(node, partner, transport)
             return report
         for envelope in answer.entries[: intake.entries - taken]:
-            entry = unseal_any(envelope, partner.signing_key)
+            entry = unseal_any(envelope, partner.key_for(envelope))
             _check_place(node, partner, entry, book.cursor(partner.party) + 1)
             if isinstance(entry, MessageEntry):
                 take_message(node, partner, entry, envelope, _OWED)
@@ -222,7 +224,6 @@ def pull(
                 _send_owed_receipt(node, partner, transport)
                 continue
             _check(node, partner, entry)
-            _require_room(partner, entry, intake)
             _require_room(partner, entry, intake)
             held = node.store.items.get(entry.product.id)
             report.payload_bytes += _fetch(node, partner, entry, transport, progress)
@@ -315,6 +316,8 @@ def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> N
         "product": product_to_json(entry.product),
         "terms": terms,
         "entry": digest_of(envelope),
+        # Should the key be revoked one day, this is what it casts doubt on.
+        "key": key_id_of(partner.key_for(envelope)),
         "blobs": [manifest.digest for manifest in entry.manifests],
     }
     with node.store.transaction():

@@ -7,14 +7,16 @@ import hashlib
 import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from kizuna.catalog.areas import Placer, areas_of
-from kizuna.errors import InputError, LogDamaged, Message, TailUnconfirmed
+from kizuna.errors import InputError, LogDamaged, Message, PartnerMisbehaved, TailUnconfirmed
+from kizuna.exchange.envelope import key_id_of, peek, signer_of
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.formats.agreement import NO_CIVIL_DATES, read_agreement, read_ladders
 from kizuna.formats.agreement_terms import read_term
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.model.provenance import FactKind
@@ -27,17 +29,24 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kizuna.model.canonical import Json
-    from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.model.provenance import Fact
     from kizuna.node.journal import Journal
     from kizuna.node.ports import BlobStore, TailAnchor
     from kizuna.release.agreements import Agreement
 
-__all__ = ["Knowledge", "Node", "Partner"]
+__all__ = ["FormerKey", "Knowledge", "Node", "Partner"]
 
 _PLACE = "place"
 _VIEWS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class FormerKey:
+    """Signing key that a partner gave up, and when: what it signed is from before."""
+
+    key: bytes
+    until: Instant
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +73,50 @@ class Partner:
     signing_key: bytes
     sealing_key: bytes | None = None
 
+    former: tuple[FormerKey, ...] = ()
+    revoked: frozenset[str] = frozenset()
+
+    @property
+    def keys(self) -> tuple[bytes, ...]:
+        """Its signing keys, the present one first, those that were revoked left out."""
+        keys = (self.signing_key, *(former.key for former in self.former))
+        return tuple(key for key in keys if key_id_of(key) not in self.revoked)
+
+    def key_for(self, envelope: bytes) -> bytes:
+        """Key by which an envelope of this partner is to be verified: its present one, or a former one for what is from before.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If the key that it claims was revoked.
+        """
+        if not self.former and not self.revoked:
+            return self.signing_key
+        claimed = signer_of(envelope)
+        if claimed is not None and claimed in self.revoked:
+            raise PartnerMisbehaved(
+                Message("{partner} signed with the key {key}, which was revoked", {"partner": self.party, "key": claimed[:16]}),
+                hint=Message("nothing of it was taken over; ask the partner's operator for a new card by a way that you trust"),
+            )
+        for former in self.former:
+            if claimed == key_id_of(former.key) and _said_at(envelope) <= former.until:
+                return former.key
+        return self.signing_key
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, in hexadecimal."""
         return hashlib.sha256(self.certificate_der).hexdigest()
+
+
+def _said_at(envelope: bytes) -> Instant:
+    """When an envelope says that it was made; the end of time where it does not say."""
+    said = peek(envelope)
+    for name in ("made_at", "stored_at", "answered_at", "at"):
+        text = said.get(name) if isinstance(said, dict) else None
+        if isinstance(text, str):
+            return parse_instant(text)
+    return Instant(datetime.max.replace(tzinfo=UTC))
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +128,8 @@ class Knowledge:
     note: str | None = None
     register: Register = field(default_factory=Register)
     partners: dict[Party, Partner] = field(default_factory=dict)
+    revoked: frozenset[str] = frozenset()
+    succession: tuple[str, ...] = ()
 
     def learn(self, fact: Fact) -> Knowledge:
         """Knowledge with one fact more."""
@@ -123,6 +174,15 @@ class Knowledge:
             case FactKind.LABEL_CORRECTED:
                 relabelling = Relabelling(body["product"], read_label(Table(body["label"], "label")), fact.recorded_at)
                 register = replace(register, relabellings=(*register.relabellings, relabelling))
+            case FactKind.KEYS_ROTATED:
+                return replace(self, succession=(*self.succession, body["statement"]))
+            case _:
+                return self._learn_of_partners(fact)
+        return replace(self, register=register)
+
+    def _learn_of_partners(self, fact: Fact) -> Knowledge:
+        body: dict[str, Any] = fact.body
+        match fact.kind:
             case FactKind.PARTNER_PINNED:
                 party = parse_party(body["party"])
                 partner = Partner(
@@ -131,14 +191,39 @@ class Knowledge:
                     base64.b64decode(body["certificate"]),
                     base64.b64decode(body["signing_key"]),
                     base64.b64decode(body["sealing_key"]) if "sealing_key" in body else None,
+                    revoked=self.revoked,
                 )
+                known = self.partners.get(party)
+                if known is not None and known.signing_key == partner.signing_key:
+                    partner = replace(partner, former=known.former)
                 return replace(self, partners={**self.partners, party: partner})
+            case FactKind.PARTNER_ROTATED:
+                return self._rotated(body)
+            case FactKind.PARTNER_KEY_REVOKED:
+                revoked = self.revoked | {body["key"]}
+                partners = {party: replace(p, revoked=revoked) for party, p in self.partners.items()}
+                return replace(self, revoked=revoked, partners=partners)
             case FactKind.PARTNER_REMOVED:
                 gone = parse_party(body["party"])
                 return replace(self, partners={party: p for party, p in self.partners.items() if party != gone})
             case _:
                 return self
-        return replace(self, register=register)
+
+    def _rotated(self, body: dict[str, Any]) -> Knowledge:
+        party = parse_party(body["party"])
+        known = self.partners[party]
+        keys = [known.signing_key, *(base64.b64decode(step["signing_key"]) for step in body["steps"])]
+        former = [FormerKey(key, parse_instant(step["at"])) for key, step in zip(keys, body["steps"], strict=False)]
+        partner = replace(
+            known,
+            url=body["url"],
+            certificate_der=base64.b64decode(body["certificate"]),
+            signing_key=keys[-1],
+            former=(*known.former, *former),
+        )
+        if "sealing_key" in body:
+            partner = replace(partner, sealing_key=base64.b64decode(body["sealing_key"]))
+        return replace(self, partners={**self.partners, party: partner})
 
 
 class Node:

@@ -10,7 +10,8 @@ One round, whatever carries the bytes: the witness asks for the partner's checkp
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from kizuna.errors import KizunaError, Message, PartnerMisbehaved
@@ -28,7 +29,16 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.state import Node, Partner
 
-__all__ = ["WitnessLine", "checkpoint_for_witness", "seen_size", "take_cosignature", "witness", "witness_lines", "witness_within"]
+__all__ = [
+    "WitnessLine",
+    "checkpoint_for_witness",
+    "follow_witnessed",
+    "seen_size",
+    "take_cosignature",
+    "witness",
+    "witness_lines",
+    "witness_within",
+]
 
 _PROVEN, _SHOWN = "proven", "shown"
 
@@ -43,8 +53,27 @@ def _forked_under(partner: Partner) -> str:
 
 
 def _opened(partner: Partner, note: str) -> Checkpoint:
-    name, public_key = log_key(partner.party, partner.signing_key)
+    name, public_key = log_key(partner.party, _signer_of_note(partner, note))
     return open_checkpoint(note, origin=name, key_name=name, public_key=public_key)
+
+
+def _signer_of_note(partner: Partner, note: str) -> bytes:
+    """Key of a partner that signed a checkpoint which was verified here before: of the former ones, else the present one."""
+    name, _key = log_key(partner.party, partner.signing_key)
+    for former in partner.former:
+        with suppress(KizunaError):
+            open_checkpoint(note, origin=name, key_name=name, public_key=former.key)
+            return former.key
+    return partner.signing_key
+
+
+def follow_witnessed(node: Node, partner: Partner, signing_key: bytes) -> None:
+    """Go on with what was seen of a partner's log under its new key, inside the store's open transaction."""
+    after = replace(partner, signing_key=signing_key)
+    for name in (_seen_under, _forked_under):
+        kept = node.store.setting(name(partner))
+        if kept is not None:
+            node.store.keep_setting(name(after), kept)
 
 
 def seen_size(node: Node, partner: Party) -> int:
@@ -140,7 +169,9 @@ def witness_within(node: Node, partner: Party, body: bytes) -> bytes | PartnerMi
     request = read_request(body)
     name, public_key = log_key(known.party, known.signing_key)
     seen = node.store.setting(_seen_under(known))
-    found = judge(request, seen, origin=name, public_key=public_key)
+    found = judge(
+        request, seen, origin=name, public_key=public_key, seen_key=None if seen is None else _signer_of_note(known, seen)
+    )
     if isinstance(found, Continues) and _is_forked(node, known):
         return _forked(known, Message("it signed two different logs before"))
     if isinstance(found, Continues):
@@ -214,12 +245,11 @@ def take_cosignature(node: Node, partner: Party, note: bytes) -> Instant:
         If this node signed it and its log does not continue it now: it was restored from an old copy, or tampered with.
     """
     known = node.partner(partner)
-    name, public_key = node.journal.origin, node.keys.public_key
     tree = present_tree(node)
     try:
         text = note.decode()
-        checkpoint = open_checkpoint(text, origin=name, key_name=name, public_key=public_key)
-        at = cosigned_at(text, *log_key(known.party, known.signing_key))
+        checkpoint = node.journal.open_note(text)
+        at = next(filter(None, (cosigned_at(text, *log_key(known.party, key)) for key in known.keys)), None)
     except (KizunaError, UnicodeDecodeError) as error:
         why = error.message if isinstance(error, KizunaError) else Message("it is no text")
         raise PartnerMisbehaved(
@@ -234,7 +264,7 @@ def take_cosignature(node: Node, partner: Party, note: bytes) -> Instant:
     require_part_of(tree, checkpoint)
     with node.store.transaction():
         kept = witnessed_notes(node).get(known.party)
-        if kept is None or open_checkpoint(kept, origin=name, key_name=name, public_key=public_key).size <= checkpoint.size:
+        if kept is None or node.journal.open_note(kept).size <= checkpoint.size:
             keep_witnessed(node, known.party, text)
     return at
 
@@ -275,9 +305,8 @@ def witness_lines(node: Node) -> list[WitnessLine]:
         note = notes.get(party)
         size, at = 0, None
         if note is not None:
-            name, public_key = node.journal.origin, node.keys.public_key
-            size = open_checkpoint(note, origin=name, key_name=name, public_key=public_key).size
-            at = cosigned_at(note, *log_key(party, partner.signing_key))
+            size = node.journal.open_note(note).size
+            at = next(filter(None, (cosigned_at(note, *log_key(party, key)) for key in partner.keys)), None)
         key = verifier_key(*log_key(party, partner.signing_key), COSIGNATURE_TYPE)
         forked = node.store.setting(_forked_under(partner)) is not None
         found.append(WitnessLine(party, seen_size(node, party), size, at, forked, key))

@@ -11,13 +11,12 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import KizunaError, Message, PartnerMisbehaved
 from kizuna.exchange.answers import Witnessed, unseal_witness_answer
-from kizuna.exchange.checkpoint import open_checkpoint
 from kizuna.exchange.messages import LogCheckpoint, unseal_any
 from kizuna.exchange.witness import read_request
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.provenance import FactKind
-from kizuna.node.audit_files import log_key, witnessed_notes
+from kizuna.node.audit_files import witnessed_notes
 from kizuna.node.messages import is_message, queue_message
 from kizuna.node.witness import checkpoint_for_witness, take_cosignature
 
@@ -38,8 +37,7 @@ _CHECKPOINT = "checkpoint:"
 def _seen_by(node: Node, partner: Party) -> int:
     """Count of entries of this node's log that a partner saw last, as far as it is known here."""
     note, told = witnessed_notes(node).get(partner), node.store.book.notes(partner).get(_SEEN)
-    own, public_key = log_key(node.organisation, node.keys.public_key)
-    cosigned = 0 if note is None else open_checkpoint(note, origin=own, key_name=own, public_key=public_key).size
+    cosigned = 0 if note is None else node.journal.open_note(note).size
     # What a partner says that it saw counts only where this log has so much.
     return max(cosigned, int(told) if told and int(told) <= node.store.log.size() else 0)
 
@@ -98,10 +96,9 @@ def send_checkpoint(node: Node, partner: Party, *, until: Instant | None = None)
         Only what was recorded before this instant; None for all.
     """
     body = checkpoint_for_witness(node, _seen_by(node, node.partner(partner).party), until=until)
-    own, public_key = log_key(node.organisation, node.keys.public_key)
     with node.store.transaction():
         queue_message(node, partner, LogCheckpoint(body.decode()), authority="witnessing")
-    return open_checkpoint(read_request(body).note, origin=own, key_name=own, public_key=public_key).size
+    return node.journal.open_note(read_request(body).note).size
 
 
 def take_witness_answer(node: Node, partner: Party, envelope: bytes) -> bool:
@@ -117,7 +114,9 @@ def take_witness_answer(node: Node, partner: Party, envelope: bytes) -> bool:
             or len(entries) != 1
             or entries[0].sequence != answer.sequence
             or digest_of(entries[0].envelope) != answer.entry
-            or not isinstance(getattr(unseal_any(entries[0].envelope, node.journal.key_of(entries[0].envelope)), "content", None), LogCheckpoint)
+            or not isinstance(
+                getattr(unseal_any(entries[0].envelope, node.journal.key_of(entries[0].envelope)), "content", None), LogCheckpoint
+            )
         ):
             return False
         if answer.note is not None:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.wiring import Settings
 
-    type _Door = tuple[ssl.SSLContext, set[bytes], dict[str, str]]
+    type _Door = tuple[ssl.SSLContext, set[bytes], dict[str, str], FileKeys]
 
 __all__ = ["serve_node"]
 
@@ -61,10 +61,14 @@ def _keep_up(node: Node, desk: Sharing, door: _Door, stop: threading.Event, log:
 
     Done here, and not when a partner asks, so that no request takes longer for what the node holds for others.
     """
-    context, trusted, names = door
+    context, trusted, names, keys = door
     failing = ""
     while True:
         try:
+            if node.journal.own_keys()[-1] != keys.public_key:
+                # The node's keys were rotated: who connects from now on is shown the new certificate.
+                keys.use(node.keys.key_id)
+                keys.present(context)
             # What a removed partner asked before stays under its name.
             names |= {partner.fingerprint: party for party, partner in node.knowledge().partners.items()}
             for party, partner in node.knowledge().partners.items():
@@ -108,7 +112,8 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         node.now()
         node.require_confirmed()
         trusted: set[bytes] = set()
-        context = server_context(FileKeys.load(folder / KEYS), ())
+        keys = FileKeys.load(folder / KEYS)
+        context = server_context(keys, ())
         for partner in node.knowledge().partners.values():
             _let_in(context, partner.certificate_der, trusted)
         desk = Sharing(node, in_background=True)
@@ -135,7 +140,7 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         )
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()
-        watcher = threading.Thread(target=_keep_up, args=(node, desk, (context, trusted, names), stop, log), daemon=True)
+        watcher = threading.Thread(target=_keep_up, args=(node, desk, (context, trusted, names, keys), stop, log), daemon=True)
 
         def answering(partner_at: int, people_at: int) -> None:
             # Not before: a start that fails leaves the node as it was.

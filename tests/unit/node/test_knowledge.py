@@ -12,7 +12,15 @@ from kizuna.errors import InputError, TailUnconfirmed
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
-from kizuna.node.founding import is_suspended, node_card, pin_partner, record_agreement, resume_agreement, suspend_agreement
+from kizuna.node.founding import (
+    is_suspended,
+    node_card,
+    pin_partner,
+    record_agreement,
+    remove_partner,
+    resume_agreement,
+    suspend_agreement,
+)
 from kizuna.node.state import Node
 from kizuna.release.decision import Outcome
 
@@ -142,7 +150,11 @@ def test_a_partner_is_known_by_a_certificate_and_key_that_no_other_has(world):
         with pytest.raises(InputError) as caught:
             pin_partner(node, faulty)
         assert caught.value.field == field
-    # The same partner may be pinned again, with what it has now.
+    # Another key that its former one does not vouch for is pinned only once the partner was removed.
+    with pytest.raises(InputError) as caught:
+        pin_partner(node, fresh)
+    assert caught.value.field == "signing_key"
+    remove_partner(node, HUR)
     assert pin_partner(node, fresh) == HUR
     assert node.partner(HUR).signing_key != world.node(HUR).keys.public_key
 

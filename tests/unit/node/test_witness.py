@@ -16,7 +16,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.audit_files import export_log, log_key, prove_entry
 from kizuna.node.audit_log import log_page, sentence
-from kizuna.node.founding import node_card, pin_partner
+from kizuna.node.founding import node_card, pin_partner, remove_partner
 from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness, witness_lines
 
 
@@ -137,6 +137,7 @@ def test_two_trees_of_one_size_end_all_cosigning_until_the_partner_is_pinned_ane
     party = IQPS
     node.journal = replace(node.journal, keys=MemoryKeys(party, world.clock.now(), b"new"))
     node.keys = node.journal.keys
+    remove_partner(there, IQPS)
     pin_partner(there, node_card(node, "https://127.0.0.1:1"))
     assert seen_size(there, IQPS) == 0
 
