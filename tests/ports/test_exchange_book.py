@@ -157,3 +157,10 @@ def test_what_is_confirmed_or_absent_is_not_sealed_anew(store: Store) -> None:
     with pytest.raises(StoreError):
         book.reseal(_out(1, 1, UKR, "2"))
     assert list(book.outgoing(UKR, 0, 10)) == [entry]
+    recalled = Outgoing(UKR, 1, product_id(1), b"recalled", ())
+    book.reseal(recalled, confirmed=True)
+    assert list(book.outgoing(UKR, 0, 10)) == [recalled]
+    assert list(book.holding(UKR, ONE)) == []
+    assert book.acknowledged(UKR) == 1
+    with pytest.raises(StoreError):
+        book.reseal(_out(2, 2), confirmed=True)

@@ -349,10 +349,11 @@ class _Book:
                 )
             state.queue[outgoing.partner, outgoing.product] = outgoing
 
-    def reseal(self, outgoing: Outgoing) -> None:
+    def reseal(self, outgoing: Outgoing, *, confirmed: bool = False) -> None:
         with self._shared.writing() as state:
             held = state.queue.get((outgoing.partner, outgoing.product))
-            if held is None or held.sequence != outgoing.sequence or self.acknowledged(outgoing.partner) >= outgoing.sequence:
+            stands = not confirmed and self.acknowledged(outgoing.partner) >= outgoing.sequence
+            if held is None or held.sequence != outgoing.sequence or stands:
                 raise not_to_reseal(outgoing)
             state.queue[outgoing.partner, outgoing.product] = outgoing
 

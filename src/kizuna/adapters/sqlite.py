@@ -209,11 +209,11 @@ class _Book:
                 )
             self._put_blobs(outgoing)
 
-    def reseal(self, outgoing: Outgoing) -> None:
+    def reseal(self, outgoing: Outgoing, *, confirmed: bool = False) -> None:
         with self._database.writing():
             changed = self._database.write(
-                "UPDATE outgoing SET envelope = ? WHERE partner = ? AND product = ? AND sequence = ? AND receipt IS NULL",
-                (outgoing.envelope, outgoing.partner, outgoing.product, outgoing.sequence),
+                "UPDATE outgoing SET envelope = ? WHERE partner = ? AND product = ? AND sequence = ? AND (receipt IS NULL OR ?)",
+                (outgoing.envelope, outgoing.partner, outgoing.product, outgoing.sequence, int(confirmed)),
             )
             if changed != 1:
                 raise not_to_reseal(outgoing)

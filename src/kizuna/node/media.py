@@ -52,6 +52,7 @@ from kizuna.model.canonical import canonical, parse_json
 from kizuna.model.digests import digest_of
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
+from kizuna.node.messages import was_recalled
 from kizuna.node.receive import Intake, PullReport, pull
 from kizuna.node.share import Sharing
 from kizuna.release.decision import Outcome
@@ -207,7 +208,8 @@ def _record(node: Node, partner: Party, load: _Load, contents: Contents, size: i
         for entry in load.opened:
             item = node.store.items.get(entry.product.id)
             decision = None if item is None else decide_item(node, item.product, partner)
-            if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
+            recalled = was_recalled(node, partner, entry.product.id)
+            if item is None or decision is None or decision.outcome is not Outcome.PERMIT or recalled:
                 raise _withdrawn(partner)
             record = decision_record(as_labelled_now(node, item.product), partner, decision, "export", now)
             facts.append((FactKind.DECISION_MADE, record))

@@ -244,8 +244,11 @@ class ExchangeBook(Protocol):
         """
         ...
 
-    def reseal(self, outgoing: Outgoing) -> None:
+    def reseal(self, outgoing: Outgoing, *, confirmed: bool = False) -> None:
         """Replace an entry's envelope and files under its number and product.
+
+        With `confirmed` also one that the partner has confirmed, as when its node was restored and asks again for what was
+        recalled since; its receipt stays.
 
         Raises
         ------

@@ -32,7 +32,16 @@ if TYPE_CHECKING:
     from kizuna.node.ports import Outgoing
     from kizuna.node.state import Node
 
-__all__ = ["Recall", "order_recall", "recall_of", "recall_withdrawn", "recalls", "take_recall_answer", "withdraw_of"]
+__all__ = [
+    "Recall",
+    "order_recall",
+    "pass_on_recall",
+    "recall_of",
+    "recall_withdrawn",
+    "recalls",
+    "take_recall_answer",
+    "withdraw_of",
+]
 
 _EVERYBODY = "*"
 _BATCH = 256
@@ -191,6 +200,17 @@ def order_recall(
             )
         made = [_order(node, product.id, partner, reason, None, authority) for partner in fresh]
     return [recall for recall in made if recall.partner != _EVERYBODY]
+
+
+def pass_on_recall(node: Node, product: ProductId, reason: str, authority: str) -> None:
+    """Call a product back from the partners that it was passed on to, because whoever gave it calls it back.
+
+    Inside the store's open transaction.
+    """
+    for partner in sorted(node.knowledge().partners):
+        known = recall_of(node, partner, product) is not None
+        if not known and (node.store.book.sequence_of(partner, product) or product in node.store.book.waiting(partner)):
+            _order(node, product, partner, reason, None, authority)
 
 
 # ---- because of an agreement

@@ -351,16 +351,17 @@ class Sharing:
         return sealed
 
     def _called_back(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
-        """Recall in the place of a product that has not arrived: the sequence has no gap, and nothing behind it waits for it."""
+        """Recall in the place of a product that is asked for: the sequence has no gap, and nothing behind it waits for it."""
         node = self._node
         if isinstance(self._opened(outgoing), MessageEntry):
             return outgoing
         recall = recall_of(node, peer, outgoing.product)
-        if recall is None or recall.recalls is None or outgoing.sequence <= node.store.book.acknowledged(peer):
+        if recall is None or recall.recalls is None:
             return None
         with node.store.transaction():
             made = make_message(node, peer, outgoing.product, withdraw_of(recall), outgoing.sequence, node.now())
-            node.store.book.reseal(made)
+            # A partner that confirmed it and asks again was restored: it gets the recall in its place, too.
+            node.store.book.reseal(made, confirmed=True)
         return made
 
     def _may_go_now(self, peer: Party, outgoing: Outgoing) -> Product | None:

@@ -19,6 +19,7 @@ from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.parties import Party
 from kizuna.model.product import ProductId
 from kizuna.model.provenance import FactKind
+from kizuna.node.recall import pass_on_recall
 
 if TYPE_CHECKING:
     from kizuna.exchange.messages import Withdraw
@@ -138,6 +139,7 @@ def hide_withdrawn(node: Node, partner: Partner, sequence: int, entry: Digest, r
     before = node.store.setting(_name(partner.party, recall.product))
     if item is not None and held:
         node.store.items.remove(recall.product)
+        pass_on_recall(node, recall.product, recall.reason, f"recall by {partner.party}")
         blobs = tuple(dict.fromkeys(asset.digest for asset in item.product.assets))
         _keep(
             node,

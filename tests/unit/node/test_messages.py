@@ -36,6 +36,7 @@ from kizuna.node.audit import verify_node
 from kizuna.node.decisions import decide_item
 from kizuna.node.founding import resume_agreement, suspend_agreement, withdraw_agreement
 from kizuna.node.messages import new_id
+from kizuna.node.originators import record_consent
 from kizuna.node.people import PeopleRoom, Person
 from kizuna.node.recall import order_recall, recall_of, recalls
 from kizuna.node.receive import pull
@@ -184,6 +185,33 @@ def test_what_was_numbered_and_never_arrived_becomes_its_recall(shared):
     assert recall_of(shared.node(IQPS), HUR, product_id(3)).fate is Fate.NOT_HELD
     for party in (IQPS, HUR):
         verify_node(shared.node(party))
+
+
+def test_a_partner_that_was_restored_gets_the_recall_in_place_of_the_product(shared):
+    recall(shared)
+    shared.pull(HUR, IQPS)
+    withdraw = Withdraw(product_id(1), 1, "sent by mistake")
+    # It confirmed all three, and asks from the beginning again.
+    assert shared.node(IQPS).store.book.acknowledged(HUR) == 3
+    for _ in range(2):
+        assert feed(shared) == [withdraw, product_id(2), withdraw]
+    assert len(facts(shared.node(IQPS), FactKind.MESSAGE_SEQUENCED)) == 2
+    verify_node(shared.node(IQPS))
+
+
+def test_a_recall_goes_on_to_whom_the_product_was_passed_on(shared):
+    hur = shared.node(HUR)
+    shared.befriend(HUR, NZL)
+    shared.agree(HUR, id="ON", parties=["UKR/HUR", "NZL"], article={"givers": ["UKR/HUR"], "receivers": ["NZL"]})
+    for number in (1, 2):
+        record_consent(hur, hur.store.items.get(product_id(number)).product, NZL, "letter", originator=IQPS)
+        shared.tick()
+    assert feed(shared, giver=HUR, peer=NZL) == [product_id(1), product_id(2)]
+    recall(shared)
+    shared.pull(HUR, IQPS)
+    withdraw = Withdraw(product_id(1), 1, "sent by mistake")
+    assert feed(shared, giver=HUR, peer=NZL) == [withdraw, product_id(2), withdraw]
+    verify_node(hur)
 
 
 def test_a_withdrawal_from_an_agreement_calls_back_what_went_under_it(shared):
