@@ -145,10 +145,14 @@ def peek(envelope: bytes) -> Json:
     PartnerMisbehaved
         If it is no envelope.
     """
-    value = _canonical_json(envelope, "envelope")
-    if not isinstance(value, dict):
-        _off("it is no table of fields")
-    return _canonical_json(_decoded(value.get("payload")), "payload")
+    try:
+        value = parse_json(envelope, field="envelope")
+        if not isinstance(value, dict):
+            _off("it is no table of fields")
+        # In canonical form it was when it was vouched for.
+        return parse_json(_decoded(value.get("payload")), field="payload")
+    except (InputError, RecursionError) as error:
+        _off(f"it is no JSON that can be read in one way only ({str(error)[:200]})")
 
 
 def unseal(envelope: bytes, public_key: bytes, payload_type: str, *, most_bytes: int = MOST_ENVELOPE_BYTES) -> Json:

@@ -10,6 +10,7 @@ import base64
 import json
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
@@ -37,6 +38,12 @@ ORGANISATION_SETTING = "organisation"
 SALT_BYTES = 32
 OWN_KEYS = "own_keys"
 """Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
+
+
+@lru_cache(maxsize=16)
+def _recorded_at(envelope: bytes) -> Instant:
+    """When a fact was recorded; asked of the last one again and again."""
+    return fact_from_json(peek(envelope)).recorded_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,12 +103,12 @@ class Journal:
         # Another process may have rotated the keys; whoever asks for the time is about to sign something.
         self.own_keys()
         now = self.clock.now()
-        last = self._last()
-        if last is not None and now < last.recorded_at:
+        last = self._last_recorded_at()
+        if last is not None and now < last:
             raise ClockBehind(
                 Message(
                     "the clock says {now}, which is before the last recorded fact ({last})",
-                    {"now": format_instant(now), "last": format_instant(last.recorded_at)},
+                    {"now": format_instant(now), "last": format_instant(last)},
                 ),
                 hint=Message("set the clock right; nothing is decided or recorded until it is"),
             )
@@ -142,12 +149,16 @@ class Journal:
                 return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=key)
         return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
 
-    def _last(self) -> Fact | None:
+    def _last_recorded_at(self) -> Instant | None:
         size = self.store.log.size()
         if size == 0:
             return None
         # Its signature is looked at where the log is verified, not at every question about the time.
-        return self.read_entry(next(self.store.log.entries(size - 1)))
+        entry = next(self.store.log.entries(size - 1))
+        try:
+            return _recorded_at(entry.envelope)
+        except (InputError, PartnerMisbehaved) as error:
+            raise _unreadable(entry.index, error) from error
 
     def record(self, kind: FactKind, body: dict[str, Json], *, by: str, authority: str) -> Fact:
         """Record one fact, inside the store's open transaction.
