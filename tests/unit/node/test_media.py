@@ -15,7 +15,8 @@ from simulators.nodes import HUR, IQPS, NZL, TIFF, World
 from kizuna.adapters import media_folder
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, media_in
 from kizuna.adapters.memory import MemoryKeys
-from kizuna.errors import InputError, KizunaError, NotReleasable
+from kizuna.errors import InputError, KizunaError, Message, NotReleasable, PartnerUnreachable
+from kizuna.exchange.answers import Fate
 from kizuna.exchange.feed import Receipt, seal_receipt
 from kizuna.exchange.medium import (
     HEADER_NAME,
@@ -34,6 +35,8 @@ from kizuna.model.provenance import FactKind
 from kizuna.node import media
 from kizuna.node.founding import node_card, pin_partner, remove_partner, resume_agreement, suspend_agreement
 from kizuna.node.media import export_media, import_medium, is_for, release_held, send_kept_receipts
+from kizuna.node.recall import order_recall, recall_of
+from kizuna.node.withdrawals import answer_withdrawal
 
 
 class Post:
@@ -604,9 +607,9 @@ def test_what_a_partner_signed_wrongly_is_refused(post):
     stranger = MemoryKeys(IQPS, post.world.clock.now(), b"stranger")
     part = Part(digest_of(entry), len(entry))
     cases = {
-        "signed by another": {"signer": stranger, "data": [entry]},
-        "for another": {"receiver": NZL, "data": [entry]},
-        "of another": {"sender": NZL, "data": [entry]},
+        "signed by another": {"signer": stranger},
+        "for another": {"receiver": NZL},
+        "of another": {"sender": NZL},
         "no files": {"data": [entry]},
         "files cut": {"data": [entry], "files": (Part(digest_of(b""), 0),)},
         "no envelope": {"data": [b"{}"]},
@@ -616,7 +619,8 @@ def test_what_a_partner_signed_wrongly_is_refused(post):
         "longer than it is": {"data": [entry], "files": (Part(digest_of(b"x"), 2**50),)},
         "more than it has": {"data": [entry], "entries": (part, Part(digest_of(b"x"), 9))},
     }
-    before = None
+    # What makes these media, makes one that is taken where nothing in it lies.
+    assert post.take(forged(post, post.folder / "honest"))[0].came == 0
     for number, (name, how) in enumerate(cases.items()):
         path = forged(post, post.folder / f"hostile{number}", **how)
         before = state(post)[:5]
@@ -734,6 +738,40 @@ def test_an_import_that_breaks_off_goes_on_where_it_was(post):
     assert (report.came, len(post.held())) == (1, 2)
 
 
+class Shaky(FolderMedium):
+    """A medium that is pulled out at its n-th file."""
+
+    left = 0
+
+    def read(self, name):
+        Shaky.left -= 1
+        if Shaky.left < 0:
+            raise PartnerUnreachable(Message("gone"))
+        return super().read(name)
+
+
+def test_a_medium_may_be_pulled_out_at_any_read(carried, tmp_path_factory):
+    post, paths, products = carried
+    pulled = 0
+    for order in ([3], [2, 1, 0]):
+        for reads in range(12):
+            there = fresh_receiver(post, tmp_path_factory.mktemp("there"))
+            Shaky.left = reads
+            for index in order:
+                try:
+                    with Shaky(paths[index]) as medium:
+                        import_medium(there.node(), medium, there.shelf())
+                except PartnerUnreachable:
+                    pulled += 1
+                there.world.tick()
+            for index in order:
+                there.take(paths[index])
+            assert there.held() == products
+            assert there.kinds(HUR).count(FactKind.PRODUCT_RECEIVED) == 3
+            assert there.shelf().names() == []
+    assert pulled > 6
+
+
 def test_an_unconfirmed_node_neither_exports_nor_imports(post):
     post.world.take_in(IQPS, 1)
     (path,) = post.export()
@@ -743,3 +781,19 @@ def test_an_unconfirmed_node_neither_exports_nor_imports(post):
         post.export()
     with pytest.raises(KizunaError):
         post.take(path)
+
+
+def test_a_recall_and_its_answer_travel_on_media(post):
+    product = post.world.take_in(IQPS, 1)
+    (path,) = post.export()
+    post.take(path)
+    order_recall(post.node(IQPS), product, "sent by mistake", "order 5")
+    post.world.tick()
+    for path in post.export(since=1):
+        post.take(path)
+    assert post.held() == set()
+    answer_withdrawal(post.node(HUR), product.id, Fate.DESTROYED, None, "officer")
+    post.world.tick()
+    (back,) = post.export(HUR, IQPS)
+    post.take(back, IQPS)
+    assert recall_of(post.node(IQPS), HUR, product.id).fate is Fate.DESTROYED
