@@ -55,6 +55,7 @@ from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
 from kizuna.node.messages import was_recalled
 from kizuna.node.receive import Intake, PullReport, pull
 from kizuna.node.share import Sharing
+from kizuna.node.withdrawals import owed_answers, was_told
 from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
@@ -106,6 +107,13 @@ def _keep_receipt(node: Node, partner: Party, envelope: bytes) -> None:
     # In the order in which they were made: a partner takes the last one for all before it.
     name = f"{_receipts_under(partner)}{node.store.book.cursor(partner):016d}/{digest_of(envelope)}"
     node.store.keep_setting(name, envelope.decode())
+
+
+def _keep_answers(node: Node, partner: Party) -> None:
+    """Keep what officers answered to recalls since the last medium came, for the next one back."""
+    for withdrawn, envelope in owed_answers(node, partner):
+        _keep_receipt(node, partner, envelope)
+        was_told(node, withdrawn)
 
 
 def _forget_receipts(node: Node, partner: Party, taken: Sequence[Digest]) -> None:
@@ -277,6 +285,7 @@ def export_media(
         )
     desk, party = Sharing(node), partner.party
     after = node.store.book.acknowledged(party) if since is None else since
+    _keep_answers(node, party)
     kept = [text.encode() for text in node.store.settings(_receipts_under(party)).values()]
     reports: list[ExportReport] = []
     while True:
