@@ -631,8 +631,9 @@ def test_what_a_partner_signed_wrongly_is_refused(post):
             assert len(post.shelf().names()) == 1
             assert state(post)[1:5] == before[1:5]
             continue
-        with pytest.raises(InputError):
+        with pytest.raises(InputError) as caught:
             post.take(path)
+        assert ("promises" in str(caught.value)) == (name in {"no files", "files cut"}), str(caught.value)
         assert state(post)[:5] == before, name
 
 
