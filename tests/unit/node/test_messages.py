@@ -9,7 +9,7 @@ from simulators.nodes import HUR, IQPS, NZL, START, World
 from simulators.products import product_id
 
 from kizuna.errors import InputError, LogDamaged, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
-from kizuna.exchange.answers import Fate, RecallAnswer, seal_recall_answer
+from kizuna.exchange.answers import Fate, RecallAnswer, WitnessAnswer, Witnessed, seal_recall_answer, seal_witness_answer
 from kizuna.exchange.checkpoint import make_checkpoint
 from kizuna.exchange.envelope import seal, unseal
 from kizuna.exchange.feed import ENTRY_TYPE, FeedEntry, FeedPage, page_from_bytes, page_to_bytes
@@ -44,7 +44,7 @@ from kizuna.node.requests import answer_request, ask_partner, fulfil_request, re
 from kizuna.node.take_messages import alerts, notices, send_alert
 from kizuna.node.withdrawals import answer_withdrawal, withdrawn_products
 from kizuna.node.witness import checkpoint_for_witness, seen_size, witness, witness_lines
-from kizuna.node.witnessing import send_checkpoint
+from kizuna.node.witnessing import send_checkpoint, told_fork
 
 OFFICER = Person("officer", "officer")
 KOCHI = area_of("Kochi", ((((133.0, 33.0), (134.0, 33.0), (134.0, 34.0), (133.0, 33.0)),),))
@@ -688,3 +688,41 @@ def test_a_recall_that_the_store_forgot_is_found(shared, monkeypatch):
     monkeypatch.setattr(type(node.store), "setting", lambda self, name: None if name.startswith("recall/") else real(self, name))
     with pytest.raises(LogDamaged, match="recalled from"):
         verify_node(node)
+
+
+def test_a_witness_answer_counts_only_for_a_checkpoint_that_went_and_verifies(shared):
+    giver, desk = shared.node(IQPS), shared.desk(IQPS)
+    size = send_checkpoint(giver, HUR)
+    shared.tick()
+    feed(shared, after=2)
+    entry = giver.store.book.outgoing(HUR, 2, 1)[0]
+    content = unseal_any(entry.envelope, giver.keys.public_key).content
+    note = witness(shared.node(HUR), IQPS, content.request.encode()).decode()
+    good = WitnessAnswer(IQPS, HUR, 3, digest_of(entry.envelope), Witnessed.COSIGNED, note, size, None, giver.now())
+    bare = content.request.partition("\n\n")[2]
+    hur, nzl = shared.node(HUR).keys, shared.node(NZL).keys
+    for wrong in (
+        replace(good, note=bare),
+        replace(good, note=note.replace(f"\n{size}\n", f"\n{size + 1}\n")),
+        replace(good, note="nonsense"),
+        replace(good, sequence=1),
+        replace(good, sequence=10**9),
+        replace(good, entry=digest_of(b"x")),
+        replace(good, sender=NZL),
+        replace(good, receiver=NZL),
+    ):
+        assert not desk.receipt(HUR, seal_witness_answer(wrong, hur)), wrong
+    assert not desk.receipt(HUR, seal_witness_answer(good, nzl))
+    assert not desk.receipt(NZL, seal_witness_answer(good, nzl))
+    assert cosigned(shared) == 0
+    for _ in range(2):
+        assert desk.receipt(HUR, seal_witness_answer(good, hur))
+    assert cosigned(shared) == size
+    # A partner that claims to have seen more than there is, or that the log forked, does not stop the next checkpoint.
+    for claim in (
+        replace(good, outcome=Witnessed.BEHIND, note=None, seen=2**53 - 1, why="more"),
+        replace(good, outcome=Witnessed.FORKED, note=None, why="says who"),
+    ):
+        assert desk.receipt(HUR, seal_witness_answer(claim, hur))
+    assert "says who" in told_fork(giver, HUR)
+    assert send_checkpoint(giver, HUR) > size
