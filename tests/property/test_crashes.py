@@ -64,6 +64,8 @@ def day(machines):
     machines.suspend()
     machines.sync()
     machines.resume()
+    # Then the partner is asked to witness, too.
+    machines.tick(days=3)
     machines.sync()
 
 
@@ -242,6 +244,10 @@ class Courses(RuleBasedStateMachine):
     @rule(party=st.sampled_from(PARTIES), kept=st.sampled_from(Kept), seed=st.integers(0, 2**16))
     def cut_the_power(self, party, kept, seed):
         self.machines.power_cut(party, kept, seed)
+
+    @rule(days=st.integers(1, 40))
+    def let_time_pass(self, days):
+        self.machines.tick(days=days)
 
     def unchanged(self, work, *errors):
         """Whatever is tried is refused and leaves no trace in any log."""
