@@ -192,6 +192,9 @@ def order_recall(
         named = [node.partner(partner).party for partner in dict.fromkeys(partners)]
     with node.store.transaction():
         fresh = [partner for partner in named if recall_of(node, partner, product.id) is None]
+        if recall_of(node, _EVERYBODY, product.id) is not None:
+            # Whoever came later never got it; one that was removed and is back may have.
+            fresh = [partner for partner in fresh if node.store.book.sequence_of(_party(partner), product.id) is not None]
         if not fresh:
             raise InputError(
                 Message("{product} was recalled already", {"product": product.id}),

@@ -30,6 +30,7 @@ from kizuna.exchange.witness import request_bytes
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Interval, format_instant, parse_instant
 from kizuna.model.label import Category, CategoryType, Label
+from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.regions import area_of
 from kizuna.node.audit import verify_node
@@ -158,6 +159,12 @@ def test_a_recalled_product_goes_no_more_to_anybody(shared):
     shared.agree(IQPS, id="MORE", parties=["JPN/IQPS", "NZL"], article={"receivers": ["NZL"]})
     shared.pull(NZL, IQPS)
     assert held(shared, NZL) == {product_id(2)}
+    # Nor to whoever becomes a partner later.
+    fra = parse_party("FRA")
+    shared.befriend(IQPS, fra)
+    shared.agree(IQPS, id="LATER", parties=["JPN/IQPS", "FRA"], article={"receivers": ["FRA"]})
+    shared.pull(fra, IQPS)
+    assert held(shared, fra) == {product_id(2)}
     with pytest.raises(InputError, match="recalled already"):
         recall(shared)
 
