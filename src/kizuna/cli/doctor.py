@@ -94,7 +94,7 @@ def _node(folder: Path) -> Iterator[_Finding]:
             "certificate",
             left >= _LEAST_CERTIFICATE_DAYS,
             _("{days} days left").format(days=left),
-            _("make a new one and give partners the card"),
+            _("make a new one (kizuna node rotate-keys) and give partners the card"),
         )
 
 
