@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kizuna.model.digests import Digest
+    from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
 
@@ -64,10 +65,9 @@ class _Noise:
         return self._random.randbytes(piece)
 
 
-def stored(folder: Path, size: int, number: int = 1) -> Product:
+def stored(node: Node, size: int, number: int = 1) -> Product:
     """Product with one file of `size` bytes, which is in the node's blob store; it is not published."""
-    with open_node(folder) as node:
-        digest, _ = node.blobs.put(_Noise(size, number))  # type: ignore[arg-type] # it needs nothing but read
+    digest, _ = node.blobs.put(_Noise(size, number))  # type: ignore[arg-type] # it needs nothing but read
     asset = Asset(AssetRole.DETECTED, f"{number}.tif", TIFF, digest, size)
     return dataclasses.replace(
         a_product(number, event=_BEGIN, produced=_BEGIN),
@@ -79,8 +79,8 @@ def stored(folder: Path, size: int, number: int = 1) -> Product:
     )
 
 
-def take_in(node: Node, products: Sequence[Product]) -> None:
-    """Publish products whose files are stored, as `kizuna.node.publish` does, all in one transaction."""
+def take_in(node: Node, products: Sequence[Product], partners: Sequence[Party] | None = None) -> None:
+    """Publish products whose files are stored, as `kizuna.node.publish` does, in one transaction; for all partners or some."""
     with node.store.transaction():
         node.journal.record_all(
             [(FactKind.PRODUCT_PUBLISHED, {"product": product_to_json(product)}) for product in products],
@@ -89,13 +89,13 @@ def take_in(node: Node, products: Sequence[Product]) -> None:
         )
         for product in products:
             node.store.items.put(Item(product))
-        queue_for_partners(node, products)
+        queue_for_partners(node, products, partners)
 
 
 def laden(folder: Path, size: int, number: int = 1) -> Digest:
     """Publish a file of `size` bytes."""
-    product = stored(folder, size, number)
     with open_node(folder) as node:
+        product = stored(node, size, number)
         take_in(node, [product])
     return product.content
 

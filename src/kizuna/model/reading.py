@@ -43,7 +43,8 @@ _UNPRINTED = frozenset({"Cc", "Cf", "Zl", "Zp"})
 
 
 def _is_line(text: str) -> bool:
-    return not any(unicodedata.category(character) in _UNPRINTED for character in text)
+    # What Python calls printable holds none of them, and nearly all text is.
+    return text.isprintable() or not any(unicodedata.category(character) in _UNPRINTED for character in text)
 
 
 def one_line(text: str) -> str:

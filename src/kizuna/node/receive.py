@@ -200,6 +200,7 @@ def pull(
     node.require_confirmed()
     report = PullReport(partner.party)
     taken = 0
+    shown: set[Digest] = set()
     book = node.store.book
     _send_owed_receipt(node, partner, transport)
     _send_answers(node, partner, transport)
@@ -226,7 +227,7 @@ def pull(
             _check(node, partner, entry)
             _require_room(partner, entry, intake)
             held = node.store.items.get(entry.product.id)
-            report.payload_bytes += _fetch(node, partner, entry, transport, progress)
+            report.payload_bytes += _fetch(node, partner, entry, transport, progress, shown)
             _store(node, partner, entry, envelope)
             if held is None or not _is_same(entry.product, held.product):
                 report.received.append(entry.product)
@@ -267,7 +268,10 @@ def _send_answers(node: Node, partner: Partner, transport: Transport) -> None:
             witness_told(node, partner.party, text)
 
 
-def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None) -> int:
+def _fetch(
+    node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None, shown: set[Digest]
+) -> int:
+    """Store the files of an entry; `shown` are those that the partner is known to have. Gives the count of bytes fetched."""
     total = sum(manifest.size for manifest in entry.manifests)
     came = fetched = 0
     # Whatever else broke off on the way from this partner is of no entry that could still come.
@@ -282,11 +286,12 @@ def _fetch(node: Node, partner: Partner, entry: FeedEntry, transport: Transport,
 
         if not node.blobs.has(manifest.digest):
             fetched += node.blobs.receive(manifest, told, partner.party)
-        elif _belongs_to_another(node, partner, manifest.digest):
+        elif manifest.digest not in shown and _belongs_to_another(node, partner, manifest.digest):
             # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
             for _chunk in fetch_verified(manifest, told):
                 pass
             fetched += manifest.size
+        shown.add(manifest.digest)
         came += manifest.size
     return fetched
 
