@@ -38,7 +38,9 @@ def received(folder):
 
 def kept(folder):
     """What must not change where nothing was received: all but files that are whole."""
-    return {name: rows for name, rows in state_of(folder).items() if not name.startswith("blobs/")}
+    state = {name: rows for name, rows in state_of(folder).items() if not name.startswith("blobs/")}
+    # How far the partner's clock is from ours is learned from each answer.
+    return state | {"note": [row for row in state["note"] if "'clock_" not in row]}
 
 
 def acknowledged(folder):

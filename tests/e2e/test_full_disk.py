@@ -31,13 +31,18 @@ def test_a_file_that_does_not_fit_is_not_taken_in(pair, sentinel, kilobytes):
     assert len(assert_blobs_whole(pair.jpn)) == 3
 
 
+def apart_from_clocks(state):
+    """What a folder holds, but for how far the partner's clock is from ours, which is learned from each answer."""
+    return state | {"note": [row for row in state["note"] if "'clock_" not in row]}
+
+
 def test_a_product_that_does_not_fit_at_the_receiver_is_not_received(stocked):
     pair, product = stocked
     with serving(pair.jpn) as giver:
         pair.meet(giver.partner_url)
-        before = state_of(pair.ukr)
+        before = apart_from_clocks(state_of(pair.ukr))
         assert_full(kizuna("sync", "--node", pair.ukr, "--json", before="ulimit -f 1000"))
-        assert state_of(pair.ukr) == before
+        assert apart_from_clocks(state_of(pair.ukr)) == before
         done = kizuna("sync", "--node", pair.ukr, "--json")
     assert [one["id"] for one in done.json()["partners"][0]["received"]] == [product]
     assert len(assert_blobs_whole(pair.ukr)) == 3
