@@ -212,7 +212,8 @@ def test_a_large_file_goes_on_at_the_first_missing_chunk(large, killed):
         pair.meet(giver.partner_url)
         done, brought = pull(pair.ukr)
     assert (done.status, len(brought["received"])) == (0, 1)
-    assert 0 < brought["bytes"] <= LARGE // 2
+    # The last chunk may have been written and not have counted yet.
+    assert 0 < brought["bytes"] <= LARGE // 2 + CHUNK_BYTES
     assert len(received(pair.ukr)) == 1
     assert list((pair.ukr / "blobs" / "parts").iterdir()) == []
 
