@@ -29,8 +29,9 @@ test: setup-test ## All that CI runs
 bench: setup ## Print a benchmark's figures, a JSON line each (BENCH=release|spine|sar|sar-accuracy)
 	@$(PY) benchmarks/run.py $(BENCH)
 
-soak: setup ## Kill nodes while they exchange and count what is lost (SECONDS=60)
-	@$(PY) benchmarks/soak.py $(if $(SECONDS),--seconds $(SECONDS))
+soak: setup-test ## Kill nodes while they exchange and count what is lost (KILLS=1000 SECONDS=60)
+	@$(if $(KILLS)$(SECONDS),,KIZUNA_CRASHES=5 $(PY) -m pytest -q --timeout 3600 tests/property/test_crashes.py >&2)
+	@$(PY) benchmarks/soak.py $(if $(KILLS),--kills $(KILLS)) $(if $(SECONDS),--seconds $(SECONDS))
 
 docs: setup ## Check that the documentation holds, and print where to begin
 	@$(PY) -m pytest -q tests/docs && echo "Begin with README.md, then docs/architecture.md"

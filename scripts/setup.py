@@ -26,6 +26,7 @@ PARTS = (
     (("xmlsec1",), ("xmlsec1",)),
     (("xmllint",), ("libxml2-utils",)),
     (("initdb",), ("postgresql",)),
+    (("faketime",), ("faketime",)),
 )
 # Where Debian puts programs that are not on the PATH.
 ELSEWHERE = ("/usr/lib/postgresql/*/bin",)
@@ -131,7 +132,7 @@ def install_environment(level):
 
 
 def install_parts():
-    """Real parts that the tests talk to (a browser, the XML tools, a database): installed by apt when missing and allowed."""
+    """Real parts that the tests talk to (a browser, the XML tools, a database, other clocks): installed by apt when missing and allowed."""
     folders = [folder for pattern in ELSEWHERE for folder in sorted(glob.glob(pattern))]
     path = os.pathsep.join([os.environ.get("PATH", os.defpath)] + folders)
     missing = [packages for names, packages in PARTS if not any(shutil.which(name, path=path) for name in names)]

@@ -27,6 +27,7 @@ from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import ClockBehind, KizunaError, PartnerUnreachable
 from kizuna.model.digests import digest_of
 from kizuna.node import receive
+from kizuna.node.founding import resume_agreement
 from kizuna.node.journal import Journal
 
 disk = pytest.importorskip("simulators.disk", reason="`make test` installs apsw")
@@ -268,7 +269,8 @@ class Courses(RuleBasedStateMachine):
 
     @rule()
     def keep_a_copy(self):
-        self.copy = self.machines.disks[IQPS].seen(), len(self.machines.facts(IQPS))
+        book = self.machines.node(IQPS).store.book
+        self.copy = self.machines.disks[IQPS].seen(), len(self.machines.facts(IQPS)), book.last_sequence(HUR)
 
     @precondition(lambda self: self.copy is not None and self.copy[1] < len(self.machines.facts(IQPS)))
     @rule(elsewhere=st.booleans())
@@ -284,6 +286,20 @@ class Courses(RuleBasedStateMachine):
         machines.boot(IQPS, files)
         self.unchanged(machines.sync, KizunaError)
         machines.places[IQPS] = "here"
+        machines.boot(IQPS, true)
+
+    @precondition(lambda self: self.copy is not None and self.copy[2] < self.machines.node(IQPS).store.book.acknowledged(HUR))
+    @rule()
+    def set_the_whole_machine_back(self):
+        machines, true = self.machines, self.machines.disks[IQPS].seen()
+        machines.boot(IQPS, self.copy[0])
+        if machines.is_suspended():
+            resume_agreement(machines.node(IQPS), made.SHARE, "test")
+        receiver = len(machines.facts(HUR))
+        assert machines.sync() == 0
+        assert "was this node set back?" in machines.node(IQPS).store.book.notes(HUR)["refusal_cause"]
+        assert machines.node(IQPS).store.book.last_sequence(HUR) == self.copy[2], "numbered a second time"
+        assert len(machines.facts(HUR)) == receiver
         machines.boot(IQPS, true)
 
     @rule(party=st.sampled_from(PARTIES))

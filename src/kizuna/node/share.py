@@ -189,6 +189,8 @@ class Sharing:
             self.reconsider(peer, now)
             self.prepare(peer)
         book = node.store.book
+        if after > book.last_sequence(peer):
+            self._tell_of_set_back(peer, after, now)
         ready = self._still_permitted(peer, book.outgoing(peer, after, limit))
         more = len(ready) == limit
         if not more and after + len(ready) == book.last_sequence(peer):
@@ -204,6 +206,22 @@ class Sharing:
         if page.entries:
             book.note(peer, "last_out", format_instant(now))
         return FeedAnswer(page_to_bytes(page), refused=False)
+
+    def _tell_of_set_back(self, peer: Party, after: int, now: Instant) -> None:
+        """Tell the operator of a partner who has more of its feed than this log knows of.
+
+        The whole machine was set back, what it remembers of its tail included, or the partner lies. Either way its feed stands:
+        nothing is numbered for who asks beyond its end, so no number is given a second time.
+        """
+        book = self._node.store.book
+        why = Message(
+            "{partner} says that it has entry {after} of its feed, and this log ends at {last}: was this node set back?",
+            {"partner": peer, "after": after, "last": book.last_sequence(peer)},
+        ).render()
+        if book.notes(peer).get("refusal_cause") != why:
+            with self._node.store.transaction():
+                book.note(peer, "last_refusal", format_instant(now))
+                book.note(peer, "refusal_cause", why)
 
     def _refuse(self, peer: Party, reason: Reason, now: Instant) -> bytes:
         node = self._node
