@@ -13,7 +13,7 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kizuna.adapters.blobs import FileBlobs
+from kizuna.adapters.blobs import FileBlobs, sync_folder
 from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.input_files import open_input, read_input
@@ -306,6 +306,7 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
     clock = SystemClock()
     with _writing(folder):
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        sync_folder(folder.parent)
         keys = FileKeys.make(folder / KEYS, organisation, clock.now())
     try:
         with _writing(folder):

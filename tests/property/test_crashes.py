@@ -29,6 +29,7 @@ from kizuna.model.digests import digest_of
 from kizuna.node import receive
 from kizuna.node.founding import resume_agreement
 from kizuna.node.journal import Journal
+from kizuna.wiring import Settings, make_node
 
 disk = pytest.importorskip("simulators.disk", reason="`make test` installs apsw")
 made = pytest.importorskip("simulators.machines", reason="`make test` installs apsw")
@@ -183,6 +184,13 @@ def test_a_slip_is_found(tmp_path, monkeypatch, slip, kept):
             machines.boot(party)
         with pytest.raises((AssertionError, KizunaError)):
             look_everywhere(machines, tmp_path / "looked", kept, 1)
+
+
+def test_the_name_of_a_new_nodes_folder_is_brought_to_the_disk(tmp_path, monkeypatch):
+    synced, fsync = [], os.fsync
+    monkeypatch.setattr(os, "fsync", lambda file: (synced.append(Path(f"/proc/self/fd/{file}").readlink()), fsync(file)))
+    make_node(tmp_path / "node", IQPS, Settings())
+    assert {tmp_path, tmp_path / "node"} <= set(synced)
 
 
 CUTS = st.none() | st.tuples(
