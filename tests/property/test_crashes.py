@@ -342,3 +342,23 @@ def test_whatever_the_course_of_events():
             suppress_health_check=list(HealthCheck),
         ),
     )
+
+
+def test_each_fault_by_itself():
+    courses = Courses()
+    courses.begin()
+    try:
+        courses.publish(withheld=False, cut=None)
+        courses.sync(cut=None, faults=[])
+        courses.keep_a_copy()
+        courses.publish(withheld=False, cut=None)
+        courses.sync(cut=None, faults=[])
+        for elsewhere in (False, True):
+            courses.restore_the_copy(elsewhere=elsewhere)
+        courses.set_the_whole_machine_back()
+        courses.set_the_clock_back(seconds=3600.0)
+        for party in PARTIES:
+            courses.lose_the_key(party=party)
+        courses.promises_hold()
+    finally:
+        courses.teardown()
