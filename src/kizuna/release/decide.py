@@ -83,11 +83,11 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     question = view.question(subject.holder, partner, purpose, valid_at)
     plan = plan_for(view, question, valid_at)
     scope = plan.scope(view, subject.kind)
-    row, now = plan.row(scope, view, subject, label, own, lineage, valid_at)
-    key = scope.key(view, subject, label, own, lineage, valid_at, row, now)
+    key = scope.key(view, subject, label, own, lineage, valid_at)
     kept = None if key is None else scope.decisions.get(key)
     if kept is not None:
         return kept
+    row, now = plan.row(scope, view, subject, label, own, lineage, valid_at)
     forbidding, way, failed, refer = plan.judge(scope, own, row, now, derived=lineage is not None)
     asked = (view, question, subject, label, row, valid_at)
     if forbidding or failed:

@@ -141,7 +141,7 @@ def lineage_of(view: View, subject: Subject, label: Label, own: LabelColumns) ->
     """What a product with this label is derived from."""
     labels = tuple([None if a.label is None else view.label_of(a.product, a.label) for a in subject.ancestors])
     columns = tuple([None if one is None else view.label_columns(one) for one in labels])
-    whole = all(ancestor.originator is not None for ancestor in subject.ancestors)
+    whole = None not in [ancestor.originator for ancestor in subject.ancestors]
     key = (whole, own, columns)
     found = view.dominated.get(key)
     if not isinstance(found, Dominated):
@@ -263,6 +263,7 @@ class Scope:
         "measured",
         "named",
         "places",
+        "plan",
         "produced",
         "resolution",
         "shapes",
@@ -270,7 +271,10 @@ class Scope:
         "times",
     )
 
-    def __init__(self, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check) -> None:
+    def __init__(
+        self, plan: Plan, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check
+    ) -> None:
+        self.plan = plan
         self._checks, self._ways, self.covered = (checks, known), ways, (covered,)
         self.shapes: dict[int, tuple[tuple[_Asked, ...], tuple[_Offer, ...]]] = {}
         _, offers = self.shape(_ANY_SHAPE)
@@ -291,17 +295,7 @@ class Scope:
         self.forms = tuple([row for _, row, _, _ in offers if row.finest or row.crops])
         self.decisions: dict[object, Decision] = {}
 
-    def key(
-        self,
-        view: View,
-        subject: Subject,
-        label: Label,
-        own: LabelColumns,
-        lineage: Lineage | None,
-        at: Instant,
-        row: ProductRow,
-        asked: QuestionRow,
-    ) -> object:
+    def key(self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant) -> object:
         """What a decision under this question looks at of a product, if that is nothing of which there is one only; else None.
 
         Labels are all current, and nobody ever consented to anything about the product or its parents. Of when, where and how
@@ -314,24 +308,47 @@ class Scope:
             if view.has_consents(subject.product):
                 return None
             whose = (subject.originator, label.originator)
-        if lineage is not None and not _is_ordinary(subject, lineage, at):
+        if lineage is None:
+            parents = None
+        elif _is_ordinary(subject, lineage, at):
+            parents = lineage.columns
+        else:
             return None
-        key: tuple[object, ...] = (own, whose, None if lineage is None else lineage.columns, row.phase)
-        if self.measured:
-            held = tuple([holds(row, article, asked) for holds, article in self.measured])
-            key += held
-            if not all(held):
-                # What is said of one that was observed at another time, or elsewhere, may be that this is not known.
-                key += (
-                    subject.event is None or subject.event.end is None,
-                    subject.produced is None,
-                    subject.placement.touches is None,
-                )
-                if not all(held[number] for number in self.named):
-                    key += (subject.resolution_m, subject.placement.touches)
-            for article in self.forms:
-                key += (self.resolution and article.finest <= row.resolution, self.places and row.inside & article.areas)
-        return key
+        key = (own, whose, parents, subject.complex_data)
+        return (*key, *self._held(view, subject, at)) if self.measured else key
+
+    def _held(self, view: View, subject: Subject, at: Instant) -> list[object]:
+        """Which articles allow when, where and how finely a product was observed, and what is said of it where they do not."""
+        row: ProductRow = _Row()  # type: ignore[assignment]
+        self.measure(row, view, subject)
+        asked = self.plan.question.row(micros(at)) if self.timed else self.plan.now
+        held: list[object] = [holds(row, article, asked) for holds, article in self.measured]
+        if not all(held):
+            # What is said of one that was observed at another time, or elsewhere, may be that this is not known.
+            touches = subject.placement.touches
+            held.append((subject.event is None or subject.event.end is None, subject.produced is None, touches is None))
+            for number in self.named:
+                # Of one that touches what is excluded, or is too fine, it is said what it touches, and how fine it is.
+                if not held[number]:
+                    denied = self.measured[number][1].denied
+                    held.append((row.touches & denied if denied else 0, subject.resolution_m if self.resolution else None))
+        for article in self.forms:
+            held.append(self.resolution and article.finest <= row.resolution)
+            held.append(self.places and row.inside & article.areas != 0)
+        return held
+
+    def measure(self, row: ProductRow, view: View, subject: Subject) -> None:
+        """Fill in when, where and how finely a product was observed, as far as it is looked at."""
+        if self.times:
+            event = subject.event
+            row.acquired_from = ALWAYS if event is None else micros(event.begin)
+            row.acquired_until = NEVER if event is None or event.end is None else micros(event.end)
+        if self.produced:
+            row.produced = NEVER if subject.produced is None else micros(subject.produced)
+        if self.resolution:
+            row.resolution = millimetres(subject.resolution_m)
+        if self.places:
+            row.inside, row.touches, row.placed = view.place_columns(subject.placement)
 
     def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
         """What is left to ask of products of a shape: of the product alone, and of each article.
@@ -365,9 +382,11 @@ class Plan:
     ----------
     question
         The question.
+    now
+        Its row where the instant asked about is 0.
     """
 
-    __slots__ = ("_asked", "_checks", "_known", "_scopes", "_ways", "question")
+    __slots__ = ("_checks", "_known", "_scopes", "_ways", "now", "question")
 
     def __init__(self, view: View, question: Question, at: Instant) -> None:
         self.question = question
@@ -380,15 +399,15 @@ class Plan:
         )
         self._ways = tuple([_way(view, question, entry, asked) for entry in entries])
         self._scopes: dict[str, Scope] = {}
-        self._asked = question.row(0)
+        self.now = question.row(0)
 
     def _scope(self, view: View, kind: str) -> Scope:
         row: ProductRow = _Row()  # type: ignore[assignment]
         row.kind = view.kinds.bit(kind)
-        ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self._asked)])
+        ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self.now)])
         covered = Check(_COVERED, view, self.question)
         covered.said = view.said.setdefault((_COVERED.id, self.question.giver, self.question.partner, kind), {})
-        scope = self._scopes[kind] = Scope(self._checks, self._known, ways, covered)
+        scope = self._scopes[kind] = Scope(self, self._checks, self._known, ways, covered)
         return scope
 
     def scope(self, view: View, kind: str) -> Scope:
@@ -432,7 +451,7 @@ class Plan:
             row.made = micros(label.created)
             row.review = NEVER if label.review is None else micros(label.review)
         else:
-            asked = self._asked
+            asked = self.now
             row.made = 0 if label.created <= at else 1
             row.review = 1 if label.review is None or at < label.review else 0
         holder = subject.holder
@@ -441,16 +460,7 @@ class Plan:
             if subject.originator == holder and label.originator == holder
             else view.own_consent(subject, label, self.question.partner, at)
         )
-        if scope.times:
-            event = subject.event
-            row.acquired_from = ALWAYS if event is None else micros(event.begin)
-            row.acquired_until = NEVER if event is None or event.end is None else micros(event.end)
-        if scope.produced:
-            row.produced = NEVER if subject.produced is None else micros(subject.produced)
-        if scope.resolution:
-            row.resolution = millimetres(subject.resolution_m)
-        if scope.places:
-            row.inside, row.touches, row.placed = view.place_columns(subject.placement)
+        scope.measure(row, view, subject)
         if lineage is not None:
             all_ = lineage.dominated
             row.parents_policy, row.parents_rank, row.parents_marking = all_.policy, all_.rank, all_.marking
