@@ -111,9 +111,9 @@ def _lineage(case: Case) -> Iterator[Failure]:
     for ancestor, label in parents(case):
         yield from _parent_releasable(case, ancestor, label)
         yield from _parent_consent(case, ancestor, label)
-        values: Values = {"product": ancestor.product, "created": format_instant(label.created)}
-        change = Message("a label of {product} that holds then", values)
+        values: Values = {"product": ancestor.product}
         if label.created > case.at:
+            values |= {"created": format_instant(label.created)}
             first = ancestor.label
             message = (
                 Message("It is derived from {product}, whose label was made only on {created}.", values)
@@ -123,13 +123,13 @@ def _lineage(case: Case) -> Iterator[Failure]:
                     values,
                 )
             )
-            yield Failure(Reason(RuleId.LINEAGE, message), change)
+            yield Failure(Reason(RuleId.LINEAGE, message), Message("a label of {product} that holds then", values))
         elif label.review is not None and label.review <= case.at:
             values |= {"review": format_instant(label.review)}
             message = Message(
                 "It is derived from {product}, whose label was to be reviewed by {review}: a person must decide.", values
             )
-            yield Failure(Reason(RuleId.LINEAGE, message), change)
+            yield Failure(Reason(RuleId.LINEAGE, message), Message("a label of {product} that holds then", values))
 
 
 def _parent_releasable(case: Case, ancestor: Ancestor, label: Label) -> Iterator[Failure]:
