@@ -184,12 +184,15 @@ def test_everything_that_is_written_is_valid():
 
 
 @pytest.mark.parametrize("name", [*PUBLISHED, "spiffing/food-policy.xml", "spiffing/food-policy-missi.xml"])
-def test_published_policies_are_read_and_written_as_valid_ones(name):
+def test_published_policies_are_read_and_written_as_they_are(name):
     policy = published(name)
-    written = write_spif(policy)
-    assert read_spif(written, name=name) == policy
-    if XMLLINT is not None:
-        valid(written)
+    assert read_spif(write_spif(policy), name=name) == policy
+
+
+@needs_schema
+@pytest.mark.parametrize("name", [*PUBLISHED, "spiffing/food-policy.xml", "spiffing/food-policy-missi.xml"])
+def test_published_policies_are_written_as_valid_ones(name):
+    valid(write_spif(published(name)))
 
 
 @needs_schema
