@@ -331,7 +331,7 @@ class Scope:
                 # Of one that touches what is excluded, or is too fine, it is said what it touches, and how fine it is.
                 if not held[number]:
                     denied = self.measured[number][1].denied
-                    held.append((row.touches & denied if denied else 0, subject.resolution_m if self.resolution else None))
+                    held.append((row.touches & denied if self.places else 0, subject.resolution_m if self.resolution else None))
         for article in self.forms:
             held.append(self.resolution and article.finest <= row.resolution)
             held.append(self.places and row.inside & article.areas != 0)
