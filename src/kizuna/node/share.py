@@ -25,12 +25,12 @@ from kizuna.exchange.feed import (
     seal_refusal,
     unseal_receipt,
 )
-from kizuna.exchange.manifest import make_manifest
 from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record, partner_terms
+from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
 from kizuna.node.ports import Outgoing
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
@@ -43,6 +43,7 @@ from kizuna.release.view import amount
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kizuna.exchange.manifest import Manifest
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.parties import Party
@@ -165,6 +166,7 @@ class Sharing:
         # What was verified of signed entries lately, by their very bytes.
         self._entries: dict[bytes, FeedEntry | MessageEntry] = {}
         self._permits: dict[tuple[Party, Digest], tuple[str | None, Instant]] = {}
+        self._manifests = Manifests(node.blobs)
 
     def peer_of(self, fingerprint: str) -> Party | None:
         """Partner to whom the certificate with this SHA-256 belongs."""
@@ -354,19 +356,23 @@ class Sharing:
         node = self._node
         if outgoing.sequence <= node.store.book.acknowledged(peer):
             return None
-        with node.store.transaction():
-            now = node.now()
-            item = node.store.items.get(outgoing.product)
-            decision = None if item is None else decide_item(node, item.product, peer)
-            if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
-                return None
-            product = as_labelled_now(node, item.product)
-            reduced = reduce_product(node, product, decision)
-            if reduced is None:
-                return None
-            sealed = self._make_entry(peer, product, reduced, decision, outgoing.sequence, now)
-            node.store.book.reseal(sealed)
-        return sealed
+        while True:
+            with node.store.transaction():
+                now = node.now()
+                item = node.store.items.get(outgoing.product)
+                decision = None if item is None else decide_item(node, item.product, peer)
+                if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
+                    return None
+                product = as_labelled_now(node, item.product)
+                reduced = reduce_product(node, product, decision)
+                if reduced is None:
+                    return None
+                manifests = self._manifests.find(reduced.assets)
+                if manifests is not None:
+                    sealed = self._make_entry(peer, product, reduced, manifests, decision, outgoing.sequence, now)
+                    node.store.book.reseal(sealed)
+                    return sealed
+            self._manifests.prepare(reduced.assets)
 
     def _called_back(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
         """Recall in the place of a product that is asked for: the sequence has no gap, and nothing behind it waits for it."""
@@ -432,13 +438,24 @@ class Sharing:
 
     def _sequence_waiting(self, peer: Party, most: int) -> list[Outgoing]:
         """Give what waits and may go now its place in the feed, and record it before anything is served."""
+        made: list[Outgoing] = []
+        while True:
+            fresh, unhashed = self._number_waiting(peer, most - len(made))
+            made += fresh
+            if unhashed is None:
+                return made
+            # INVARIANT: no large file is hashed under the lock, for which a suspension would wait. All is decided anew after it.
+            self._manifests.prepare(unhashed.assets)
+
+    def _number_waiting(self, peer: Party, most: int) -> tuple[list[Outgoing], Product | None]:
+        """Number what waits, up to a product of which a large file is to be hashed first; that one is given, too."""
         node = self._node
         book = node.store.book
         made: list[Outgoing] = []
         # Without a live grant no product goes, whatever waits: only messages are looked at.
         live = any_live_grant(node.knowledge().register, node.organisation, peer, node.now())
         if most < 1 or not any(live or is_message(key) for key in book.waiting(peer)):
-            return made
+            return made, None
         with node.store.transaction():
             now = node.now()
             for product_id in book.waiting(peer):
@@ -459,20 +476,26 @@ class Sharing:
                 reduced = reduce_product(node, product, decision)
                 if reduced is None or was_recalled(node, peer, product_id):
                     continue
-                outgoing = self._make_entry(peer, product, reduced, decision, book.last_sequence(peer) + 1, now)
+                manifests = self._manifests.find(reduced.assets)
+                if manifests is None:
+                    return made, reduced
+                outgoing = self._make_entry(peer, product, reduced, manifests, decision, book.last_sequence(peer) + 1, now)
                 book.sequence(outgoing)
                 made.append(outgoing)
-        return made
+        return made, None
 
     def _make_entry(
-        self, peer: Party, product: Product, reduced: Product, decision: Decision, sequence: int, now: Instant
+        self,
+        peer: Party,
+        product: Product,
+        reduced: Product,
+        manifests: tuple[Manifest, ...],
+        decision: Decision,
+        sequence: int,
+        now: Instant,
     ) -> Outgoing:
         node = self._node
-        manifests = []
-        for digest in dict.fromkeys(asset.digest for asset in reduced.assets):
-            with node.blobs.open(digest) as source:
-                manifests.append(make_manifest(source))
-        entry = FeedEntry(sequence, node.organisation, peer, reduced, tuple(manifests), partner_terms(decision), now)
+        entry = FeedEntry(sequence, node.organisation, peer, reduced, manifests, partner_terms(decision), now)
         envelope = seal_entry(entry, node.keys)
         released: dict[str, Json] = {
             "partner": peer,
