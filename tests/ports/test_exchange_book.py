@@ -164,3 +164,42 @@ def test_what_is_confirmed_or_absent_is_not_sealed_anew(store: Store) -> None:
     assert book.acknowledged(UKR) == 1
     with pytest.raises(StoreError):
         book.reseal(_out(2, 2), confirmed=True)
+
+
+def test_a_product_may_have_several_numbers(store: Store) -> None:
+    book = store.book
+    book.enqueue(UKR, product_id(1))
+    for _ in range(2):
+        # What waits waits once.
+        book.enqueue_again(UKR, product_id(1))
+    assert list(book.waiting(UKR)) == [product_id(1)]
+    first = _out(1, 1, UKR, "1")
+    book.sequence(first)
+    book.enqueue(UKR, product_id(2))
+    for _ in range(2):
+        book.enqueue_again(UKR, product_id(1))
+        book.enqueue(UKR, product_id(1))
+    assert list(book.waiting(UKR)) == [product_id(2), product_id(1)]
+    assert book.sequence_of(UKR, product_id(1)) == 1
+    book.drop(UKR, product_id(1))
+    assert list(book.outgoing(UKR, 0, 10)) == [first]
+    book.enqueue_again(UKR, product_id(1))
+    again, third = _out(2, 1, UKR, "2"), Outgoing(UKR, 3, product_id(1), b"third", ())
+    book.sequence(again)
+    assert list(book.waiting(UKR)) == [product_id(2)]
+    book.enqueue_again(UKR, product_id(1))
+    book.sequence(third)
+    assert list(book.outgoing(UKR, 0, 10)) == [first, again, third]
+    assert (book.sequence_of(UKR, product_id(1)), book.sequence_of(JPN, product_id(1))) == (3, None)
+    # Each under its own number.
+    anew = Outgoing(UKR, 1, product_id(1), b"anew", ())
+    book.reseal(anew)
+    assert list(book.outgoing(UKR, 0, 10)) == [anew, again, third]
+    with pytest.raises(StoreError):
+        book.reseal(_out(1, 2))
+
+
+def test_what_never_had_a_number_is_queued_again_as_the_first_time(store: Store) -> None:
+    store.book.enqueue_again(UKR, product_id(1))
+    store.book.enqueue(UKR, product_id(1))
+    assert list(store.book.waiting(UKR)) == [product_id(1)]

@@ -203,8 +203,8 @@ class _State:
     log: list[LogEntry] = field(default_factory=list)
     checkpoint: str | None = None
     frontier: tuple[bytes, ...] = ()
-    # None: it waits for its place in the feed.
-    queue: dict[tuple[Party, ProductId], Outgoing | None] = field(default_factory=dict)
+    # None: it waits for its place in the feed. What is handed over once more stands there again, with its count.
+    queue: dict[tuple[Party, ProductId, int], Outgoing | None] = field(default_factory=dict)
     receipts: dict[tuple[Party, int], bytes] = field(default_factory=dict)
     cursors: dict[Party, int] = field(default_factory=dict)
     notes: dict[tuple[Party, str], str] = field(default_factory=dict)
@@ -322,44 +322,56 @@ class _Book:
         self._shared = shared
 
     def _feed(self, partner: Party) -> list[Outgoing]:
-        entries = [entry for (to, _), entry in self._shared.read().queue.items() if to == partner and entry is not None]
+        entries = [entry for (to, _, _), entry in self._shared.read().queue.items() if to == partner and entry is not None]
         return sorted(entries, key=lambda entry: entry.sequence)
+
+    def _waiting(self, partner: Party, product: ProductId) -> tuple[Party, ProductId, int] | None:
+        queue = self._shared.read().queue
+        return next((key for key, entry in queue.items() if key[:2] == (partner, product) and entry is None), None)
 
     def enqueue(self, partner: Party, product: ProductId) -> None:
         with self._shared.writing() as state:
-            state.queue.setdefault((partner, product), None)
+            state.queue.setdefault((partner, product, 1), None)
+
+    def enqueue_again(self, partner: Party, product: ProductId) -> None:
+        with self._shared.writing() as state:
+            if self._waiting(partner, product) is None:
+                count = sum(key[:2] == (partner, product) for key in state.queue)
+                state.queue[partner, product, count + 1] = None
 
     def waiting(self, partner: Party) -> Sequence[ProductId]:
-        return [product for (to, product), entry in self._shared.read().queue.items() if to == partner and entry is None]
+        return [product for (to, product, _), entry in self._shared.read().queue.items() if to == partner and entry is None]
 
     def drop(self, partner: Party, product: ProductId) -> None:
         with self._shared.writing() as state:
-            if state.queue.get((partner, product), ...) is None:
-                del state.queue[partner, product]
+            key = self._waiting(partner, product)
+            if key is not None:
+                del state.queue[key]
 
     def sequence(self, outgoing: Outgoing) -> None:
         with self._shared.writing() as state:
             following = self.last_sequence(outgoing.partner) + 1
             if outgoing.sequence != following:
                 raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
-            if state.queue.get((outgoing.partner, outgoing.product), ...) is not None:
+            key = self._waiting(outgoing.partner, outgoing.product)
+            if key is None:
                 raise StoreError(
                     Message("{product} does not wait for {partner}", {"product": outgoing.product, "partner": outgoing.partner}),
                     hint=Message("queue it first"),
                 )
-            state.queue[outgoing.partner, outgoing.product] = outgoing
+            state.queue[key] = outgoing
 
     def reseal(self, outgoing: Outgoing, *, confirmed: bool = False) -> None:
         with self._shared.writing() as state:
-            held = state.queue.get((outgoing.partner, outgoing.product))
             stands = not confirmed and self.acknowledged(outgoing.partner) >= outgoing.sequence
-            if held is None or held.sequence != outgoing.sequence or stands:
+            same = (outgoing.partner, outgoing.product, outgoing.sequence)
+            held = [key for key, entry in state.queue.items() if entry is not None and (*key[:2], entry.sequence) == same]
+            if not held or stands:
                 raise not_to_reseal(outgoing)
-            state.queue[outgoing.partner, outgoing.product] = outgoing
+            state.queue[held[0]] = outgoing
 
     def sequence_of(self, partner: Party, product: ProductId) -> int | None:
-        entry = self._shared.read().queue.get((partner, product))
-        return None if entry is None else entry.sequence
+        return max((entry.sequence for entry in self._feed(partner) if entry.product == product), default=None)
 
     def last_sequence(self, partner: Party) -> int:
         return max((entry.sequence for entry in self._feed(partner)), default=0)

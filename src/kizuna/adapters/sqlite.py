@@ -171,6 +171,18 @@ class _Log:
                 raise self._database.damaged("a frontier of another form")
 
 
+def _all_of(product: ProductId) -> tuple[str, str]:
+    """Keys of the queue between which all are of a product or message: its id, and the id with a mark and a count behind it.
+
+    A product that is handed over once more, in a newer version say, stands there a second time: as ``ID#2``.
+    """
+    return product, f"{product}$"
+
+
+def _product_of(key: str) -> ProductId:
+    return ProductId(key.partition("#")[0])
+
+
 class _Book:
     __slots__ = ("_database",)
 
@@ -181,16 +193,25 @@ class _Book:
         with self._database.writing():
             self._database.write("INSERT OR IGNORE INTO outgoing (partner, product) VALUES (?, ?)", (partner, product))
 
+    def enqueue_again(self, partner: Party, product: ProductId) -> None:
+        with self._database.writing():
+            rows = self._database.rows(
+                "SELECT sequence FROM outgoing WHERE partner = ? AND product >= ? AND product < ?", (partner, *_all_of(product))
+            )
+            if (None,) not in rows:
+                self.enqueue(partner, ProductId(f"{product}#{len(rows) + 1}") if rows else product)
+
     def waiting(self, partner: Party) -> Sequence[ProductId]:
         rows = self._database.rows(
             "SELECT product FROM outgoing WHERE partner = ? AND sequence IS NULL ORDER BY queued", (partner,)
         )
-        return [ProductId(str(product)) for (product,) in rows]
+        return [_product_of(str(product)) for (product,) in rows]
 
     def drop(self, partner: Party, product: ProductId) -> None:
         with self._database.writing():
             self._database.write(
-                "DELETE FROM outgoing WHERE partner = ? AND product = ? AND sequence IS NULL", (partner, product)
+                "DELETE FROM outgoing WHERE partner = ? AND product >= ? AND product < ? AND sequence IS NULL",
+                (partner, *_all_of(product)),
             )
 
     def sequence(self, outgoing: Outgoing) -> None:
@@ -199,8 +220,9 @@ class _Book:
             if outgoing.sequence != following:
                 raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
             changed = self._database.write(
-                "UPDATE outgoing SET sequence = ?, envelope = ? WHERE partner = ? AND product = ? AND sequence IS NULL",
-                (outgoing.sequence, outgoing.envelope, outgoing.partner, outgoing.product),
+                "UPDATE outgoing SET sequence = ?, envelope = ?"
+                " WHERE partner = ? AND product >= ? AND product < ? AND sequence IS NULL",
+                (outgoing.sequence, outgoing.envelope, outgoing.partner, *_all_of(outgoing.product)),
             )
             if changed != 1:
                 raise StoreError(
@@ -212,8 +234,9 @@ class _Book:
     def reseal(self, outgoing: Outgoing, *, confirmed: bool = False) -> None:
         with self._database.writing():
             changed = self._database.write(
-                "UPDATE outgoing SET envelope = ? WHERE partner = ? AND product = ? AND sequence = ? AND (receipt IS NULL OR ?)",
-                (outgoing.envelope, outgoing.partner, outgoing.product, outgoing.sequence, int(confirmed)),
+                "UPDATE outgoing SET envelope = ?"
+                " WHERE partner = ? AND product >= ? AND product < ? AND sequence = ? AND (receipt IS NULL OR ?)",
+                (outgoing.envelope, outgoing.partner, *_all_of(outgoing.product), outgoing.sequence, int(confirmed)),
             )
             if changed != 1:
                 raise not_to_reseal(outgoing)
@@ -230,9 +253,10 @@ class _Book:
             )
 
     def sequence_of(self, partner: Party, product: ProductId) -> int | None:
-        match self._database.row("SELECT sequence FROM outgoing WHERE partner = ? AND product = ?", (partner, product)):
-            case None:
-                return None
+        row = self._database.row(
+            "SELECT max(sequence) FROM outgoing WHERE partner = ? AND product >= ? AND product < ?", (partner, *_all_of(product))
+        )
+        match row:
             case ((int() | None) as sequence,):
                 return sequence
             case _:
@@ -255,7 +279,7 @@ class _Book:
             match row:
                 case (int(sequence), str(product), bytes(envelope), (str() | None) as blobs):
                     digests = tuple(Digest(blob) for blob in (blobs or "").split())
-                    found.append(Outgoing(partner, sequence, ProductId(product), envelope, digests))
+                    found.append(Outgoing(partner, sequence, _product_of(product), envelope, digests))
                 case _:
                     raise self._database.damaged("a feed entry of another form")
         return found

@@ -226,6 +226,10 @@ class ExchangeBook(Protocol):
         """Queue a product or message for a partner; queueing it again is no error."""
         ...
 
+    def enqueue_again(self, partner: Party, product: ProductId) -> None:
+        """Queue a product that has its number once more: it will have another one as well. What waits already waits once."""
+        ...
+
     def waiting(self, partner: Party) -> Sequence[ProductId]:
         """Queued products that have no sequence number yet, in the order of their queueing."""
         ...
@@ -258,7 +262,7 @@ class ExchangeBook(Protocol):
         ...
 
     def sequence_of(self, partner: Party, product: ProductId) -> int | None:
-        """Sequence number of the product or message in the partner's feed; None if it has none."""
+        """Last sequence number of the product or message in the partner's feed; None if it has none."""
         ...
 
     def last_sequence(self, partner: Party) -> int:

@@ -337,7 +337,7 @@ def test_an_entry_without_files_is_decided_on_as_well(world):
     world.take_in(IQPS, 1)
     entries(world)
     state = world.node(IQPS).store._shared._durable
-    state.queue[HUR, product_id(1)] = replace(state.queue[HUR, product_id(1)], blobs=())
+    state.queue[HUR, product_id(1), 1] = replace(state.queue[HUR, product_id(1), 1], blobs=())
     suspend_agreement(world.node(IQPS), "SHARE", "x", "order")
     world.agree(IQPS, version=2, tells_partner=False)
     assert world.desk(IQPS).feed(HUR, 0, 100).body == EMPTY
@@ -348,9 +348,9 @@ def test_an_entry_that_was_damaged_at_home_is_not_handed_out(world):
     world.take_in(IQPS, 1)
     entries(world)
     state = world.node(IQPS).store._shared._durable
-    good = state.queue[HUR, product_id(1)]
+    good = state.queue[HUR, product_id(1), 1]
     forged = good.envelope.replace(b'"sig":"', b'"sig":"A', 1)
-    state.queue[HUR, product_id(1)] = replace(good, envelope=forged)
+    state.queue[HUR, product_id(1), 1] = replace(good, envelope=forged)
     with pytest.raises(StoreError):
         world.desk(IQPS).feed(HUR, 0, 100)
 
