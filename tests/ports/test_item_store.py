@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from simulators.products import NOON, UKR, a_product, product_id
 
+from kizuna.catalog.extents import Extent
 from kizuna.catalog.store import Item
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
+from kizuna.model.product import Footprint
+from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
     from kizuna.node.ports import Store
@@ -96,3 +100,62 @@ def test_writing_while_listing_disturbs_neither(store: Store) -> None:
         store.items.put(dataclasses.replace(item, terms="seen"))
     assert len(seen) == 3
     assert {item.terms for item in store.items.all()} == {"seen"}
+
+
+def _rows(store: Store, after: int = 0) -> list[tuple[int, object]]:
+    return [(row.number, row.record["id"]) for row in store.items.rows_after(after, store.items.stamp()[0])]
+
+
+def test_what_is_put_is_numbered_upwards_also_when_it_is_put_again(store: Store) -> None:
+    store.items.put_all([Item(a_product(1)), Item(a_product(2), UKR)])
+    first, _ = store.items.stamp()
+    store.items.put(Item(dataclasses.replace(a_product(1), title="new", version=2)))
+    ((number, id_),) = _rows(store, first)
+    assert (number > first, id_) == (True, product_id(1))
+    assert [id_ for _, id_ in _rows(store)] == [product_id(2), product_id(1)]
+    (other, _) = store.items.rows_after(0, number)
+    assert (other.record["title"], other.received_from) == ("港の画像", UKR)
+    assert store.items.with_numbers([number, 99]) == {number: store.items.get(product_id(1))}
+
+
+def test_numbers_of_what_was_removed_are_not_given_again(store: Store) -> None:
+    store.items.put(Item(a_product(1)))
+    put, removed = store.items.stamp()
+    store.items.remove(product_id(1))
+    store.items.remove(product_id(1))
+    assert store.items.stamp() == (put, removed + 1)
+    assert list(store.items.removed_after(removed, removed + 1)) == [product_id(1)]
+    store.items.put(Item(a_product(1)))
+    assert store.items.stamp() == (put + 1, removed + 1)
+
+
+def test_what_was_undone_left_no_number(store: Store) -> None:
+    store.items.put(Item(a_product(1)))
+    before = store.items.stamp()
+    with contextlib.suppress(RuntimeError), store.transaction():
+        store.items.put_all([Item(a_product(2)), Item(a_product(3))])
+        raise RuntimeError
+    assert (store.items.stamp(), store.items.count()) == (before, 1)
+
+
+def test_boxes_find_at_least_what_lies_in_them(store: Store) -> None:
+    def ring(west: float, east: float) -> Footprint:
+        return Footprint(((west, 0.0), (east, 0.0), (east, 1.0), (west, 1.0), (west, 0.0)))
+
+    places = {1: ring(0.1, 1.3), 2: ring(2.1, 3.3), 3: ring(179.5, -179.5), 4: None}
+    store.items.put_all(Item(dataclasses.replace(a_product(n), footprint=place)) for n, place in places.items())
+    store.items.put(Item(dataclasses.replace(a_product(5, event=_at(days=2)), footprint=ring(0.1, 1.3))))
+    at = micros(NOON)
+    ids = dict(_rows(store))
+
+    def found(west: float, east: float, begin_us: int = at, end_us: int = at) -> set[object]:
+        return {ids[number] for number in store.items.in_box(Extent(west, 0.5, east, 2.0), begin_us, end_us)}
+
+    assert found(1.3, 2.0) == {product_id(1)}
+    assert found(0.0, 3.0) == {product_id(1), product_id(2)}
+    assert found(180.2, 181.0) == {product_id(3)}
+    assert found(0.0, 1.0, -(10**17), 10**17) == {product_id(1), product_id(5)}
+    store.items.put(Item(dataclasses.replace(a_product(1), footprint=places[2])))
+    store.items.remove(product_id(2))
+    ids = dict(_rows(store))
+    assert (found(0.0, 1.0), found(2.0, 3.0)) == (set(), {product_id(1)})

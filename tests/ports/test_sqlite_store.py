@@ -12,12 +12,14 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
-from simulators.products import UKR, a_product, product_id
+from simulators.products import NOON, UKR, a_product, product_id
 
 from kizuna.adapters.sqlite import SqliteStore
+from kizuna.catalog.extents import Extent
 from kizuna.catalog.store import Item
 from kizuna.errors import StoreError
 from kizuna.node.ports import LogEntry, Outgoing
+from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -271,3 +273,25 @@ def test_missing_folder_is_made_and_an_impossible_one_told(tmp_path: Path) -> No
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError):
         SqliteStore(tmp_path / "file" / "node.db")
+
+
+def test_a_database_of_the_first_version_is_brought_to_this_one(tmp_path: Path) -> None:
+    path = tmp_path / "node.db"
+    with closing(SqliteStore(path)) as store:
+        store.items.put_all(Item(a_product(number, event=NOON)) for number in (2, 1))
+        items = list(store.items.all())
+    with closing(sqlite3.connect(path)) as database:
+        database.executescript(
+            "CREATE TABLE old (product TEXT PRIMARY KEY, moment_us INTEGER NOT NULL, content TEXT NOT NULL,"
+            " received_from TEXT, record TEXT NOT NULL, terms TEXT) STRICT;"
+            "INSERT INTO old SELECT product, moment_us, content, received_from, record, terms FROM item ORDER BY number;"
+            "DROP TABLE item; DROP TABLE item_box; DROP TABLE item_removed; ALTER TABLE old RENAME TO item;"
+            "CREATE INDEX item_newest ON item (moment_us DESC, product); CREATE INDEX item_content ON item (content);"
+            "PRAGMA user_version = 1;"
+        )
+    for _ in range(2):
+        with closing(SqliteStore(path)) as store:
+            assert list(store.items.all()) == items
+            rows = list(store.items.rows_after(0, 99))
+            assert [(row.number, row.record["id"]) for row in rows] == [(1, product_id(2)), (2, product_id(1))]
+            assert sorted(store.items.in_box(Extent(30.5, 46.2, 30.6, 46.3), *[micros(NOON)] * 2)) == [1, 2]

@@ -17,17 +17,22 @@ from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kizuna.adapters.certificates import node_certificate
 from kizuna.adapters.sqlite import not_to_reseal
+from kizuna.catalog.extents import extent_of
+from kizuna.catalog.store import StoredRow
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.manifest import Verifier
 from kizuna.exchange.medium import open_sealed
 from kizuna.model.digests import digest_of
+from kizuna.model.product import product_to_json
+from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from typing import BinaryIO
 
+    from kizuna.catalog.extents import Extent
     from kizuna.catalog.store import Item
     from kizuna.exchange.manifest import Manifest
     from kizuna.model.digests import Digest
@@ -200,6 +205,9 @@ class MemoryBlobs:
 @dataclass(slots=True)
 class _State:
     items: dict[ProductId, Item] = field(default_factory=dict)
+    numbers: dict[ProductId, int] = field(default_factory=dict)
+    removed: list[ProductId] = field(default_factory=list)
+    put: int = 0
     log: list[LogEntry] = field(default_factory=list)
     checkpoint: str | None = None
     frontier: tuple[bytes, ...] = ()
@@ -256,12 +264,18 @@ class _Items:
         self._shared = shared
 
     def put(self, item: Item) -> None:
+        self.put_all([item])
+
+    def put_all(self, items: Iterable[Item]) -> None:
         with self._shared.writing() as state:
-            state.items[item.product.id] = item
+            for item in items:
+                state.put += 1
+                state.items[item.product.id], state.numbers[item.product.id] = item, state.put
 
     def remove(self, product: ProductId) -> None:
         with self._shared.writing() as state:
-            state.items.pop(product, None)
+            if state.items.pop(product, None) is not None:
+                state.removed.append(product)
 
     def get(self, product: ProductId) -> Item | None:
         return self._shared.read().items.get(product)
@@ -279,6 +293,44 @@ class _Items:
 
     def count(self) -> int:
         return len(self._shared.read().items)
+
+    def stamp(self) -> tuple[int, int]:
+        state = self._shared.read()
+        return state.put, len(state.removed)
+
+    def _numbered(self, number: int, through: int) -> list[tuple[int, Item]]:
+        state = self._shared.read()
+        found = [(state.numbers[product], item) for product, item in state.items.items()]
+        return sorted((pair for pair in found if number < pair[0] <= through), key=lambda pair: pair[0])
+
+    def rows_after(self, number: int, through: int) -> Iterator[StoredRow]:
+        for place, item in self._numbered(number, through):
+            yield StoredRow(place, product_to_json(item.product), item.received_from)
+
+    def removed_after(self, number: int, through: int) -> Iterator[str]:
+        return iter(self._shared.read().removed[number:through])
+
+    def in_box(self, box: Extent, begin_us: int, end_us: int) -> Sequence[int]:
+        found = []
+        for number, item in self._numbered(0, self.stamp()[0]):
+            product = item.product
+            begin = micros(product.event.begin if product.event else product.produced)
+            end = micros(product.event.end) if product.event and product.event.end else begin
+            extent = None if product.footprint is None else extent_of(product.footprint.ring)
+            if (
+                extent is not None
+                and begin <= end_us
+                and end >= begin_us
+                and extent.west <= box.east
+                and extent.east >= box.west
+                and extent.south <= box.north
+                and extent.north >= box.south
+            ):
+                found.append(number)
+        return found
+
+    def with_numbers(self, numbers: Sequence[int]) -> Mapping[int, Item]:
+        return {number: item for number, item in self._numbered(0, self.stamp()[0]) if number in numbers}
 
 
 def _out_of_order(what: str, got: int, expected: int) -> StoreError:

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.sqlite_database import Database
-from kizuna.catalog.store import Item
-from kizuna.errors import InputError, Message, StoreError
-from kizuna.model.canonical import canonical, parse_json
+from kizuna.adapters.sqlite_items import ITEM_SCHEMA, SqliteItems, number_items
+from kizuna.errors import Message, StoreError
 from kizuna.model.digests import Digest
-from kizuna.model.instants import Instant
-from kizuna.model.parties import Party
-from kizuna.model.product import ProductId, product_from_json, product_to_json
+from kizuna.model.product import ProductId
 from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
@@ -21,21 +17,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kizuna.adapters.sqlite_database import Value
-    from kizuna.model.product import Product
+    from kizuna.model.parties import Party
 
 __all__ = ["SqliteStore"]
 
-_EPOCH = Instant(datetime(1970, 1, 1, tzinfo=UTC))
-_MICROSECOND = timedelta(microseconds=1)
 _HASH_SIZE = 32
 _LAST_CHARACTER = "\U0010ffff"
 # Rows that are read at a time, so that a reader who stops half-way holds nothing open.
 _BATCH = 256
-
-
-def _moment_us(product: Product) -> int:
-    moment = product.produced if product.event is None else product.event.begin
-    return (moment - _EPOCH) // _MICROSECOND
 
 
 def _out_of_order(what: str, got: int, expected: int) -> StoreError:
@@ -54,68 +43,6 @@ def not_to_reseal(outgoing: Outgoing) -> StoreError:
         ),
         hint=Message("what a partner has confirmed stays as it was sent"),
     )
-
-
-class _Items:
-    __slots__ = ("_database",)
-
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def put(self, item: Item) -> None:
-        product = item.product
-        with self._database.writing():
-            self._database.write(
-                "INSERT OR REPLACE INTO item (product, moment_us, content, received_from, record, terms)"
-                " VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    product.id,
-                    _moment_us(product),
-                    product.content,
-                    item.received_from,
-                    canonical(product_to_json(product)).decode(),
-                    item.terms,
-                ),
-            )
-
-    def remove(self, product: ProductId) -> None:
-        with self._database.writing():
-            self._database.write("DELETE FROM item WHERE product = ?", (product,))
-
-    def _item(self, row: tuple[Value, ...]) -> Item:
-        match row:
-            case (str(record), (str() | None) as received_from, (str() | None) as terms):
-                try:
-                    product = product_from_json(parse_json(record.encode()))
-                except InputError as error:
-                    raise self._database.damaged(str(error)) from error
-                return Item(product, None if received_from is None else Party(received_from), terms)
-            case _:
-                raise self._database.damaged("an item of another form")
-
-    def get(self, product: ProductId) -> Item | None:
-        row = self._database.row("SELECT record, received_from, terms FROM item WHERE product = ?", (product,))
-        return None if row is None else self._item(row)
-
-    def by_content(self, content: Digest) -> Item | None:
-        row = self._database.row(
-            "SELECT record, received_from, terms FROM item WHERE content = ? ORDER BY moment_us DESC, product LIMIT 1", (content,)
-        )
-        return None if row is None else self._item(row)
-
-    def all(self) -> Iterator[Item]:
-        position: tuple[Value, ...] = (2**63 - 1, "")
-        while rows := self._database.rows(
-            "SELECT record, received_from, terms, moment_us, product FROM item"
-            " WHERE moment_us <= ? AND (moment_us < ? OR product > ?) ORDER BY moment_us DESC, product LIMIT ?",
-            (position[0], *position, _BATCH),
-        ):
-            for row in rows:
-                yield self._item(row[:3])
-            position = rows[-1][3:]
-
-    def count(self) -> int:
-        return _number(self._database, "SELECT count(*) FROM item")
 
 
 class _Log:
@@ -348,11 +275,11 @@ class SqliteStore:
     """
 
     def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
-        self._database = Database(path, busy_s=busy_s)
-        self._items, self._log, self._book = _Items(self._database), _Log(self._database), _Book(self._database)
+        self._database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
+        self._items, self._log, self._book = SqliteItems(self._database), _Log(self._database), _Book(self._database)
 
     @property
-    def items(self) -> _Items:
+    def items(self) -> SqliteItems:
         """Items."""
         return self._items
 

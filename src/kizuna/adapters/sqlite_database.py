@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from kizuna.errors import Message, StoreError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Database", "Value"]
@@ -21,23 +21,14 @@ type Value = int | str | bytes | None
 
 # "kzna", so that `file` and sqlite3 tell whose database it is.
 _APPLICATION_ID = 0x6B7A6E61
-_SCHEMA_VERSION = 1
+_SCHEMA_VERSION = 2
+# Databases of the first version are brought to this one when they are opened.
+_FIRST_VERSION = 1
 _BUSY_S = 10.0
 _RETRY_S = 0.02
 _PRIMARY = 0xFF
 
 _SCHEMA = """
-CREATE TABLE item (
-    product TEXT PRIMARY KEY,
-    moment_us INTEGER NOT NULL,      -- begin of the event, else production; microseconds since 1970-01-01 UTC
-    content TEXT NOT NULL,
-    received_from TEXT,
-    record TEXT NOT NULL,            -- kizuna/product/1
-    terms TEXT
-) STRICT;
-CREATE INDEX item_newest ON item (moment_us DESC, product);
-CREATE INDEX item_content ON item (content);
-
 CREATE TABLE log (place INTEGER PRIMARY KEY, salt BLOB NOT NULL, envelope BLOB NOT NULL) STRICT;
 CREATE TRIGGER log_never_changes BEFORE UPDATE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
 CREATE TRIGGER log_never_shrinks BEFORE DELETE ON log BEGIN SELECT RAISE(ABORT, 'the log is append-only'); END;
@@ -82,10 +73,22 @@ class Database:
         The file; it is made, with its schema, if it is not there.
     busy_s
         How long to wait for another process that is writing.
+    more
+        Statements that make the tables that others than this module know of.
+    upgrade
+        Brings the tables of these statements from the first version of the schema to this one.
     """
 
-    def __init__(self, path: Path, *, busy_s: float = _BUSY_S) -> None:
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_s: float = _BUSY_S,
+        more: str = "",
+        upgrade: Callable[[sqlite3.Connection, Iterable[str]], None] | None = None,
+    ) -> None:
         self.path = path
+        self._more, self._upgrade = more, upgrade
         self._busy_s = busy_s
         self._local = threading.local()
         self._lock = threading.Lock()
@@ -150,16 +153,7 @@ class Database:
         return connection
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        deadline = time.monotonic() + self._busy_s
-        while True:
-            # SQLite does not wait by itself when another process is changing the journal mode.
-            try:
-                (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-                break
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
-                    raise
-                time.sleep(_RETRY_S)
+        mode = self._write_ahead(connection)
         if mode != "wal":
             raise StoreError(
                 Message("{path} lies where SQLite cannot keep a write-ahead log", {"path": str(self.path)}),
@@ -176,14 +170,31 @@ class Database:
         if version == _SCHEMA_VERSION:
             return
         with self.transaction():
-            if self._version(connection) == _SCHEMA_VERSION:
+            version = self._version(connection)
+            if version == _SCHEMA_VERSION:
+                return
+            if version == _FIRST_VERSION and self._upgrade is not None:
+                self._upgrade(connection, _statements(self._more))
+                connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
                 return
             if connection.execute("SELECT count(*) FROM sqlite_master").fetchone() != (0,):
                 raise self._foreign()
-            for statement in _statements(_SCHEMA):
+            for statement in _statements(self._more + _SCHEMA):
                 connection.execute(statement)
             connection.execute(f"PRAGMA application_id = {_APPLICATION_ID}")
             connection.execute(f"PRAGMA user_version = {_SCHEMA_VERSION}")
+
+    def _write_ahead(self, connection: sqlite3.Connection) -> str:
+        """Journal mode, after the write-ahead log was asked for."""
+        deadline = time.monotonic() + self._busy_s
+        while True:
+            # SQLite does not wait by itself when another process is changing the journal mode.
+            try:
+                return str(connection.execute("PRAGMA journal_mode = WAL").fetchone()[0])
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode & _PRIMARY != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                    raise
+                time.sleep(_RETRY_S)
 
     def _foreign(self) -> StoreError:
         return StoreError(
@@ -195,7 +206,8 @@ class Database:
         """Version of the schema, 0 for none; to be called inside a transaction."""
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         (application,) = connection.execute("PRAGMA application_id").fetchone()
-        if (application, version) not in {(0, 0), (_APPLICATION_ID, _SCHEMA_VERSION)}:
+        known = {(0, 0), (_APPLICATION_ID, _FIRST_VERSION), (_APPLICATION_ID, _SCHEMA_VERSION)}
+        if (application, version) not in known:
             raise self._foreign()
         return int(version)
 
@@ -234,6 +246,11 @@ class Database:
         """Execute a statement; give the count of rows that it changed."""
         with self.errors():
             return self.connection().execute(statement, values).rowcount
+
+    def write_all(self, statement: str, rows: Iterable[Sequence[Value | float]]) -> None:
+        """Execute a statement once for each of `rows`."""
+        with self.errors():
+            self.connection().executemany(statement, rows)
 
     def rows(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
         """All rows of a query."""
