@@ -645,7 +645,7 @@ class Soak:
         products = {fact.body["sequence"]: fact.body["product"] for fact in releases}
         released = Counter(fact.body["product"] for fact in releases)
         received = Counter(fact.body["product"]["id"] for fact in got if fact.kind is FactKind.PRODUCT_RECEIVED)  # type: ignore[index,call-overload]
-        receipts = [fact.body["sequence"] for fact in sent if fact.kind is FactKind.RECEIPT_RECEIVED]
+        receipts = [number for fact in sent if fact.kind is FactKind.RECEIPT_RECEIVED for number in confirmed_by(fact)]
         acknowledged = Counter(products[number] for number in receipts if number in products)
         whole = {id_ for id_, p in held.items() if p.assets and all(asset.digest in here for asset in p.assets)} & received.keys()
         given = {digest for fact in releases for digest in fact.body["blobs"]}  # type: ignore[union-attr]
@@ -664,6 +664,12 @@ class Soak:
             + sum(sizes[digest] for digest in released_without_permit(sent)),
             "forks_undetected": self.forks_undetected,
         }
+
+
+def confirmed_by(fact: Fact) -> range:
+    """Numbers of the entries that a receipt confirms by name."""
+    last, before = int(str(fact.body["sequence"])), fact.body.get("before", ())
+    return range(last - len(before), last + 1)  # type: ignore[arg-type]
 
 
 def _envelope(line: dict[str, Any]) -> bytes:

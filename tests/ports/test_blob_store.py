@@ -16,12 +16,12 @@ import pytest
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.memory import MemoryBlobs
 from kizuna.adapters.part_file import PartFile
-from kizuna.errors import PartnerMisbehaved, StoreError
+from kizuna.errors import Message, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.manifest import CHUNK_BYTES, make_manifest
 from kizuna.model.digests import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kizuna.model.digests import Digest
     from kizuna.node.ports import BlobStore
@@ -110,6 +110,39 @@ def test_goes_on_where_the_source_failed(blobs: BlobStore, at: int) -> None:
         assert file.read() == LONG
 
 
+SMALL = [b"one", b"", b"two" * 1000, b"one"]
+
+
+def test_stores_small_blobs_together(blobs: BlobStore) -> None:
+    blobs.receive_all([make_manifest(io.BytesIO(data)) for data in SMALL], SMALL)
+    for data in SMALL:
+        with blobs.open(digest_of(data)) as file:
+            assert file.read() == data
+
+
+@pytest.mark.parametrize("sent", [b"", b"two" * 999 + b"twO", b"two" * 1000 + b"!"])
+def test_of_small_blobs_those_before_a_faulty_one_are_stored(blobs: BlobStore, tmp_path: Path, sent: bytes) -> None:
+    with pytest.raises(PartnerMisbehaved):
+        blobs.receive_all([make_manifest(io.BytesIO(data)) for data in SMALL], [*SMALL[:2], sent, SMALL[3]])
+    assert [blobs.has(digest_of(data)) for data in SMALL[:3]] == [True, True, False]
+    assert [path for path in _files(tmp_path) if "tmp" in path] == []
+
+
+def test_of_small_blobs_those_that_came_before_the_line_broke_are_stored(blobs: BlobStore) -> None:
+    def bodies() -> Iterator[bytes]:
+        yield SMALL[0]
+        raise PartnerUnreachable(Message("cut off"))
+
+    with pytest.raises(PartnerUnreachable):
+        blobs.receive_all([make_manifest(io.BytesIO(data)) for data in SMALL], bodies())
+    assert [blobs.has(digest_of(data)) for data in SMALL[:3]] == [True, False, False]
+
+
+def test_bytes_for_an_empty_blob_do_not_verify(blobs: BlobStore) -> None:
+    with pytest.raises(PartnerMisbehaved):
+        blobs.receive_all([make_manifest(io.BytesIO(b""))], [b"!"])
+
+
 def test_forgets_what_it_is_told_to(blobs: BlobStore) -> None:
     giver = _broken_off(blobs)
     seen: list[tuple[str, Digest]] = []
@@ -166,7 +199,15 @@ data, long = bytes(3_000_000), bytes(9_000_000)
 resource.setrlimit(resource.RLIMIT_FSIZE, (1_500_000, resource.RLIM_INFINITY))
 def receive(data):
     blobs.receive(make_manifest(io.BytesIO(data)), lambda _, offset, length: data[offset : offset + length], "UKR")
-for put in (lambda: blobs.put(io.BytesIO(data)), lambda: blobs.put(data), lambda: receive(data), lambda: receive(long)):
+def receive_all(*data):
+    blobs.receive_all([make_manifest(io.BytesIO(one)) for one in data], data)
+for put in (
+    lambda: blobs.put(io.BytesIO(data)),
+    lambda: blobs.put(data),
+    lambda: receive(data),
+    lambda: receive(long),
+    lambda: receive_all(b"fits", data),
+):
     try:
         put()
     except StoreError as error:
@@ -179,7 +220,7 @@ def test_full_disk_leaves_nothing(tmp_path: Path) -> None:
     assert resource.RLIMIT_FSIZE is not None
     done = _in_process(FULL, str(tmp_path))
     assert done.returncode == 0, done.stderr
-    assert [line.startswith("the disk is full") for line in done.stdout.splitlines()] == [True] * 4
+    assert [line.startswith("the disk is full") for line in done.stdout.splitlines()] == [True] * 5
     assert _files(tmp_path) == []
 
 
@@ -360,3 +401,7 @@ def test_everything_is_synced_before_it_has_its_name(tmp_path: Path, monkeypatch
     monkeypatch.setattr(Path, "rename", noting_rename)
     blobs.put(DATA)
     assert steps == ["fsync file", "rename", "fsync folder", "fsync folder"]
+    steps.clear()
+    data = [b"1", b"2", b"3"]
+    blobs.receive_all([make_manifest(io.BytesIO(one)) for one in data], data)
+    assert steps == ["fsync file"] * 3 + ["rename"] * 3 + ["fsync folder"] * 4

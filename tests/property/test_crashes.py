@@ -137,11 +137,12 @@ def no_transactions(patch):
 def receipt_first(patch):
     store, owed, ways = receive._store, receive._send_owed_receipt, {}
 
-    def early(node, partner, entry, envelope):
+    def early(node, partner, taken):
+        entry, envelope = taken[-1]
         with node.store.transaction():
             node.store.book.note(partner.party, receive._OWED, f"{entry.sequence} {digest_of(envelope)}")
         owed(node, partner, ways[node])
-        store(node, partner, entry, envelope)
+        store(node, partner, taken)
 
     def sent(node, partner, transport):
         ways[node] = transport
@@ -159,6 +160,7 @@ def unlogged(patch):
 def files_after(patch):
     """Files fetched once the entry stands."""
     patch.setattr(FileBlobs, "receive", lambda blobs, manifest, fetch, owner: 0)
+    patch.setattr(FileBlobs, "receive_all", lambda blobs, manifests, bodies: None)
 
 
 @pytest.mark.parametrize(

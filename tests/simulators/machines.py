@@ -13,7 +13,7 @@ import hashlib
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.memory import FixedClock, MemoryKeys, MemoryTransport
@@ -21,6 +21,7 @@ from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor
 from kizuna.errors import Message, PartnerUnreachable
 from kizuna.exchange.envelope import peek
+from kizuna.exchange.transport import one_by_one
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of
@@ -38,9 +39,10 @@ from kizuna.node.share import Sharing
 from kizuna.node.state import Node
 from simulators.disk import Disk, Kept, PowerCut
 from simulators.nodes import HUR, IQPS, MARKINGS, START, World, agreement
+from simulators.processes import confirmed_by
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from kizuna.model.digests import Digest
@@ -142,12 +144,17 @@ class Link:
 
         return self._ask(ask)
 
+    def blobs(self, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+        """Whole files."""
+        return one_by_one(self, wanted)
+
     def receipt(self, envelope: bytes) -> None:
         """Hand a receipt over."""
-        entry = str(peek(envelope)["entry"])  # type: ignore[index]
-        self._promises.stored.add(entry)
+        said: dict[str, Any] = peek(envelope)  # type: ignore[assignment]
+        entries = {said["entry"], *said.get("before", ())}
+        self._promises.stored |= entries
         self._ask(lambda: self._far.receipt(envelope))
-        self._promises.acknowledged.add(entry)
+        self._promises.acknowledged |= entries
 
 
 @functools.lru_cache(maxsize=4096)
@@ -345,7 +352,8 @@ class Machines:
         released = {blob for fact in numbered for blob in fact.body.get("blobs", ())}
         assert promises.pieces <= released, "bytes were served that the log does not release"
         self._assert_permitted(sent)
-        taken = {fact.body["entry"] for fact in sent if fact.kind is FactKind.RECEIPT_RECEIVED}
+        receipts = [fact.body for fact in sent if fact.kind is FactKind.RECEIPT_RECEIVED]
+        taken = {entry for body in receipts for entry in (body["entry"], *body.get("before", ()))}  # type: ignore[misc]
         assert promises.acknowledged <= taken, "a receipt was taken and forgotten"
         received = {fact.body["sequence"]: fact.body["entry"] for fact in got if fact.kind in TAKEN}
         cursor = self.node(HUR).store.book.cursor(IQPS)
@@ -405,6 +413,6 @@ class Machines:
         assert permitted <= items
         assert set(came) == items, "lost, or leaked"
         sent = self.facts(IQPS)
-        taken = {f.body["sequence"] for f in sent if f.kind is FactKind.RECEIPT_RECEIVED}
+        taken = {number for f in sent if f.kind is FactKind.RECEIPT_RECEIVED for number in confirmed_by(f)}
         numbers = {f.body["sequence"] for f in sent if f.kind in NUMBERED}
         assert taken == numbers, "not acknowledged"

@@ -21,7 +21,21 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["Done", "Line", "Serving", "assert_blobs_whole", "begin", "environment", "kizuna", "serving", "state_of", "within"]
+    from kizuna.model.provenance import Fact
+
+__all__ = [
+    "Done",
+    "Line",
+    "Serving",
+    "assert_blobs_whole",
+    "begin",
+    "confirmed_by",
+    "environment",
+    "kizuna",
+    "serving",
+    "state_of",
+    "within",
+]
 
 _PIECE_BYTES = 16_384
 
@@ -98,6 +112,12 @@ class Serving:
         """End it as a power cut would."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait()
+
+
+def confirmed_by(fact: Fact) -> range:
+    """Numbers of the entries that a receipt confirms by name."""
+    last, before = int(str(fact.body["sequence"])), fact.body.get("before", ())
+    return range(last - len(before), last + 1)  # type: ignore[arg-type]
 
 
 @contextlib.contextmanager

@@ -11,12 +11,12 @@ import secrets
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.part_file import PartFile, owner_of, remove_part
-from kizuna.errors import Message, StoreError
-from kizuna.exchange.manifest import CHUNK_BYTES, Verifier, fetch_verified
+from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
+from kizuna.exchange.manifest import CHUNK_BYTES, Verifier, fetch_verified, verify_whole
 from kizuna.model.digests import Digest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
     from typing import BinaryIO
 
@@ -115,6 +115,23 @@ class FileBlobs:
             # Another process took it for abandoned between making and locking.
             file.close()
 
+    def _name(self, written: Sequence[tuple[Digest, BinaryIO, Path]]) -> None:
+        """Bring files that were written to the disk, and then give them their names."""
+        with _storing(self._folder):
+            for _, file, _ in written[: None if len(written) > 1 else 0]:
+                # All begin to be written out before the first one is waited for: the disk is kept busy, not asked one by one.
+                os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
+            for _, file, _ in written:
+                os.fsync(file.fileno())
+            folders = {}
+            for digest, _, temporary in written:
+                path = self._path(digest)
+                path.parent.mkdir(exist_ok=True, mode=0o700)
+                temporary.rename(path)
+                folders[path.parent.name] = path.parent
+            for folder in (*folders.values(), self._folder):
+                sync_folder(folder)
+
     def _keep(self, pieces: Iterator[bytes | memoryview]) -> tuple[Digest, int]:
         with _storing(self._folder):
             file, temporary = self._new_file()
@@ -126,14 +143,9 @@ class FileBlobs:
                 with _storing(self._folder):
                     file.write(piece)
             found = Digest("sha256:" + hashed.hexdigest()), size
-            path = self._path(found[0])
-            with _storing(path):
+            with _storing(self._folder):
                 file.flush()
-                os.fsync(file.fileno())
-                path.parent.mkdir(exist_ok=True, mode=0o700)
-                temporary.rename(path)
-                sync_folder(path.parent)
-                sync_folder(self._folder)
+            self._name([(found[0], file, temporary)])
         except BaseException:
             with contextlib.suppress(FileNotFoundError):
                 temporary.unlink()
@@ -177,6 +189,40 @@ class FileBlobs:
         with part:
             # The process that held it may have finished it meanwhile.
             return 0 if self.has(manifest.digest) else self._complete(manifest, part, fetch)
+
+    def receive_all(self, manifests: Sequence[Manifest], bodies: Iterable[bytes | memoryview]) -> None:
+        """Store small blobs together; see `kizuna.node.ports.BlobStore.receive_all`.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If a body does not verify.
+        StoreError
+            As for `put`.
+        """
+        written: list[tuple[Digest, BinaryIO, Path]] = []
+        try:
+            try:
+                for manifest, body in zip(manifests, bodies, strict=True):
+                    verify_whole(manifest, body)
+                    with _storing(self._folder):
+                        file, temporary = self._new_file()
+                        written.append((manifest.digest, file, temporary))
+                        file.write(body)
+                        file.flush()
+            except (NotReleasable, PartnerMisbehaved, PartnerUnreachable):
+                self._name(written)
+                raise
+            self._name(written)
+        except BaseException:
+            for _, _, temporary in written:
+                with contextlib.suppress(FileNotFoundError):
+                    temporary.unlink()
+            raise
+        finally:
+            for _, file, _ in written:
+                with contextlib.suppress(OSError):
+                    file.close()
 
     def _complete(self, manifest: Manifest, part: PartFile, fetch: Callable[[Digest, int, int], bytes | memoryview]) -> int:
         verifier, fetched = Verifier(manifest), 0

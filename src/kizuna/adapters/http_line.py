@@ -24,7 +24,7 @@ _MOST_HEAD_BYTES = 16 * 2**10
 _RECEIVE_BYTES = 64 * 2**10
 # Shorter than the server keeps idle connections, so that we never send into a closing one.
 _KEEP_ALIVE_S = 2.0
-_PARTIAL = 206
+_WITH_BODY = (200, 206)
 
 
 class LineError(Exception):
@@ -117,7 +117,7 @@ class HttpLine:
         deadline_s
             How long all of it may take.
         first_bytes
-            Of a partial content (206) that is longer, so many bytes are read, and the rest by `more`; at least 128 KiB.
+            Of a body (200, 206) that is longer, so many bytes are read, and the rest by `more`; at least 128 KiB.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class HttpLine:
         deadline: float,
     ) -> memoryview:
         told = next((int(value) for name, value in response.headers if name == b"content-length"), None)
-        if first_bytes is not None and told is not None and told > first_bytes and response.status_code == _PARTIAL:
+        if first_bytes is not None and told is not None and told > first_bytes and response.status_code in _WITH_BODY:
             self._left, told = told - first_bytes, first_bytes
         if told is not None and told > most_bytes and connection.their_state is h11.SEND_BODY:
             raise TooLong

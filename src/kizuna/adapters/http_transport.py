@@ -19,7 +19,7 @@ from kizuna.exchange.manifest import CHUNK_BYTES
 from kizuna.model.instants import Instant, instant_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import NoReturn, Self
 
     from kizuna.adapters.http_line import Answer
@@ -34,6 +34,8 @@ _PATH = re.compile(r"(?:/[0-9A-Za-z._~%-]+)*/?\Z", re.ASCII)
 _HEADERS = {"user-agent": "kizuna", "accept": "*/*", "accept-encoding": "identity"}
 _MOST_SMALL_ANSWER_BYTES = 4096
 _PORT = 443
+# What is read at a time of many files: so much is lost of what came, at most, when the line breaks.
+_LEAST_SLAB_BYTES = 128 * 2**10
 # Of a link that carries less, no chunk would ever come whole.
 _SLOWEST_BYTES_S = 8192
 # What a partner may ask us to wait in all before a question is answered.
@@ -199,10 +201,7 @@ class HttpTransport:
             first_bytes=length if ahead else None,
         )
         if answer.status == _NOT_FOUND:
-            raise NotReleasable(
-                Message("the partner does not hand out {digest}", {"digest": digest}),
-                hint=Message("ask the feed why: kizuna sync"),
-            )
+            raise _not_handed_out(digest)
         if answer.status != _PARTIAL:
             self._unexpected(answer.status)
         span = f"bytes {offset}-{last + self._line.left}/"
@@ -210,6 +209,46 @@ class HttpTransport:
             _misbehaved(f"{len(answer.body)} bytes where {length} bytes from {offset} were asked for")
         self._reading = digest, offset + length
         return answer.body
+
+    def blobs(self, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+        """Fetch whole blobs, one after the other, in one answer; see `kizuna.exchange.transport.Transport.blobs`.
+
+        Raises
+        ------
+        NotReleasable
+            If the partner does not hand out one of them; which, it does not say.
+        PartnerUnreachable, PartnerMisbehaved
+            As for `feed`.
+        """
+        total = sum(size for _, size in wanted)
+        if not total:
+            yield from (b"" for _ in wanted)
+            return
+        slabs = _slabs([size for _, size in wanted])
+        names = ",".join(digest for digest, size in wanted if size)
+        answer = self._exchange(
+            "GET",
+            f"/exchange/v1/blobs/{names}",
+            max(total, _MOST_SMALL_ANSWER_BYTES),
+            first_bytes=sum(slabs[0]) if len(slabs) > 1 else None,
+        )
+        if answer.status == _NOT_FOUND:
+            raise _not_handed_out(names)
+        if answer.status != _OK:
+            self._unexpected(answer.status)
+        if len(answer.body) + self._line.left != total:
+            _misbehaved(f"{len(answer.body) + self._line.left} bytes where {total} bytes were asked for")
+        body = answer.body
+        for index, sizes in enumerate(slabs):
+            if index:
+                try:
+                    body = self._line.more(sum(sizes), self._deadline_s + sum(sizes) / _SLOWEST_BYTES_S)
+                except LineError as error:
+                    self._unreachable(str(error), error)
+            begin = 0
+            for size in sizes:
+                yield body[begin : begin + size]
+                begin += size
 
     def receipt(self, envelope: bytes) -> None:
         """Hand over a signed receipt.
@@ -233,6 +272,22 @@ class HttpTransport:
             )
         if status != _NO_CONTENT:
             self._unexpected(status)
+
+
+def _slabs(sizes: Sequence[int]) -> list[list[int]]:
+    """Sizes in their order, in groups that are long enough to be read for themselves."""
+    found: list[list[int]] = [[]]
+    for size in sizes:
+        if sum(found[-1]) >= _LEAST_SLAB_BYTES:
+            found.append([])
+        found[-1].append(size)
+    return found
+
+
+def _not_handed_out(digest: str) -> NotReleasable:
+    return NotReleasable(
+        Message("the partner does not hand out {digest}", {"digest": digest}), hint=Message("ask the feed why: kizuna sync")
+    )
 
 
 def _pause_s(answer: Answer) -> int | None:

@@ -21,8 +21,9 @@ from kizuna.catalog.extents import extent_of
 from kizuna.catalog.store import StoredRow
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
-from kizuna.exchange.manifest import Verifier
+from kizuna.exchange.manifest import Verifier, verify_whole
 from kizuna.exchange.medium import open_sealed
+from kizuna.exchange.transport import one_by_one
 from kizuna.model.digests import digest_of
 from kizuna.model.product import product_to_json
 from kizuna.release.columns import micros
@@ -180,6 +181,12 @@ class MemoryBlobs:
         del self._parts[manifest.digest]
         self._keep(b"".join(kept[index] for index in range(verifier.index)))
         return fetched
+
+    def receive_all(self, manifests: Sequence[Manifest], bodies: Iterable[bytes | memoryview]) -> None:
+        """Store small blobs together; see `kizuna.node.ports.BlobStore.receive_all`."""
+        for manifest, body in zip(manifests, bodies, strict=True):
+            verify_whole(manifest, body)
+            self._keep(bytes(body))
 
     def forget_parts(self, keep: Callable[[str, Digest], bool]) -> None:
         """Remove what broken transfers left, but for what `keep` says of its owner and digest."""
@@ -590,6 +597,10 @@ class MemoryTransport:
                 hint=Message("receive again; if it happens twice, tell the partner's operator"),
             )
         return part.data
+
+    def blobs(self, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+        """Fetch whole blobs, one after the other."""
+        return one_by_one(self, wanted)
 
     def receipt(self, envelope: bytes) -> None:
         """Hand over a signed receipt."""

@@ -162,8 +162,15 @@ class _Book:
         with self._database.writing():
             changed = self._database.write(
                 "UPDATE outgoing SET envelope = ?"
-                " WHERE partner = ? AND product >= ? AND product < ? AND sequence = ? AND (receipt IS NULL OR ?)",
-                (outgoing.envelope, outgoing.partner, *_all_of(outgoing.product), outgoing.sequence, int(confirmed)),
+                " WHERE partner = ? AND product >= ? AND product < ? AND sequence = ? AND sequence > ?",
+                # A receipt confirms all before it.
+                (
+                    outgoing.envelope,
+                    outgoing.partner,
+                    *_all_of(outgoing.product),
+                    outgoing.sequence,
+                    0 if confirmed else self.acknowledged(outgoing.partner),
+                ),
             )
             if changed != 1:
                 raise not_to_reseal(outgoing)

@@ -142,7 +142,7 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Receipt:
-    """What the receiver of an entry confirms: it verified the entry and stored every file of it.
+    """What the receiver of an entry confirms: it verified the entry and stored every file of it; and so for some before it.
 
     Parameters
     ----------
@@ -154,6 +154,8 @@ class Receipt:
         Digest of the entry's envelope.
     stored_at
         When it was durable.
+    before
+        Digests of the envelopes of the entries right before it that it confirms as well, in order.
     """
 
     sender: Party
@@ -161,6 +163,7 @@ class Receipt:
     sequence: int
     entry: Digest
     stored_at: Instant
+    before: tuple[Digest, ...] = ()
 
 
 def strictly[S, T](what: str, read: Callable[[S], T], document: S) -> T:
@@ -370,7 +373,8 @@ def unseal_refusal(envelope: bytes, public_key: bytes) -> Refusal:
 
 
 def _receipt_to_json(receipt: Receipt) -> dict[str, Json]:
-    return {
+    before: dict[str, Json] = {"before": list(receipt.before)} if receipt.before else {}
+    return before | {
         "schema": _RECEIPT_SCHEMA,
         "sender": receipt.sender,
         "receiver": receipt.receiver,
@@ -382,14 +386,18 @@ def _receipt_to_json(receipt: Receipt) -> dict[str, Json]:
 
 def _read_receipt(document: object) -> Receipt:
     table = open_table(document, schema=_RECEIPT_SCHEMA, what="receipt")
+    before = table.texts("before", most=MOST_PAGE_ENTRIES - 1)
     receipt = Receipt(
         sender=table.party("sender"),
         receiver=table.party("receiver"),
         sequence=table.integer("sequence", least=1),
         entry=parse_digest(table.text("entry"), field="entry"),
         stored_at=table.instant("stored_at"),
+        before=tuple(parse_digest(text, field=table.field("before")) for text in before),
     )
     table.done()
+    if len(before) >= receipt.sequence:
+        table.fault("before", Message("digests of entries from the first on"))
     return receipt
 
 

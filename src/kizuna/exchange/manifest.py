@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 from kizuna.errors import Message, PartnerMisbehaved
 from kizuna.model.digests import Digest, parse_digest
@@ -24,7 +24,16 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.reading import Table
 
-__all__ = ["CHUNK_BYTES", "Manifest", "Verifier", "fetch_verified", "make_manifest", "manifest_to_json", "read_manifest"]
+__all__ = [
+    "CHUNK_BYTES",
+    "Manifest",
+    "Verifier",
+    "fetch_verified",
+    "make_manifest",
+    "manifest_to_json",
+    "read_manifest",
+    "verify_whole",
+]
 
 CHUNK_BYTES = 4 * 2**20
 """Length of every chunk but the last."""
@@ -155,14 +164,32 @@ class Verifier:
             If length or hash differ.
         """
         if not self.takes(data):
-            _, length = self._manifest.span(self.index)
-            raise PartnerMisbehaved(
-                Message(
-                    "chunk {index} of {digest}: {got} bytes that are not the {expected} bytes of the signed manifest",
-                    {"index": self.index, "digest": self._manifest.digest, "got": len(data), "expected": length},
-                ),
-                hint=Message("receive again; if it happens twice, tell the partner's operator"),
-            )
+            _refuse(self._manifest, self.index, len(data), self._manifest.span(self.index)[1])
+
+
+def _refuse(manifest: Manifest, index: int, got: int, expected: int) -> NoReturn:
+    raise PartnerMisbehaved(
+        Message(
+            "chunk {index} of {digest}: {got} bytes that are not the {expected} bytes of the signed manifest",
+            {"index": index, "digest": manifest.digest, "got": got, "expected": expected},
+        ),
+        hint=Message("receive again; if it happens twice, tell the partner's operator"),
+    )
+
+
+def verify_whole(manifest: Manifest, data: bytes | memoryview) -> None:
+    """Refuse `data` unless it is the whole of a blob of one chunk at most.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If length or hash differ.
+    """
+    verifier = Verifier(manifest)
+    if not verifier.done:
+        verifier.take(data)
+    elif data:
+        _refuse(manifest, 0, len(data), 0)
 
 
 def fetch_verified(manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview]) -> Iterator[bytes | memoryview]:

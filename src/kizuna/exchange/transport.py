@@ -5,9 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from kizuna.model.digests import Digest
 
-__all__ = ["Transport"]
+__all__ = ["Transport", "one_by_one"]
+
+
+class _Giver(Protocol):
+    def blob(self, digest: Digest, offset: int, length: int) -> bytes | memoryview: ...
 
 
 class Transport(Protocol):
@@ -37,6 +43,18 @@ class Transport(Protocol):
         """
         ...
 
+    def blobs(self, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+        """Fetch whole blobs, one after the other, each given by its digest and its length; small ones in one go.
+
+        A view may only be used until the next one is asked for, and nothing else may be asked for before the last one came.
+
+        Raises
+        ------
+        NotReleasable, PartnerUnreachable, PartnerMisbehaved
+            As for `blob`, at the blob that does not come.
+        """
+        ...
+
     def receipt(self, envelope: bytes) -> None:
         """Hand over a signed receipt.
 
@@ -46,3 +64,9 @@ class Transport(Protocol):
             As for `feed`.
         """
         ...
+
+
+def one_by_one(transport: _Giver, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+    """`Transport.blobs` for ways on which going once for each costs nothing."""
+    for digest, size in wanted:
+        yield transport.blob(digest, 0, size)

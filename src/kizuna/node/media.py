@@ -48,6 +48,7 @@ from kizuna.exchange.medium import (
     size_of_files,
 )
 from kizuna.exchange.messages import unseal_any
+from kizuna.exchange.transport import one_by_one
 from kizuna.model.canonical import canonical, parse_json
 from kizuna.model.digests import digest_of
 from kizuna.model.provenance import FactKind
@@ -454,6 +455,10 @@ class _Way:
                 field=HEADER_NAME,
             )
         return self._stream.read(place + offset, length)
+
+    def blobs(self, wanted: Sequence[tuple[Digest, int]]) -> Iterator[bytes | memoryview]:
+        """Whole files that lie on it."""
+        return one_by_one(self, wanted)
 
     def receipt(self, envelope: bytes) -> None:
         """Keep a receipt for the next medium back."""

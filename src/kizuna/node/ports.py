@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from typing import BinaryIO
 
@@ -130,6 +130,21 @@ class BlobStore(Protocol):
             If a chunk does not verify.
         StoreError
             As for `put`.
+        """
+        ...
+
+    def receive_all(self, manifests: Sequence[Manifest], bodies: Iterable[bytes | memoryview]) -> None:
+        """Store small blobs, of one chunk at most each, together; `bodies` gives the bytes of each, in order.
+
+        Each body is verified, and done with before the next one is asked for. What came whole before an error of the partner's
+        is stored all the same.
+
+        Raises
+        ------
+        PartnerMisbehaved
+            If a body does not verify.
+        StoreError
+            As for `put`; nothing of the blobs remains then but what was there.
         """
         ...
 

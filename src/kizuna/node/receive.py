@@ -1,16 +1,20 @@
-"""Pull a partner's feed: verify each entry, store its files chunk by chunk, then record it and move the cursor at once."""
+"""Pull a partner's feed: verify each entry, store its files chunk by chunk, then record it and move the cursor at once.
+
+Entries whose files are small are taken together: what a disk and a line cost is then paid once for many of them.
+"""
 
 from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from kizuna.catalog.store import Item
-from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.errors import KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt
-from kizuna.exchange.manifest import fetch_verified
+from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified
 from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of, parse_digest
@@ -22,8 +26,9 @@ from kizuna.node.withdrawals import owed_answers, was_told
 from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator, Sequence
 
+    from kizuna.exchange.manifest import Manifest
     from kizuna.exchange.transport import Transport
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
@@ -35,6 +40,9 @@ if TYPE_CHECKING:
 __all__ = ["Intake", "PullReport", "pull"]
 
 _OWED = "receipt_owed"
+# What is taken together: so much is lost of what came, at most, should this process be killed.
+_MOST_FILES_TOGETHER = 100
+_MOST_BYTES_TOGETHER = CHUNK_BYTES
 _UNTOUCHED = Message("nothing of it was taken over; tell the partner's operator")
 
 
@@ -199,14 +207,14 @@ def pull(
     """
     node.require_confirmed()
     report = PullReport(partner.party)
-    taken = 0
-    shown: set[Digest] = set()
+    came = 0
     book = node.store.book
     _send_owed_receipt(node, partner, transport)
     _send_answers(node, partner, transport)
+    taking = _Taking(node, partner, transport, progress, intake, report)
     while True:
-        came = transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES)
-        answer = read_answer(came, partner.key_for(came))
+        body = transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES)
+        answer = read_answer(body, partner.key_for(body))
         if isinstance(answer, Refusal):
             if answer.sender != partner.party or answer.receiver != node.organisation:
                 raise PartnerMisbehaved(Message("{partner} sent a refusal that is meant for another", {"partner": partner.party}))
@@ -216,36 +224,158 @@ def pull(
                 book.note(partner.party, "refusal_cause", answer.reason)
             _send_answers(node, partner, transport)
             return report
-        for envelope in answer.entries[: intake.entries - taken]:
-            entry = unseal_any(envelope, partner.key_for(envelope))
-            _check_place(node, partner, entry, book.cursor(partner.party) + 1)
-            if isinstance(entry, MessageEntry):
-                take_message(node, partner, entry, envelope, _OWED)
-                report.messages.append(entry)
-                _send_owed_receipt(node, partner, transport)
-                continue
-            _check(node, partner, entry)
-            _require_room(partner, entry, intake)
-            held = node.store.items.get(entry.product.id)
-            report.payload_bytes += _fetch(node, partner, entry, transport, progress, shown)
-            _store(node, partner, entry, envelope)
-            if held is None or not _is_same(entry.product, held.product):
-                report.received.append(entry.product)
-            _send_owed_receipt(node, partner, transport)
-        taken += len(answer.entries)
-        if not answer.more or not answer.entries or taken >= intake.entries:
+        try:
+            for envelope in answer.entries[: intake.entries - came]:
+                taking.take(envelope)
+        except KizunaError:
+            # What came before a faulty entry stays.
+            taking.finish()
+            raise
+        taking.finish()
+        came += len(answer.entries)
+        if not answer.more or not answer.entries or came >= intake.entries:
             _send_answers(node, partner, transport)
             _forget_parts(node, partner, set())
             return report
 
 
+class _Taking:
+    """Takes a partner's entries, in order; those with small files wait for each other, until `finish`."""
+
+    __slots__ = ("_intake", "_node", "_partner", "_progress", "_report", "_shown", "_transport", "_waiting")
+
+    def __init__(
+        self,
+        node: Node,
+        partner: Partner,
+        transport: Transport,
+        progress: Progress | None,
+        intake: Intake,
+        report: PullReport,
+    ) -> None:
+        self._node, self._partner, self._transport = node, partner, transport
+        self._progress, self._intake, self._report = progress, intake, report
+        self._waiting: list[tuple[FeedEntry, bytes]] = []
+        # Files that are here, and that the partner is known to have.
+        self._shown: set[Digest] = set()
+
+    def take(self, envelope: bytes) -> None:
+        """Check the entry that comes next and take it, now or together with those that follow."""
+        node, partner = self._node, self._partner
+        entry = unseal_any(envelope, partner.key_for(envelope))
+        _check_place(node, partner, entry, node.store.book.cursor(partner.party) + len(self._waiting) + 1)
+        if isinstance(entry, MessageEntry):
+            self.finish()
+            take_message(node, partner, entry, envelope, _OWED)
+            self._report.messages.append(entry)
+            _send_owed_receipt(node, partner, self._transport)
+            return
+        if entry.product.id in {other.product.id for other, _ in self._waiting}:
+            # It is held against the version before it.
+            self.finish()
+        _check(node, partner, entry)
+        _require_room(partner, entry, self._intake)
+        if not _fit_together([*(other for other, _ in self._waiting), entry]):
+            self.finish()
+        self._waiting.append((entry, envelope))
+
+    def finish(self) -> None:
+        """Take what waits: its files, then all that it says in one transaction, then confirm it.
+
+        What came whole before something failed is taken.
+        """
+        waiting, self._waiting = self._waiting, []
+        if not waiting:
+            return
+        whole: list[tuple[FeedEntry, bytes]] = []
+        try:
+            # Whatever else broke off on the way from this partner is of no entry that could still come.
+            _forget_parts(self._node, self._partner, {m.digest for entry, _ in waiting for m in entry.manifests})
+            self._bring_together([entry for entry, _ in waiting])
+            for taken in waiting:
+                self._bring(taken[0])
+                whole.append(taken)
+        except KizunaError:
+            # What failed is told, and not that the line is down for the receipt as well.
+            with suppress(PartnerUnreachable, PartnerMisbehaved):
+                self._keep(whole)
+            raise
+        self._keep(whole)
+
+    def _keep(self, taken: Sequence[tuple[FeedEntry, bytes]]) -> None:
+        if not taken:
+            return
+        held = {entry.product.id: self._node.store.items.get(entry.product.id) for entry, _ in taken}
+        _store(self._node, self._partner, taken)
+        for entry, _ in taken:
+            item = held[entry.product.id]
+            if item is None or not _is_same(entry.product, item.product):
+                self._report.received.append(entry.product)
+        _send_owed_receipt(self._node, self._partner, self._transport)
+
+    # ---- files
+
+    def _bring_together(self, entries: Sequence[FeedEntry]) -> None:
+        """Fetch and store small files in one go, as far as they come; what does not is asked for again, and told then."""
+        node = self._node
+        every = {manifest.digest: (entry, manifest) for entry in entries for manifest in entry.manifests}
+        missing = [found for digest, found in every.items() if not node.blobs.has(digest)]
+        if len(missing) <= 1 or not _fit_together(entries):
+            return
+
+        def bodies() -> Iterator[bytes | memoryview]:
+            came = self._transport.blobs([(manifest.digest, manifest.size) for _, manifest in missing])
+            for (entry, manifest), data in zip(missing, came, strict=True):
+                self._tell(entry, manifest, 0, data)
+                yield data
+                self._shown.add(manifest.digest)
+
+        with suppress(NotReleasable, PartnerMisbehaved, PartnerUnreachable):
+            node.blobs.receive_all([manifest for _, manifest in missing], bodies())
+
+    def _bring(self, entry: FeedEntry) -> None:
+        """Have all files of an entry."""
+        node = self._node
+        for manifest in entry.manifests:
+            if not node.blobs.has(manifest.digest):
+                node.blobs.receive(manifest, self._told(entry, manifest), self._partner.party)
+            elif manifest.digest not in self._shown and _belongs_to_another(node, self._partner, manifest.digest):
+                # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
+                for _chunk in fetch_verified(manifest, self._told(entry, manifest)):
+                    pass
+            self._shown.add(manifest.digest)
+
+    def _told(self, entry: FeedEntry, manifest: Manifest) -> Callable[[Digest, int, int], bytes | memoryview]:
+        """How a file of an entry is fetched in pieces."""
+
+        def fetch(digest: Digest, offset: int, length: int) -> bytes | memoryview:
+            data = self._transport.blob(digest, offset, length)
+            self._tell(entry, manifest, offset, data)
+            return data
+
+        return fetch
+
+    def _tell(self, entry: FeedEntry, manifest: Manifest, offset: int, data: bytes | memoryview) -> None:
+        self._report.payload_bytes += len(data)
+        if self._progress is not None:
+            before = sum(m.size for m in takewhile(lambda m: m is not manifest, entry.manifests))
+            self._progress(entry.product.title, before + offset + len(data), sum(m.size for m in entry.manifests))
+
+
+def _fit_together(entries: Sequence[FeedEntry]) -> bool:
+    """Whether the files of entries are few and small enough to be taken together."""
+    sizes = [manifest.size for entry in entries for manifest in entry.manifests]
+    return len(sizes) <= _MOST_FILES_TOGETHER and sum(sizes) <= _MOST_BYTES_TOGETHER
+
+
 def _send_owed_receipt(node: Node, partner: Partner, transport: Transport) -> None:
-    """Confirm the last entry taken, if that has not reached the partner yet (the link may have broken in between)."""
+    """Confirm the entries taken last, if that has not reached the partner yet (the link may have broken in between)."""
     owed = node.store.book.notes(partner.party).get(_OWED)
     if not owed:
         return
-    sequence, _, entry = owed.partition(" ")
-    receipt = Receipt(partner.party, node.organisation, int(sequence), parse_digest(entry), node.now())
+    sequence, *digests = owed.split()
+    entry, *before = map(parse_digest, digests)
+    receipt = Receipt(partner.party, node.organisation, int(sequence), entry, node.now(), tuple(before))
     transport.receipt(seal_receipt(receipt, node.keys))
     with node.store.transaction():
         node.store.book.note(partner.party, _OWED, "")
@@ -268,34 +398,6 @@ def _send_answers(node: Node, partner: Partner, transport: Transport) -> None:
             witness_told(node, partner.party, text)
 
 
-def _fetch(
-    node: Node, partner: Partner, entry: FeedEntry, transport: Transport, progress: Progress | None, shown: set[Digest]
-) -> int:
-    """Store the files of an entry; `shown` are those that the partner is known to have. Gives the count of bytes fetched."""
-    total = sum(manifest.size for manifest in entry.manifests)
-    came = fetched = 0
-    # Whatever else broke off on the way from this partner is of no entry that could still come.
-    _forget_parts(node, partner, {manifest.digest for manifest in entry.manifests})
-    for manifest in entry.manifests:
-
-        def told(digest: Digest, offset: int, length: int, before: int = came) -> bytes | memoryview:
-            data = transport.blob(digest, offset, length)
-            if progress is not None:
-                progress(entry.product.title, before + offset + len(data), total)
-            return data
-
-        if not node.blobs.has(manifest.digest):
-            fetched += node.blobs.receive(manifest, told, partner.party)
-        elif manifest.digest not in shown and _belongs_to_another(node, partner, manifest.digest):
-            # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
-            for _chunk in fetch_verified(manifest, told):
-                pass
-            fetched += manifest.size
-        shown.add(manifest.digest)
-        came += manifest.size
-    return fetched
-
-
 def _forget_parts(node: Node, partner: Partner, awaited: set[Digest]) -> None:
     """Remove what broken transfers left of files that will not come: from this partner all but those, and from strangers."""
     known = node.knowledge().partners
@@ -312,9 +414,29 @@ def _belongs_to_another(node: Node, partner: Partner, blob: Digest) -> bool:
     )
 
 
-def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> None:
+def _store(node: Node, partner: Partner, taken: Sequence[tuple[FeedEntry, bytes]]) -> None:
+    """Record entries whose files are here, and move the cursor, in one transaction."""
+    digests = [digest_of(envelope) for _, envelope in taken]
+    facts = [(FactKind.PRODUCT_RECEIVED, _received(partner, entry, envelope)) for entry, envelope in taken]
+    with node.store.transaction():
+        for entry, _ in taken:
+            if not all(node.blobs.has(manifest.digest) for manifest in entry.manifests):
+                raise StoreError(
+                    Message("a file of {product} was removed while it came", {"product": entry.product.id}),
+                    hint=Message("a recalled product shared it, and was destroyed just now; receive again"),
+                )
+        node.journal.record_all(facts, by="exchange", authority=f"signature of {partner.party}")
+        for entry, _ in taken:
+            node.store.items.put(Item(entry.product, partner.party, canonical(dict(entry.decision)).decode()))
+            node.store.book.advance(partner.party, entry.sequence)
+        node.store.book.note(partner.party, _OWED, " ".join([str(taken[-1][0].sequence), digests[-1], *digests[:-1]]))
+        node.store.book.note(partner.party, "last_in", format_instant(node.now()))
+
+
+def _received(partner: Partner, entry: FeedEntry, envelope: bytes) -> dict[str, Json]:
+    """Body of the fact that an entry was received."""
     terms: dict[str, Json] = dict(entry.decision)
-    body: dict[str, Json] = {
+    return {
         "partner": partner.party,
         "sequence": entry.sequence,
         # The whole record and the terms, so that an audit can hold what is stored now against what was signed then.
@@ -325,14 +447,3 @@ def _store(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> N
         "key": key_id_of(partner.key_for(envelope)),
         "blobs": [manifest.digest for manifest in entry.manifests],
     }
-    with node.store.transaction():
-        if not all(node.blobs.has(manifest.digest) for manifest in entry.manifests):
-            raise StoreError(
-                Message("a file of {product} was removed while it came", {"product": entry.product.id}),
-                hint=Message("a recalled product shared it, and was destroyed just now; receive again"),
-            )
-        node.journal.record(FactKind.PRODUCT_RECEIVED, body, by="exchange", authority=f"signature of {partner.party}")
-        node.store.items.put(Item(entry.product, received_from=partner.party, terms=canonical(terms).decode()))
-        node.store.book.advance(partner.party, entry.sequence)
-        node.store.book.note(partner.party, _OWED, f"{entry.sequence} {digest_of(envelope)}")
-        node.store.book.note(partner.party, "last_in", format_instant(node.now()))

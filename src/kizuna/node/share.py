@@ -561,13 +561,13 @@ class Sharing:
             receipt = unseal_receipt(envelope, partner.key_for(envelope))
         except KizunaError:
             return False
-        entries = node.store.book.outgoing(peer, receipt.sequence - 1, 1)
+        confirmed = (*receipt.before, receipt.entry)
+        entries = node.store.book.outgoing(peer, receipt.sequence - len(confirmed), len(confirmed))
         if (
             receipt.sender != node.organisation
             or receipt.receiver != peer
-            or len(entries) != 1
-            or entries[0].sequence != receipt.sequence
-            or digest_of(entries[0].envelope) != receipt.entry
+            or [entry.sequence for entry in entries][-1:] != [receipt.sequence]
+            or tuple(digest_of(entry.envelope) for entry in entries) != confirmed
         ):
             return False
         body: dict[str, Json] = {
@@ -577,6 +577,8 @@ class Sharing:
             "stored_at": format_instant(receipt.stored_at),
             "receipt": digest_of(envelope),
         }
+        if receipt.before:
+            body["before"] = list(receipt.before)
         with node.store.transaction():
             if receipt.sequence > node.store.book.acknowledged(peer):
                 node.journal.record(FactKind.RECEIPT_RECEIVED, body, by="exchange", authority=f"signature of {peer}")

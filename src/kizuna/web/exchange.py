@@ -30,7 +30,7 @@ from kizuna.node.share import BlobPart, FeedAnswer
 from kizuna.web.pace import PIECE_BYTES, Pace
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -44,6 +44,7 @@ __all__ = ["PIECE_BYTES", "BlobPart", "FeedAnswer", "PartnerDesk", "partner_app"
 _WATCH_S = 0.1
 # Of their own, so that no crowd of slow questions keeps a suspension waiting.
 _MOST_DECIDING = 16
+MOST_FILES_AT_ONCE = 100
 _MOST_SEQUENCE = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
 _RANGE = re.compile(r"bytes=([0-9]{0,16})-([0-9]{0,16})\Z", re.ASCII)
@@ -115,6 +116,8 @@ class _BlobResponse(Response):
     ) -> None:
         super().__init__(media_type="application/octet-stream")
         self._ask, self._first, self._offset, self._length, self._pace = ask, first, offset, length, pace
+        # Where the piece begins that is on its way.
+        self._at = offset
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         line: Line | None = scope["extensions"].get("kizuna.line")
@@ -145,7 +148,7 @@ class _BlobResponse(Response):
         """Ask while a piece is on its way, which may take long on a slow line."""
         while True:
             await anyio.sleep(_WATCH_S)
-            if await self._ask(0, 0) is None:
+            if await self._ask(self._at, 0) is None:
                 scope.cancel()
 
     async def _pieces(self, send: Send, scope: anyio.CancelScope) -> None:
@@ -167,6 +170,43 @@ class _BlobResponse(Response):
                 await anyio.lowlevel.checkpoint()
                 return
             data = part.data
+            self._at = self._offset + done
+
+
+class _Files:
+    """Blobs for one partner, one after the other as if they were one."""
+
+    __slots__ = ("_desk", "_digests", "_peer", "_sizes")
+
+    def __init__(self, desk: PartnerDesk, peer: Party, digests: Sequence[Digest]) -> None:
+        self._desk, self._peer, self._digests = desk, peer, digests
+        self._sizes: list[int] = []
+
+    def open(self) -> BlobPart | None:
+        """Length of them all; None unless each may go now."""
+        for digest in self._digests:
+            part = self._desk.blob(self._peer, digest, 0, 0)
+            if part is None:
+                return None
+            self._sizes.append(part.size)
+        return BlobPart(b"", sum(self._sizes))
+
+    def part(self, offset: int, length: int) -> BlobPart | None:
+        """Bytes from `offset` on, at most `length`; None unless each blob that they are of may go now.
+
+        With length 0 the blob at `offset` is asked about.
+        """
+        found, begin = [], 0
+        for digest, size in zip(self._digests, self._sizes, strict=True):
+            end = begin + size
+            if begin <= offset < end or offset < begin < offset + length or len(self._digests) == 1:
+                first = max(0, offset - begin)
+                part = self._desk.blob(self._peer, digest, first, max(0, min(size, offset + length - begin) - first))
+                if part is None or part.size != size:
+                    return None
+                found.append(part.data)
+            begin = end
+        return BlobPart(b"".join(found) if len(found) > 1 else found[0] if found else b"", begin)
 
 
 class _Endpoints:
@@ -200,17 +240,18 @@ class _Endpoints:
         return Response(answer.body, 403 if answer.refused else 200, {"cache-control": "no-store"}, "application/json")
 
     async def blob(self, request: Request) -> Response:
-        """Blob, or one range of it."""
+        """Blob, or some one after the other, or one range of them."""
         peer = await self.peer(request)
+        names = request.path_params["digests"].split(",", MOST_FILES_AT_ONCE - 1)
         try:
-            digest = parse_digest(request.path_params["digest"])
+            files = _Files(self._desk, peer, [parse_digest(name) for name in names])
         except InputError:
             return _miss()
 
         async def ask(offset: int, length: int) -> BlobPart | None:
-            return await to_thread.run_sync(self._desk.blob, peer, digest, offset, length, limiter=self._deciding)
+            return await to_thread.run_sync(files.part, offset, length, limiter=self._deciding)
 
-        probe = await ask(0, 0)
+        probe = await to_thread.run_sync(files.open, limiter=self._deciding)
         if probe is None:
             return _miss()
         ranges = request.headers.getlist("range")
@@ -262,7 +303,7 @@ def partner_app(desk: PartnerDesk) -> ASGIApp:
     app = Starlette(
         routes=[
             Route("/exchange/v1/feed", endpoints.feed, methods=["GET"]),
-            Route("/exchange/v1/blobs/{digest}", endpoints.blob, methods=["GET"]),
+            Route("/exchange/v1/blobs/{digests}", endpoints.blob, methods=["GET"]),
             Route("/exchange/v1/receipts", endpoints.receipt, methods=["POST"]),
         ],
         exception_handlers={HTTPException: _on_miss, _Malformed: _on_malformed, Exception: _on_failure},

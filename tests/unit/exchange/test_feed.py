@@ -60,6 +60,15 @@ def test_entries_refusals_and_receipts_come_back() -> None:
     bare = dataclasses.replace(REFUSAL, agreement=None, since=None)
     assert unseal_refusal(seal_refusal(bare, KEYS), KEYS.public_key) == bare
     assert unseal_receipt(seal_receipt(RECEIPT, KEYS), KEYS.public_key) == RECEIPT
+    many = dataclasses.replace(RECEIPT, sequence=2**53 - 1, before=tuple(digest_of(bytes([n])) for n in range(99)))
+    assert unseal_receipt(seal_receipt(many, KEYS), KEYS.public_key) == many
+    for faulty in (
+        dataclasses.replace(many, before=(*many.before, digest_of(b"one too many"))),
+        dataclasses.replace(many, sequence=99),
+        dataclasses.replace(RECEIPT, sequence=2, before=("sha256:",)),
+    ):
+        with pytest.raises(PartnerMisbehaved):
+            unseal_receipt(seal_receipt(faulty, KEYS), KEYS.public_key)
 
 
 def test_one_kind_is_never_taken_for_another() -> None:

@@ -14,6 +14,7 @@ from kizuna.catalog.store import Item
 from kizuna.errors import KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import FeedEntry, FeedPage, Refusal, page_to_bytes, seal_entry, seal_refusal
 from kizuna.exchange.manifest import CHUNK_BYTES, make_manifest
+from kizuna.exchange.transport import one_by_one
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
 from kizuna.model.product import product_to_json
@@ -75,6 +76,9 @@ class Link:
         if digest not in self.files:
             raise NotReleasable(Message("not handed out"))
         return self.files[digest][offset : offset + length]
+
+    def blobs(self, wanted):
+        return one_by_one(self, wanted)
 
     def receipt(self, envelope):
         if self.cut_receipts:
@@ -373,6 +377,7 @@ def test_a_suspension_in_the_middle_of_a_pull_leaves_whole_entries_only(shared):
         feed, receipt = staticmethod(way.feed), staticmethod(way.receipt)
 
     Way.blob = staticmethod(blob)
+    Way.blobs = staticmethod(lambda wanted: one_by_one(Way, wanted))
     with pytest.raises(NotReleasable):
         pull(node, node.partner(IQPS), Way)
     assert node.store.book.cursor(IQPS) == 1

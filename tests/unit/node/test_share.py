@@ -422,6 +422,28 @@ def test_a_receipt_counts_once_and_only_from_the_receiver_for_what_it_got(any_wo
     assert node.store.book.acknowledged(NZL) == 0
 
 
+def test_a_receipt_for_several_entries_names_each_of_them(any_world):
+    world = any_world
+    world.agree(IQPS)
+    for number in (1, 2, 3):
+        world.take_in(IQPS, number)
+    entries(world)
+    node, desk, hur = world.node(IQPS), world.desk(IQPS), world.node(HUR).keys
+    first, second, third = (digest_of(outgoing.envelope) for outgoing in node.store.book.outgoing(HUR, 0, 9))
+    last = receipt(world, sequence=3, entry=third)
+    for before in ((first,), (second, first), (first, first), (digest_of(b"other"), second)):
+        assert desk.receipt(HUR, seal_receipt(replace(last, before=before), hur)) is False
+    assert node.store.book.acknowledged(HUR) == 0
+    assert desk.receipt(HUR, seal_receipt(replace(last, before=(first, second)), hur)) is True
+    assert node.store.book.acknowledged(HUR) == 3
+    (fact,) = facts(node, FactKind.RECEIPT_RECEIVED)
+    assert (fact["sequence"], fact["before"]) == (3, [first, second])
+    # What is confirmed so is as confirmed as what has a receipt of its own.
+    (outgoing,) = node.store.book.outgoing(HUR, 0, 1)
+    with pytest.raises(StoreError):
+        node.store.book.reseal(outgoing)
+
+
 def test_every_decision_that_let_something_go_is_in_the_log(world):
     world.agree(IQPS)
     world.take_in(IQPS, 1)
