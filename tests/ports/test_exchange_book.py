@@ -44,6 +44,14 @@ def test_queue_keeps_its_order_and_is_each_partners_own(store: Store) -> None:
     assert list(book.waiting(JPN)) == [product_id(9)]
 
 
+def test_many_are_queued_at_once_in_their_order(store: Store) -> None:
+    book = store.book
+    book.enqueue(UKR, product_id(2))
+    book.enqueue(UKR, *(product_id(number) for number in (3, 2, 1, 3)))
+    book.enqueue(UKR)
+    assert list(book.waiting(UKR)) == [product_id(2), product_id(3), product_id(1)]
+
+
 def test_feed_is_numbered_without_gaps(store: Store) -> None:
     book = store.book
     for number in (1, 2, 3):

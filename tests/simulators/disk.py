@@ -513,6 +513,10 @@ class _Connection:
             cursor = self._connection.execute(statement, values)
             return _Cursor(cursor, self._connection.changes() if self._connection.total_changes() != before else 0)
 
+    def executemany(self, statement: str, rows: Any) -> None:
+        with _converted():
+            self._connection.executemany(statement, rows)
+
     def close(self) -> None:
         with _converted():
             self._connection.close()

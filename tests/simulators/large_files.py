@@ -14,29 +14,26 @@ from typing import TYPE_CHECKING, Self
 
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context
-from kizuna.catalog.store import Item
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.instants import parse_instant
 from kizuna.model.label import Label
-from kizuna.model.product import Asset, AssetRole, product_to_json
-from kizuna.model.provenance import FactKind
+from kizuna.model.product import Asset, AssetRole
 from kizuna.node.founding import record_agreement
-from kizuna.node.share import queue_for_partners
+from kizuna.node.publish import record_published
 from kizuna.wiring import KEYS, open_node
 from simulators.coalition import Pair, founded, introduce
 from simulators.nodes import HUR, IQPS, TIFF, agreement
 from simulators.products import a_product
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kizuna.model.digests import Digest
-    from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
 
-__all__ = ["SHARE", "Reader", "SlowLink", "laden", "sharing_pair", "stored", "take_in"]
+__all__ = ["SHARE", "Reader", "SlowLink", "laden", "sharing_pair", "stored"]
 
 SHARE = "SHARE"
 """Id of the agreement under which one gives to the other."""
@@ -79,24 +76,11 @@ def stored(node: Node, size: int, number: int = 1) -> Product:
     )
 
 
-def take_in(node: Node, products: Sequence[Product], partners: Sequence[Party] | None = None) -> None:
-    """Publish products whose files are stored, as `kizuna.node.publish` does, in one transaction; for all partners or some."""
-    with node.store.transaction():
-        node.journal.record_all(
-            [(FactKind.PRODUCT_PUBLISHED, {"product": product_to_json(product)}) for product in products],
-            by=node.by,
-            authority=IQPS,
-        )
-        for product in products:
-            node.store.items.put(Item(product))
-        queue_for_partners(node, products, partners)
-
-
 def laden(folder: Path, size: int, number: int = 1) -> Digest:
     """Publish a file of `size` bytes."""
     with open_node(folder) as node:
         product = stored(node, size, number)
-        take_in(node, [product])
+        record_published(node, [product])
     return product.content
 
 

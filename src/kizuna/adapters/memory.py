@@ -388,9 +388,10 @@ class _Book:
         queue = self._shared.read().queue
         return next((key for key, entry in queue.items() if key[:2] == (partner, product) and entry is None), None)
 
-    def enqueue(self, partner: Party, product: ProductId) -> None:
+    def enqueue(self, partner: Party, *products: ProductId) -> None:
         with self._shared.writing() as state:
-            state.queue.setdefault((partner, product, 1), None)
+            for product in products:
+                state.queue.setdefault((partner, product, 1), None)
 
     def enqueue_again(self, partner: Party, product: ProductId) -> None:
         with self._shared.writing() as state:

@@ -71,10 +71,10 @@ class _Log:
             for place, entry in enumerate(entries, start=self.size()):
                 if entry.index != place:
                     raise _out_of_order("log", entry.index, place)
-            for entry in entries:
-                self._database.write(
-                    "INSERT INTO log (place, salt, envelope) VALUES (?, ?, ?)", (entry.index, entry.salt, entry.envelope)
-                )
+            self._database.write_all(
+                "INSERT INTO log (place, salt, envelope) VALUES (?, ?, ?)",
+                ((entry.index, entry.salt, entry.envelope) for entry in entries),
+            )
             self._database.write(
                 "INSERT OR REPLACE INTO log_head (only, checkpoint, frontier) VALUES (1, ?, ?)", (checkpoint, b"".join(frontier))
             )
@@ -116,9 +116,11 @@ class _Book:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def enqueue(self, partner: Party, product: ProductId) -> None:
+    def enqueue(self, partner: Party, *products: ProductId) -> None:
         with self._database.writing():
-            self._database.write("INSERT OR IGNORE INTO outgoing (partner, product) VALUES (?, ?)", (partner, product))
+            self._database.write_all(
+                "INSERT OR IGNORE INTO outgoing (partner, product) VALUES (?, ?)", ((partner, product) for product in products)
+            )
 
     def enqueue_again(self, partner: Party, product: ProductId) -> None:
         with self._database.writing():

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from kizuna.catalog.extents import extent_of
 from kizuna.catalog.store import Item, StoredRow
 from kizuna.errors import InputError
-from kizuna.model.canonical import canonical, parse_json
+from kizuna.model.canonical import parse_json
 from kizuna.model.parties import Party
-from kizuna.model.product import product_from_json, product_to_json
+from kizuna.model.product import product_from_json, product_to_bytes
 from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class SqliteItems:
                 number, boxes, rows = self.stamp()[0], [], []
                 for item in put.values():
                     product, number = item.product, number + 1
-                    record = canonical(product_to_json(product)).decode()
+                    record = product_to_bytes(product).decode()
                     rows.append(
                         (number, product.id, _moment_us(product), product.content, item.received_from, record, item.terms)
                     )

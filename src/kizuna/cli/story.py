@@ -20,9 +20,8 @@ from kizuna.errors import KizunaError, Message
 from kizuna.formats.agreement import parse_toml
 from kizuna.model.instants import Instant, Interval, format_instant, parse_instant
 from kizuna.model.parties import parse_party
-from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
-from kizuna.node.decisions import decide_item
+from kizuna.node.decisions import decide_item, decided_on
 from kizuna.node.founding import node_card, pin_partner, record_agreement, suspend_agreement
 from kizuna.node.publish import Described, publish
 from kizuna.node.receive import pull
@@ -429,7 +428,7 @@ class Story:
         for running in self._nodes.values():
             with open_node(running.folder) as node:
                 state = verify_node(node)
-                self._decisions += sum(fact.kind is FactKind.DECISION_MADE for _index, fact in node.journal.facts())
+                self._decisions += sum(len(decided_on(fact)) for _index, fact in node.journal.facts())
             verified += state.size
             values: dict[str, str | int | float] = {"party": running.party, "size": state.size, "root": state.root.hex()[:16]}
             self._say(Message("  {party}: {size} log entries verified, root {root}…", values))

@@ -6,10 +6,10 @@ This one file imports nothing of kizuna, so that a partner can read it from top 
 installed: Python 3.9 or later, no network, nothing is written. It exits with 0 if all of FILE verifies, with 1 if something does
 not (and names it: ``entries.7.root``), with 2 if it was called wrongly.
 
-What is verified of an export: each line's form; each disclosed entry's signature (DSSE envelope, Ed25519), and that times never
-go back; that each entry's salted hash leads to the root on its line (Merkle tree of RFC 6962); each checkpoint's signature (C2SP
-signed note); and that the tree of each checkpoint and that of the entries are one, the smaller within the larger. Of a proof: the
-entry's signature, the checkpoint's, and the entry's place in the tree of the checkpoint.
+What is verified of an export: each line's form; each disclosed entry's signature (DSSE envelope, Ed25519, its own or that of its
+batch), and that times never go back; that each entry's salted hash leads to the root on its line (Merkle tree of RFC 6962); each
+checkpoint's signature (C2SP signed note); and that the tree of each checkpoint and that of the entries are one, the smaller
+within the larger. Of a proof: the entry's signature, the checkpoint's, and the entry's place in the tree of the checkpoint.
 
 What is not: whether what the entries say is true; and, without --key, whether the key is that of the organisation that the file
 names. Compare the key that is printed with one that came to you another way.
@@ -34,6 +34,7 @@ import math
 import re
 import sys
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 if TYPE_CHECKING:
@@ -129,6 +130,7 @@ BASE = multiples(decode_point(_BASE_Y.to_bytes(32, "little")) or NEUTRAL)
 _KEYS: dict[bytes, list[list[Point]] | None] = {}
 
 
+@lru_cache(maxsize=16)
 def is_signed(public_key: bytes, signature: bytes, message: bytes) -> bool:
     """Whether an Ed25519 signature verifies (RFC 8032, section 5.1.7, without the cofactor: [S]B = R + [k]A)."""
     if len(signature) != 64:
@@ -182,14 +184,14 @@ def root_of(frontier: list[bytes]) -> bytes:
     return root
 
 
-def is_included(leaf: bytes, index: int, size: int, root: bytes, path: list[bytes]) -> bool:
-    """Whether `path` shows that `leaf` stands at `index` in the tree (RFC 9162, section 2.1.3.2)."""
+def root_by_path(leaf: bytes, index: int, size: int, path: list[bytes]) -> bytes | None:
+    """Root of the tree of `size` leaves in which `path` places `leaf` at `index` (RFC 9162, section 2.1.3.2), if there is one."""
     if not 0 <= index < size:
-        return False
+        return None
     fn, sn, r = index, size - 1, leaf
     for p in path:
         if sn == 0:
-            return False
+            return None
         if fn & 1 or fn == sn:
             r = node_hash(p, r)
             while fn and not fn & 1:
@@ -197,7 +199,7 @@ def is_included(leaf: bytes, index: int, size: int, root: bytes, path: list[byte
         else:
             r = node_hash(r, p)
         fn, sn = fn >> 1, sn >> 1
-    return sn == 0 and r == root
+    return r if sn == 0 else None
 
 
 def is_one_tree(old: int, old_root: bytes, new: int, new_root: bytes, proof: list[bytes]) -> bool:
@@ -315,14 +317,29 @@ def canonical_members(data: bytes) -> dict[str, Any]:
 # ---- Signed envelopes and notes
 
 
-def read_fact(envelope: bytes, keys: list[bytes], where: str) -> tuple[dict[str, Any], datetime]:
-    """Fact in an envelope (DSSE) that one of the keys signed, and when it was recorded."""
+def signed_text(encoded: bytes, salt: bytes, batch: dict[str, Any]) -> bytes:
+    """What the one signature of a batch is over: the root of the tree that the place and the path of an envelope lead to."""
+    path = base64_bytes(batch["path"])
+    if set(batch) != {"index", "path", "size"} or len(path) % 32 or len(salt) != 32:
+        raise ValueError("its batch has another form")
+    size = count(batch["size"])
+    root = root_by_path(
+        leaf_hash(salt, encoded), count(batch["index"]), size, [path[at : at + 32] for at in range(0, len(path), 32)]
+    )
+    if root is None:
+        raise ValueError("it has no place in its batch")
+    return b"kizuna batch 1\n%d\n%b\n" % (size, base64.b64encode(root))
+
+
+def read_fact(envelope: bytes, salt: bytes, keys: list[bytes], where: str) -> tuple[dict[str, Any], datetime]:
+    """Fact in an envelope (DSSE) that one of the keys signed, alone or in a batch, and when it was recorded."""
     try:
         if len(envelope) > LONGEST_ENVELOPE:
             raise ValueError("too long")
         members = canonical_members(envelope)
         ((signature),) = members["signatures"]
-        if set(members) != {"payload", "payloadType", "signatures"} or set(signature) != {"keyid", "sig"}:
+        alone = "batch" not in signature
+        if set(members) != {"payload", "payloadType", "signatures"} or set(signature) - {"batch"} != {"keyid", "sig"}:
             raise ValueError("it has other members")
         payload = base64_bytes(members["payload"])
         if members["payloadType"] != FACT_TYPE:
@@ -331,6 +348,8 @@ def read_fact(envelope: bytes, keys: list[bytes], where: str) -> tuple[dict[str,
         if not named:
             raise ValueError("another key")
         signed = b"DSSEv1 %d %b %d %b" % (len(FACT_TYPE), FACT_TYPE.encode(), len(payload), payload)
+        if not alone:
+            signed = signed_text(signed, salt, signature["batch"])
         if not is_signed(named[0], base64_bytes(signature["sig"]), signed):
             raise ValueError("the signature is wrong")
         fact = read_json(payload)
@@ -470,7 +489,7 @@ def verify_entry(line: bytes, index: int, keys: list[bytes], last: datetime | No
     except ValueError as error:
         raise Fault(f"{where}.form", f"root, leaf or salt cannot be read: {error}") from error
     envelope = canonical(members["envelope"])
-    _fact, at = read_fact(envelope, keys, f"{where}.envelope")
+    _fact, at = read_fact(envelope, salt, keys, f"{where}.envelope")
     if last is not None and at < last:
         raise Fault(f"{where}.recorded_at", f"entry {index} was recorded before the entry that precedes it")
     return leaf_hash(salt, envelope), root, at, True
@@ -577,8 +596,8 @@ def verify_proof(data: bytes, key: Key, witnesses: list[Key], former: Sequence[K
         size, root, cosigned = open_note(note, key, witnesses)
     except ValueError as error:
         raise Fault("proof.checkpoint", f"the checkpoint does not verify: {error}") from error
-    fact, _at = read_fact(extra[32:], [key[1], *(public_key for _name, public_key in former)], "proof.entry")
-    if not is_included(leaf_hash(extra[:32], extra[32:]), index, size, root, path):
+    fact, _at = read_fact(extra[32:], extra[:32], [key[1], *(public_key for _name, public_key in former)], "proof.entry")
+    if root_by_path(leaf_hash(extra[:32], extra[32:]), index, size, path) != root:
         raise Fault("proof.path", f"the entry is not shown to stand at {index} in the log of {size} entries")
     told = as_told(cosigned, size)
     require_witnesses(told, witnesses)

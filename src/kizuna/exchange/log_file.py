@@ -275,12 +275,12 @@ def _read_header(line: bytes) -> _Header:
     return _Header(name, public_key, begin, end, frontier, tuple(key for _name, key in former))
 
 
-def _fact_of(envelope: bytes, keys: Sequence[bytes], field: str) -> tuple[dict[str, Json], Instant]:
+def _fact_of(envelope: bytes, salt: bytes, keys: Sequence[bytes], field: str) -> tuple[dict[str, Json], Instant]:
     """Fact that one of the keys signed, and when it was recorded. A kind that this version does not know is no damage."""
     claimed = signer_of(envelope)
     public_key = next((key for key in keys if key_id_of(key) == claimed), keys[0])
     try:
-        payload = unseal(envelope, public_key, FACT_TYPE)
+        payload = unseal(envelope, public_key, FACT_TYPE, salt=salt)
         recorded_at = open_table(payload, schema=FACT_SCHEMA, what="fact").text("recorded_at")
         at = parse_instant(recorded_at)
     except KizunaError as error:
@@ -325,7 +325,7 @@ class _Entries:
         if leaf is None:
             envelope = canonical(members["envelope"])
             # The tree is vouched for by the present key; of the former ones each signed what it signed in its time.
-            _fact, at = _fact_of(envelope, (self.header.public_key, *self.header.former), f"{field}.envelope")
+            _fact, at = _fact_of(envelope, salt, (self.header.public_key, *self.header.former), f"{field}.envelope")
             if self.last is not None and at < self.last:
                 raise _fault(
                     f"{field}.recorded_at",
@@ -520,8 +520,9 @@ def verify_proof(
         cosigned = tuple(_cosigned(note, checkpoint.size, witnesses))
     except LogDamaged as error:
         raise LogDamaged(error.message, hint=error.hint, field="proof.checkpoint") from error
-    fact, _at = _fact_of(extra[HASH_SIZE:], (key[1], *former), "proof.entry")
-    leaf = leaf_hash(leaf_data(extra[:HASH_SIZE], extra[HASH_SIZE:]))
+    salt, envelope = extra[:HASH_SIZE], extra[HASH_SIZE:]
+    fact, _at = _fact_of(envelope, salt, (key[1], *former), "proof.entry")
+    leaf = leaf_hash(leaf_data(salt, envelope))
     if not verify_inclusion(leaf, index, checkpoint.size, checkpoint.root, path):
         raise _fault(
             "proof.path",

@@ -17,10 +17,12 @@ __all__ = [
     "consistency_proof",
     "extend",
     "inclusion_proof",
+    "inclusion_proofs",
     "is_subtree",
     "leaf_data",
     "leaf_hash",
     "node_hash",
+    "root_by_path",
     "root_of",
     "verify_consistency",
     "verify_inclusion",
@@ -149,6 +151,22 @@ def inclusion_proof(leaves: Sequence[bytes], index: int) -> tuple[bytes, ...]:
     return tuple(reversed(path))
 
 
+def inclusion_proofs(leaves: Sequence[bytes]) -> tuple[bytes, list[tuple[bytes, ...]]]:
+    """Root of the tree over `leaves`, of which there is at least one, and the audit path of each.
+
+    Examples
+    --------
+    >>> leaves = [leaf_hash(bytes([number])) for number in range(5)]
+    >>> inclusion_proofs(leaves)[1] == [inclusion_proof(leaves, index) for index in range(5)]
+    True
+    """
+    if len(leaves) == 1:
+        return leaves[0], [()]
+    middle = _split(len(leaves))
+    (left, before), (right, after) = inclusion_proofs(leaves[:middle]), inclusion_proofs(leaves[middle:])
+    return node_hash(left, right), [*((*path, right) for path in before), *((*path, left) for path in after)]
+
+
 def consistency_proof(leaves: Sequence[bytes], size: int) -> tuple[bytes, ...]:
     """Proof that the tree of the first `size` leaves is a prefix of the whole (RFC 9162, section 2.1.4.1).
 
@@ -180,14 +198,26 @@ def _hashes(*values: bytes) -> bool:
     return all(len(value) == HASH_SIZE for value in values)
 
 
-def verify_inclusion(leaf: bytes, index: int, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
-    """Whether `proof` shows that the leaf with hash `leaf` stands at `index` in the tree (RFC 9162, section 2.1.3.2)."""
-    if not 0 <= index < size or not _hashes(leaf, *proof):
-        return False
+def root_by_path(leaf: bytes, index: int, size: int, path: Sequence[bytes]) -> bytes | None:
+    """Root of the tree in which an audit path places a leaf (RFC 9162, section 2.1.3.2); None if there is no such tree.
+
+    Parameters
+    ----------
+    leaf
+        Hash of the leaf.
+    index
+        Place of the leaf.
+    size
+        Count of leaves of the tree.
+    path
+        Audit path of the leaf, from the leaf upwards.
+    """
+    if not 0 <= index < size or not _hashes(leaf, *path):
+        return None
     fn, sn, r = index, size - 1, leaf
-    for p in proof:
+    for p in path:
         if sn == 0:
-            return False
+            return None
         if fn & 1 or fn == sn:
             r = node_hash(p, r)
             while fn and not fn & 1:
@@ -197,7 +227,12 @@ def verify_inclusion(leaf: bytes, index: int, size: int, root: bytes, proof: Seq
             r = node_hash(r, p)
         fn >>= 1
         sn >>= 1
-    return sn == 0 and r == root
+    return r if sn == 0 else None
+
+
+def verify_inclusion(leaf: bytes, index: int, size: int, root: bytes, proof: Sequence[bytes]) -> bool:
+    """Whether `proof` shows that the leaf with hash `leaf` stands at `index` in the tree (RFC 9162, section 2.1.3.2)."""
+    return root_by_path(leaf, index, size, proof) == root
 
 
 def is_subtree(begin: int, end: int) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from typing import NewType, assert_never
+from typing import Any, NewType, assert_never
 
 from kizuna.errors import InputError, Message
 
@@ -99,10 +99,24 @@ class _OddError(Exception):
     """A value that Python's own encoder would write in another form, or not refuse."""
 
 
-def _alike(value: Json) -> Json:
+def _alike(value: Any) -> Any:  # noqa: ANN401 - JSON, whose exact type is asked for
     """`value` in a form that Python's own encoder, which is far faster, writes as RFC 8785 asks for."""
+    # The types that nearly all values have, cheaply: a node writes thousands of values at once.
+    kind = type(value)
+    if kind is str or value is None or kind is bool:
+        return value
+    if kind is dict and "".join(value).isascii():
+        return {name: member if type(member) is str else _alike(member) for name, member in value.items()}
+    if kind is float and _ALIKE_FROM <= abs(value) < _ALIKE_TO:
+        return int(value) if value.is_integer() else value
+    if kind is list:
+        return [_alike(item) for item in value]
+    return _alike_in(value)
+
+
+def _alike_in(value: Json) -> Json:
     match value:
-        case str() | None | True | False:
+        case str() | None:
             return value
         case int():
             if -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:

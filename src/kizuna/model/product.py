@@ -6,16 +6,18 @@ import base64
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 from typing import TYPE_CHECKING, NewType
 
 from kizuna.errors import InputError, Message
+from kizuna.model.canonical import canonical
 from kizuna.model.digests import parse_digest
 from kizuna.model.instants import Interval, format_instant
 from kizuna.model.label import label_to_json, read_label
 from kizuna.model.reading import LONGEST_LINE, MOST_TEXTS, open_table
 
 if TYPE_CHECKING:
-    from kizuna.model.canonical import Json
+    from kizuna.model.canonical import CanonicalBytes, Json
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
@@ -33,6 +35,7 @@ __all__ = [
     "make_product_id",
     "parse_product_id",
     "product_from_json",
+    "product_to_bytes",
     "product_to_json",
 ]
 
@@ -271,6 +274,12 @@ def product_to_json(product: Product) -> dict[str, Json]:
         "notes": list(product.notes),
         "reductions": list(product.reductions),
     }
+
+
+@lru_cache(maxsize=1024)
+def product_to_bytes(product: Product) -> CanonicalBytes:
+    """Canonical bytes of the JSON form of `product`, which is wanted more than once where one is taken in."""
+    return canonical(product_to_json(product))
 
 
 def _read_interval(table: Table, name: str) -> Interval | None:

@@ -5,11 +5,12 @@ A fact is never edited. A correction is a later fact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
+from kizuna.model.canonical import canonical
 from kizuna.model.instants import format_instant
 from kizuna.model.reading import open_table
 
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
 
-__all__ = ["FACT_SCHEMA", "Fact", "FactKind", "fact_from_json", "fact_to_json"]
+__all__ = ["FACT_SCHEMA", "Fact", "FactKind", "fact_frame", "fact_from_json", "fact_to_json"]
 
 FACT_SCHEMA = "kizuna/fact/1"
 
@@ -42,6 +43,7 @@ class FactKind(StrEnum):
     PRODUCT_PUBLISHED = "product.published"
     PRODUCT_RECEIVED = "product.received"
     DECISION_MADE = "decision.made"
+    DECISIONS_MADE = "decisions.made"
     RELEASE_SEQUENCED = "release.sequenced"
     RECEIPT_RECEIVED = "receipt.received"
     REFUSAL_SERVED = "refusal.served"
@@ -94,6 +96,20 @@ def fact_to_json(fact: Fact) -> dict[str, Json]:
         "authority": fact.authority,
         "body": fact.body,
     }
+
+
+def fact_frame(fact: Fact) -> tuple[bytes, bytes]:
+    """Canonical bytes of the JSON form of `fact` before its body and after it; facts that are recorded together share them.
+
+    Examples
+    --------
+    >>> from kizuna.model.instants import parse_instant
+    >>> fact_frame(Fact(FactKind.NODE_CREATED, parse_instant("2025-06-22"), "JPN:a", "order", {}))[0]
+    b'{"authority":"order","body":'
+    """
+    # No text in it can hold this: there the quotes are escaped.
+    before, name, after = canonical(fact_to_json(replace(fact, body={}))).partition(b'"body":')
+    return before + name, after.removeprefix(b"{}")
 
 
 def fact_from_json(document: object) -> Fact:

@@ -82,6 +82,10 @@ class Table:
         self._path = path
         self._left = set(members)
 
+    def __contains__(self, name: str) -> bool:
+        """Whether the member `name` is there, be it null; it is not read by that."""
+        return name in self._members
+
     def field(self, name: str) -> str:
         """Dotted name of the member `name` in the whole document."""
         return f"{self._path}.{name}" if self._path else name

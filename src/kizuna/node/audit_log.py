@@ -41,6 +41,9 @@ _SENTENCES = {
         "product {product_id} was received as entry {sequence} of the feed of {partner}: {product_title}"
     ),
     FactKind.DECISION_MADE: Message("whether product {product} may go to {partner} was decided: {decision_outcome} ({purpose})"),
+    FactKind.DECISIONS_MADE: Message(
+        "whether each of {products_count} products may go to {partner} was decided: {decision_outcome} ({purpose})"
+    ),
     FactKind.RELEASE_SEQUENCED: Message("product {product} was released to {partner} as entry {sequence} of its feed"),
     FactKind.RECEIPT_RECEIVED: Message("{partner} confirmed entry {sequence} of its feed"),
     FactKind.REFUSAL_SERVED: Message("{partner} was refused: {reason}"),
@@ -71,6 +74,8 @@ def _flat(body: Mapping[str, Any], before: str = "") -> dict[str, Any]:
     found = {}
     for name, value in body.items():
         found[before + name] = value if isinstance(value, str | int | float) else canonical(value).decode()
+        if isinstance(value, list):
+            found[f"{before}{name}_count"] = len(value)
         if isinstance(value, dict):
             found |= _flat(value, f"{before}{name}_")
     return found

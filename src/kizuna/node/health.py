@@ -14,6 +14,7 @@ from cryptography import x509
 
 from kizuna.model.instants import format_instant, instant_of, parse_instant
 from kizuna.model.provenance import FactKind
+from kizuna.node.decisions import decided_on
 from kizuna.node.people import PartnerStatus, partner_statuses
 
 if TYPE_CHECKING:
@@ -131,6 +132,12 @@ class _Tally:
                 self.counts["permits" if permit else "denials"] += 1
                 if permit and body.get("purpose") == "queue":
                     self.queued.setdefault(str(body["product"]), fact.recorded_at)
+            case FactKind.DECISIONS_MADE:
+                decision, ids = body.get("decision"), decided_on(fact)
+                permit = isinstance(decision, dict) and decision.get("outcome") == "permit"
+                self.counts["permits" if permit else "denials"] += len(ids)
+                if permit and body.get("purpose") == "queue":
+                    self.queued = dict.fromkeys(ids, fact.recorded_at) | self.queued
             case FactKind.MESSAGE_QUEUED:
                 self.queued.setdefault(str(body["key"]), fact.recorded_at)
             case FactKind.RELEASE_SEQUENCED | FactKind.MESSAGE_SEQUENCED:

@@ -1,4 +1,4 @@
-"""The journal: facts, sealed one by one and appended to the tamper-evident log; and what the log says when it is read.
+"""The journal: facts, sealed and appended to the tamper-evident log; and what the log says when it is read.
 
 # INVARIANT: nothing is served on a fact whose leaf is not under a signed checkpoint that is durable.
 # INVARIANT: recorded times never go back. A clock that stands behind the last fact is refused, not worked around.
@@ -9,17 +9,18 @@ from __future__ import annotations
 import base64
 import json
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
 from kizuna.exchange.checkpoint import make_checkpoint, open_checkpoint
-from kizuna.exchange.envelope import key_id_of, peek, seal, signer_of, unseal
+from kizuna.exchange.envelope import key_id_of, peek, seal_all, signer_of, unseal
 from kizuna.exchange.log_file import FACT_TYPE
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
+from kizuna.model.canonical import CanonicalBytes, canonical
 from kizuna.model.instants import format_instant
-from kizuna.model.provenance import Fact, FactKind, fact_from_json, fact_to_json
+from kizuna.model.provenance import Fact, FactKind, fact_frame, fact_from_json, fact_to_json
 from kizuna.node.ports import LogEntry
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ __all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "OWN_KEYS", "SALT_BYTES", "Journ
 ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
 SALT_BYTES = 32
+_MOST_MADE = 10_000
 OWN_KEYS = "own_keys"
 """Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
 
@@ -86,6 +88,8 @@ class Journal:
     store: Store
     keys: Keys
     clock: Clock
+    # Of what kind the facts are that were recorded here lately, by the hashes of their leaves: what has become part of the log.
+    _made: dict[bytes, FactKind] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -179,28 +183,55 @@ class Journal:
         InputError
             If a text of it could not be read again (control characters).
         """
-        return self.record_all([(kind, body)], by=by, authority=authority)[0]
+        at = self.record_all([(kind, body)], by=by, authority=authority)
+        return Fact(kind, at, f"{self.organisation}:{by}", authority, body)
 
-    def record_all(self, facts: Sequence[tuple[FactKind, dict[str, Json]]], *, by: str, authority: str) -> list[Fact]:
-        """Record several facts under one checkpoint, inside the store's open transaction; as `record`."""
+    def record_all(
+        self, facts: Sequence[tuple[FactKind, dict[str, Json] | CanonicalBytes]], *, by: str, authority: str
+    ) -> Instant:
+        """Record several facts under one checkpoint, signed in batches, inside the store's open transaction; as `record`.
+
+        Parameters
+        ----------
+        facts
+            The kind of each, and its body, which may be written out as canonical bytes already.
+        by, authority
+            As for `record`.
+
+        Returns
+        -------
+        recorded_at
+            Recorded time of all of them.
+        """
         now = self.now()
         log = self.store.log
         size = log.size()
-        made = [Fact(kind, now, f"{self.organisation}:{by}", authority, body) for kind, body in facts]
-        for fact in made:
+        frames = {}
+        for kind in dict.fromkeys(kind for kind, _body in facts):
+            common = Fact(kind, now, f"{self.organisation}:{by}", authority, {})
             # What could not be read again must not get into the log: the node would stand still for good.
-            fact_from_json(fact_to_json(fact))
-        entries = [
-            LogEntry(index, self.keys.random(SALT_BYTES), seal(FACT_TYPE, fact_to_json(fact), self.keys))
-            for index, fact in enumerate(made, start=size)
+            fact_from_json(fact_to_json(common))
+            frames[kind] = fact_frame(common)
+        payloads = [
+            CanonicalBytes((body if isinstance(body, bytes) else canonical(body)).join(frames[kind])) for kind, body in facts
         ]
-        leaves = [leaf_hash(leaf_data(entry.salt, entry.envelope)) for entry in entries]
+        salts = [self.keys.random(SALT_BYTES) for _ in facts]
+        envelopes = seal_all(FACT_TYPE, payloads, salts, self.keys)
+        leaves = [leaf_hash(leaf_data(salt, envelope)) for salt, envelope in zip(salts, envelopes, strict=True)]
         frontier = extend(log.frontier(), size, leaves)
         checkpoint = make_checkpoint(
-            self.origin, size + len(entries), root_of(frontier), self.keys.sign, self.origin, self.keys.public_key
+            self.origin, size + len(leaves), root_of(frontier), self.keys.sign, self.origin, self.keys.public_key
         )
+        entries = [LogEntry(size + n, *entry) for n, entry in enumerate(zip(salts, envelopes, strict=True))]
         log.append(entries, checkpoint, frontier)
-        return made
+        if len(self._made) > _MOST_MADE:
+            self._made.clear()
+        self._made.update((leaf, kind) for leaf, (kind, _body) in zip(leaves, facts, strict=True))
+        return now
+
+    def kind_made(self, leaf: bytes) -> FactKind | None:
+        """Kind of the fact that is committed to by a leaf, if it was recorded here lately: then it need not be read."""
+        return self._made.get(leaf)
 
     def open_entry(self, entry: LogEntry) -> Fact:
         """Fact of an entry, its signature verified.
@@ -211,14 +242,14 @@ class Journal:
             If it does not verify.
         """
         try:
-            return fact_from_json(unseal(entry.envelope, self.key_of(entry.envelope), FACT_TYPE))
+            return fact_from_json(unseal(entry.envelope, self.key_of(entry.envelope), FACT_TYPE, salt=entry.salt))
         except (InputError, PartnerMisbehaved) as error:
             raise _unreadable(entry.index, error) from error
 
     def _open_in_turn(self, entry: LogEntry, keys: list[bytes]) -> Fact:
         """Fact of an entry that the first of the keys signed; where it gives the key up, it is taken from the list."""
         try:
-            fact = fact_from_json(unseal(entry.envelope, keys[0], FACT_TYPE))
+            fact = fact_from_json(unseal(entry.envelope, keys[0], FACT_TYPE, salt=entry.salt))
         except (InputError, PartnerMisbehaved) as error:
             raise _unreadable(entry.index, error) from error
         if fact.kind is FactKind.KEYS_ROTATED:
@@ -286,14 +317,14 @@ class Journal:
         for entry in log.entries():
             if entry.index != size:
                 raise _damaged(Message("entry {index} of the log is missing", {"index": size}))
+            if len(entry.salt) != SALT_BYTES:
+                raise _damaged(Message("the salt of entry {index} of the log has another length", {"index": size}))
             fact = self._open_in_turn(entry, keys)
             if last is not None and fact.recorded_at < last:
                 raise _damaged(
                     Message("entry {index} of the log was recorded before the entry that precedes it", {"index": size})
                 )
             last = fact.recorded_at
-            if len(entry.salt) != SALT_BYTES:
-                raise _damaged(Message("the salt of entry {index} of the log has another length", {"index": size}))
             frontier = extend(frontier, size, [leaf_hash(leaf_data(entry.salt, entry.envelope))])
             size += 1
             if progress is not None:

@@ -237,8 +237,8 @@ class Outgoing:
 class ExchangeBook(Protocol):
     """Who is to get what, who got what, and how far we have read each partner's feed."""
 
-    def enqueue(self, partner: Party, product: ProductId) -> None:
-        """Queue a product or message for a partner; queueing it again is no error."""
+    def enqueue(self, partner: Party, *products: ProductId) -> None:
+        """Queue products or messages for a partner, in this order; queueing one again is no error."""
         ...
 
     def enqueue_again(self, partner: Party, product: ProductId) -> None:

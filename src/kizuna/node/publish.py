@@ -11,14 +11,15 @@ from kizuna.catalog.store import Item
 from kizuna.errors import InputError, Message, StoreError
 from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import HEAD_BYTES, sniff
-from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_json
+from kizuna.model.canonical import CanonicalBytes
+from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_bytes, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now
 from kizuna.node.share import queue_for_partners
 from kizuna.release.markings import UNCLASSIFIED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from kizuna.kinds.registry import Kind
     from kizuna.model.digests import Digest
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
 
-__all__ = ["Described", "Published", "publish"]
+__all__ = ["Described", "Published", "publish", "record_published"]
 
 _ID_BYTES = 16
 _WEB_TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -230,17 +231,49 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             complex_data=extracted.complex_data,
             notes=(*extracted.notes, *described.notes),
         )
-        record = product_to_json(product)
         # A record that another node would refuse is refused at home: there it would stop the whole feed.
-        product_from_json(record)
-        with node.store.transaction():
-            node.journal.record(FactKind.PRODUCT_PUBLISHED, {"product": record}, by=node.by, authority=label.originator)
-            node.store.items.put(Item(product))
-            decisions = queue_for_partners(node, [product])
+        product_from_json(product_to_json(product))
+        decisions = record_published(node, [product])
     except (InputError, StoreError):
         _discard(node, fresh)
         raise
     return Published(product, known=False, decisions=tuple((partner, decision) for _product, partner, decision in decisions))
+
+
+def record_published(
+    node: Node, products: Sequence[Product], partners: Iterable[Party] | None = None
+) -> list[tuple[Product, Party, Decision]]:
+    """Record products whose files are stored, decide on each for each partner, and queue what may go.
+
+    All in one transaction, which is durable when this returns: the more products, the less each of them costs.
+
+    Parameters
+    ----------
+    node
+        This node.
+    products
+        Its own products, none of which it holds yet.
+    partners
+        Partners to decide for now; None for all.
+
+    Raises
+    ------
+    StoreError
+        If the disk is full. Nothing is kept then.
+    """
+    with node.store.transaction():
+        for originator in dict.fromkeys(product.label.originator for product in products):
+            node.journal.record_all(
+                [
+                    (FactKind.PRODUCT_PUBLISHED, CanonicalBytes(b'{"product":%b}' % product_to_bytes(product)))
+                    for product in products
+                    if product.label.originator == originator
+                ],
+                by=node.by,
+                authority=originator,
+            )
+        node.store.items.put_all(Item(product) for product in products)
+        return queue_for_partners(node, products, partners)
 
 
 def _discard(node: Node, assets: Sequence[Asset]) -> None:

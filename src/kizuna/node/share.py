@@ -11,6 +11,7 @@ import math
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from kizuna.errors import KizunaError, Message, PartnerMisbehaved, StoreError
@@ -29,7 +30,7 @@ from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.provenance import FactKind
-from kizuna.node.decisions import as_labelled_now, decide_item, decision_record, partner_terms
+from kizuna.node.decisions import as_labelled_now, decide_item, decider, decision_facts, decision_record, labelling, partner_terms
 from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
 from kizuna.node.ports import Outgoing
@@ -57,6 +58,7 @@ __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconside
 
 _RECONSIDERED = "reconsidered"
 _MOST_NUMBERED_AT_ONCE = 20
+_MOST_QUEUED_AT_ONCE = 128
 _MICROSECONDS_AN_HOUR = 3_600_000_000
 _PERMIT = timedelta(seconds=0.1)
 _MOST_PERMITS = 256
@@ -97,19 +99,14 @@ def queue_for_partners(
     now = node.now()
     known = node.knowledge()
     partners = sorted(known.partners) if partners is None else list(partners)
-    made = [(product, partner, decide_item(node, product, partner)) for product in products for partner in partners]
+    decide, labelled = decider(node), labelling(node)
+    made = [(product, partner, decide(product, partner)) for product in products for partner in partners]
     if made:
-        node.journal.record_all(
-            [
-                (FactKind.DECISION_MADE, decision_record(as_labelled_now(node, product), partner, d, "queue", now))
-                for product, partner, d in made
-            ],
-            by=node.by,
-            authority="release rules",
-        )
-    for product, partner, decision in made:
-        if decision.outcome is Outcome.PERMIT and not was_recalled(node, partner, product.id):
-            node.store.book.enqueue(partner, product.id)
+        facts = decision_facts([(labelled(product), partner, decision) for product, partner, decision in made], "queue", now)
+        node.journal.record_all(facts, by=node.by, authority="release rules")
+    for partner in partners:
+        permitted = [product.id for product, to, d in made if to == partner and d.outcome is Outcome.PERMIT]
+        node.store.book.enqueue(partner, *(id_ for id_ in permitted if not was_recalled(node, partner, id_)))
     return made
 
 
@@ -262,11 +259,12 @@ class Sharing:
         known = set(book.waiting(peer)) | {o.product for o in book.outgoing(peer, 0, book.last_sequence(peer))}
         fresh = [item.product for item in node.store.items.all() if item.product.id not in known]
         fresh = [product for product in fresh if not was_recalled(node, peer, product.id)]
-        permitted = [product for product in fresh if decide_item(node, product, peer).outcome is Outcome.PERMIT]
-        # The lock is held for a few products at a time: a suspension must not wait for it.
-        for begin in range(0, len(permitted), _MOST_NUMBERED_AT_ONCE):
+        decide = decider(node)
+        permitted = [product for product in fresh if decide(product, peer).outcome is Outcome.PERMIT]
+        # The lock is held for some products at a time: a suspension must not wait for it.
+        for some in batched(permitted, _MOST_QUEUED_AT_ONCE):
             with node.store.transaction():
-                queue_for_partners(node, permitted[begin : begin + _MOST_NUMBERED_AT_ONCE], [peer])
+                queue_for_partners(node, some, [peer])
         book.note(peer, _RECONSIDERED, format_instant(now))
 
     def prepare(self, peer: Party) -> None:

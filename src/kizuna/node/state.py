@@ -39,6 +39,15 @@ __all__ = ["FormerKey", "Knowledge", "Node", "Partner"]
 
 _PLACE = "place"
 _VIEWS = 4
+_TEACHES_NOTHING = frozenset(
+    {
+        FactKind.PRODUCT_PUBLISHED,
+        FactKind.PRODUCT_RECEIVED,
+        FactKind.DECISION_MADE,
+        FactKind.DECISIONS_MADE,
+        FactKind.RELEASE_SEQUENCED,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -299,15 +308,17 @@ class Node:
 
     def _learn(self, known: Knowledge, size: int) -> Knowledge:
         """Knowledge with the entries up to `size`, or as many of them as there are."""
+        learned, end, frontier = known, known.size, known.frontier
         for entry in self.store.log.entries(known.size):
-            if entry.index >= size:
+            if entry.index != end or end >= size or len(entry.salt) != SALT_BYTES:
                 break
-            if entry.index != known.size or len(entry.salt) != SALT_BYTES:
-                return known
             leaf = leaf_hash(leaf_data(entry.salt, entry.envelope))
-            grown = extend(known.frontier, known.size, [leaf])
-            known = replace(known.learn(self.journal.read_entry(entry)), size=known.size + 1, frontier=grown)
-        return known
+            frontier = extend(frontier, end, [leaf])
+            # What this very process recorded is not read again where its kind says all.
+            if self.journal.kind_made(leaf) not in _TEACHES_NOTHING:
+                learned = learned.learn(self.journal.read_entry(entry))
+            end += 1
+        return replace(learned, size=end, frontier=frontier)
 
     def placer(self) -> Placer:
         """Says how footprints lie to the areas that the agreements name, of whichever version: a past one may be asked about."""

@@ -337,9 +337,9 @@ def test_tree_of_the_verifier_is_that_of_kizuna():
         root = root_of(extend((), 0, leaves[:new]))
         for index in range(new):
             path = list(inclusion_proof(leaves[:new], index))
-            assert alone.is_included(leaves[index], index, new, root, path)
-            assert not alone.is_included(leaves[index], index, new, root, [*path, root])
-            assert not alone.is_included(leaves[index], index + 1, new, root, path)
+            assert alone.root_by_path(leaves[index], index, new, path) == root
+            assert alone.root_by_path(leaves[index], index, new, [*path, root]) != root
+            assert alone.root_by_path(leaves[index], index + 1, new, path) != root
         for old in range(1, new + 1):
             old_root = root_of(extend((), 0, leaves[:old]))
             proof = list(consistency_proof(leaves[:new], old))

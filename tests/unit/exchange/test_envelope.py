@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -13,7 +14,7 @@ from simulators.products import JPN, NOON
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import InputError, PartnerMisbehaved
-from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, key_id_of, payload_type_of, seal, unseal
+from kizuna.exchange.envelope import MOST_ENVELOPE_BYTES, MOST_IN_BATCH, key_id_of, payload_type_of, seal, seal_all, unseal
 from kizuna.model.canonical import Json, canonical
 
 KEYS = MemoryKeys(JPN, NOON, seed=b"a")
@@ -141,3 +142,129 @@ def test_claimed_type_and_key_id() -> None:
     assert payload_type_of(b"[]") is None
     assert payload_type_of(b"\xff") is None
     assert key_id_of(KEYS.public_key) == KEYS.key_id
+
+
+# ---- batches
+
+
+class Counting:
+    """Signer that keeps what it signed."""
+
+    key_id = KEYS.key_id
+
+    def __init__(self) -> None:
+        self.signed: list[bytes] = []
+
+    def sign(self, message: bytes) -> bytes:
+        self.signed.append(message)
+        return KEYS.sign(message)
+
+
+def _salts(count: int) -> list[bytes]:
+    return [hashlib.sha256(b"salt %d" % number).digest() for number in range(count)]
+
+
+def _batch(count: int, signer: Counting | None = None) -> list[tuple[bytes, bytes]]:
+    """Envelopes and their salts."""
+    salts = _salts(count)
+    payloads = [canonical({"number": number, "name": "絆"}) for number in range(count)]
+    return list(zip(seal_all(TYPE, payloads, salts, signer or Counting()), salts, strict=True))
+
+
+@pytest.mark.parametrize("count", [0, 1, 2, 3, 5, 64, 65, 130])
+def test_each_of_a_batch_is_unsealed_alone_and_few_signatures_are_made(count: int) -> None:
+    signer = Counting()
+    batch = _batch(count, signer)
+    assert len(signer.signed) == -(-count // MOST_IN_BATCH)
+    for number, (envelope, salt) in enumerate(batch):
+        assert unseal(envelope, KEYS.public_key, TYPE, salt=salt) == {"number": number, "name": "絆"}
+        assert canonical(json.loads(envelope)) == envelope
+
+
+def test_what_is_sealed_alone_is_sealed_as_ever() -> None:
+    ((envelope, _salt),) = _batch(1)
+    assert envelope == seal(TYPE, {"number": 0, "name": "絆"}, KEYS)
+    assert unseal(envelope, KEYS.public_key, TYPE) == unseal(envelope, KEYS.public_key, TYPE, salt=bytes(32))
+
+
+def test_signs_the_root_over_the_salted_envelopes_of_a_batch() -> None:
+    """As docs/audit.md has it, checked without kizuna's code: three leaves, ((0, 1), 2)."""
+
+    def sha256(data: bytes) -> bytes:
+        return hashlib.sha256(data).digest()
+
+    signer = Counting()
+    batch = _batch(3, signer)
+    leaves = []
+    for envelope, salt in batch:
+        body = base64.b64decode(json.loads(envelope)["payload"])
+        encoded = f"DSSEv1 {len(TYPE)} {TYPE} {len(body)} ".encode() + body
+        leaves.append(sha256(b"\0" + sha256(salt + encoded)))
+    left = sha256(b"\1" + leaves[0] + leaves[1])
+    root = sha256(b"\1" + left + leaves[2])
+    assert signer.signed == [b"kizuna batch 1\n3\n" + base64.b64encode(root) + b"\n"]
+    found = [json.loads(envelope)["signatures"][0]["batch"] for envelope, _salt in batch]
+    paths = [leaves[1] + leaves[2], leaves[0] + leaves[2], left]
+    assert found == [{"index": n, "path": base64.b64encode(path).decode(), "size": 3} for n, path in enumerate(paths)]
+
+
+@given(st.data())
+def test_refuses_every_changed_byte_of_one_of_a_batch(data: st.DataObject) -> None:
+    (envelope, salt) = _batch(5)[data.draw(st.integers(0, 4))]
+    place, change = data.draw(st.integers(0, len(envelope) + len(salt) - 1)), data.draw(st.integers(1, 255))
+    both = bytearray(envelope + salt)
+    both[place] ^= change
+    with pytest.raises(PartnerMisbehaved):
+        unseal(bytes(both[: len(envelope)]), KEYS.public_key, TYPE, salt=bytes(both[len(envelope) :]))
+
+
+def test_one_of_a_batch_is_refused_where_envelopes_stand_alone() -> None:
+    (envelope, salt), (_other, other_salt) = _batch(2)
+    with pytest.raises(PartnerMisbehaved, match="batch"):
+        unseal(envelope, KEYS.public_key, TYPE)
+    for wrong in (other_salt, b"", salt[:-1], salt + b"x"):
+        with pytest.raises(PartnerMisbehaved, match=r"salt|signature"):
+            unseal(envelope, KEYS.public_key, TYPE, salt=wrong)
+    with pytest.raises(PartnerMisbehaved, match="expected"):
+        unseal(envelope, MemoryKeys(JPN, NOON, seed=b"b").public_key, TYPE, salt=salt)
+
+
+@pytest.mark.parametrize(
+    "batch",
+    [
+        None,
+        [],
+        {},
+        {"index": 1},
+        {"index": 0},
+        {"index": 3},
+        {"index": -1},
+        {"index": True},
+        {"size": 4},
+        {"size": 2},
+        {"size": 0},
+        {"path": ""},
+        {"path": None},
+        {"path": "AAAA"},
+        {"path": base64.b64encode(bytes(32 * 3)).decode()},
+        {"more": 1},
+    ],
+)
+def test_refuses_other_places_in_a_batch(batch: Json) -> None:
+    envelope, salt = _batch(3)[2]
+    form = json.loads(envelope)
+    place = form["signatures"][0]["batch"]
+    form["signatures"][0]["batch"] = place | batch if isinstance(batch, dict) and batch else batch
+    with pytest.raises(PartnerMisbehaved):
+        unseal(canonical(form), KEYS.public_key, TYPE, salt=salt)
+
+
+def test_a_signature_over_a_batch_is_none_over_an_envelope_and_the_reverse() -> None:
+    (batched, salt), _other = _batch(2)
+    form, alone = json.loads(batched), json.loads(seal(TYPE, {"number": 0, "name": "絆"}, KEYS))
+    assert form["payload"] == alone["payload"]
+    place = form["signatures"][0].pop("batch")
+    alone["signatures"][0]["batch"] = place
+    for crossed in (form, alone):
+        with pytest.raises(PartnerMisbehaved, match="signature is wrong"):
+            unseal(canonical(crossed), KEYS.public_key, TYPE, salt=salt)

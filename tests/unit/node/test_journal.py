@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import sqlite3
 from dataclasses import replace
 from datetime import timedelta
@@ -14,8 +15,9 @@ from kizuna.adapters.memory import MemoryKeys, MemoryStore
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import ClockBehind, InputError, LogDamaged
 from kizuna.exchange.checkpoint import make_checkpoint
-from kizuna.exchange.envelope import seal
+from kizuna.exchange.envelope import peek, seal
 from kizuna.formats.agreement import NO_CIVIL_DATES
+from kizuna.model.canonical import canonical
 from kizuna.model.provenance import FactKind
 from kizuna.node.founding import record_agreement, suspend_agreement
 from kizuna.node.journal import FACT_TYPE
@@ -176,6 +178,62 @@ def test_damage_in_a_database_is_found_and_named(tmp_path):
             database.execute("UPDATE log SET envelope = ? WHERE place = 3", (flipped(envelope, 40),))
         with pytest.raises(LogDamaged, match="entry 3"):
             node.journal.verify()
+
+
+def recorded_together(count=70):
+    """Node whose log holds so many facts that were recorded at once, after five others."""
+    node = filled().node(IQPS)
+    facts = [(FactKind.REFUSAL_SERVED, {"number": number}) for number in range(count)]
+    with node.store.transaction():
+        node.journal.record_all(facts, by="x", authority="y")
+    return node
+
+
+def test_what_was_recorded_together_is_read_and_verified_one_by_one():
+    node = recorded_together()
+    assert node.journal.verify().size == 76
+    found = [fact for _index, fact in node.journal.facts(6)]
+    assert [fact.body["number"] for fact in found] == list(range(70))
+    assert {(fact.kind, fact.recorded_by, fact.authority) for fact in found} == {(FactKind.REFUSAL_SERVED, f"{IQPS}:x", "y")}
+    # Two signatures over the two batches, where there would have been seventy.
+    signatures = {json.loads(entry.envelope)["signatures"][0]["sig"] for entry in node.store.log.entries(6)}
+    assert len(signatures) == 2
+
+
+@pytest.mark.parametrize("damage", [_flip_envelope, _cut_envelope, _flip_salt, _shorten_salt, _swap, _remove, _truncate])
+def test_what_was_changed_among_what_was_recorded_together_is_found(damage):
+    node = recorded_together(5)
+    # Such damage strikes entries 2 and 3, or the last: of the batch too.
+    log = node.store._shared._durable.log
+    struck = [replace(entry, index=index) for index, entry in enumerate(log[6:])]
+    damage(struck)
+    log[6:] = [replace(entry, index=entry.index + 6) for entry in struck]
+    with pytest.raises(LogDamaged):
+        node.journal.verify()
+
+
+def test_no_entry_of_a_batch_takes_the_place_of_another_under_one_signature():
+    """Whoever has the file can swap two entries of one instant, and make their places right: the leaves tell."""
+    node = recorded_together(2)
+    log = node.store._shared._durable.log
+    swapped = [replace(log[7], index=6), replace(log[6], index=7)]
+    log[6:] = swapped
+    for entry in swapped:
+        node.journal.open_entry(entry)
+    with pytest.raises(LogDamaged, match="root"):
+        node.journal.verify()
+
+
+def test_a_body_that_was_written_out_is_recorded_as_one_that_was_not():
+    node = filled().node(IQPS)
+    body = {"product": {"b": 1.0, "a": "絆"}}
+    with node.store.transaction():
+        node.journal.record_all([(FactKind.REFUSAL_SERVED, body)], by="x", authority='y "body":{}')
+        node.journal.record_all([(FactKind.REFUSAL_SERVED, canonical(body))], by="x", authority='y "body":{}')
+    plain, written = (peek(entry.envelope) for entry in node.store.log.entries(6))
+    assert plain == written
+    assert (plain["body"], plain["authority"]) == (body, 'y "body":{}')
+    node.journal.verify()
 
 
 def test_a_clock_behind_the_log_is_refused_and_nothing_recorded():

@@ -10,7 +10,7 @@ from simulators.nodes import HUR, IQPS, NZL, agreement
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import InputError, TailUnconfirmed
 from kizuna.formats.agreement import NO_CIVIL_DATES
-from kizuna.model.provenance import FactKind
+from kizuna.model.provenance import Fact, FactKind
 from kizuna.node.decisions import decide_item
 from kizuna.node.founding import (
     is_suspended,
@@ -21,7 +21,7 @@ from kizuna.node.founding import (
     resume_agreement,
     suspend_agreement,
 )
-from kizuna.node.state import Node
+from kizuna.node.state import _TEACHES_NOTHING, Node
 from kizuna.release.decision import Outcome
 
 
@@ -64,6 +64,20 @@ def test_what_was_undone_is_forgotten_and_what_came_in_its_place_is_known(any_wo
     assert is_suspended(node, "SHARE", node.now())
     assert {a.id for a in node.knowledge().register.agreements} == {"SHARE"} | {f"MORE-{n}" for n in range(more)}
     assert node.knowledge() == other.knowledge()
+
+
+def test_what_need_not_be_read_teaches_nothing(world):
+    """What the process that recorded it skips is known alike by another, which reads it."""
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    node = world.node(IQPS)
+    known = node.knowledge()
+    for kind in _TEACHES_NOTHING:
+        assert known.learn(Fact(kind, node.now(), "JPN:x", "y", {})) == known
+    assert Node(replace(node.journal), node.blobs, lambda: "here", "another").knowledge() == known
+    # Every other kind is read, also by the process that recorded it.
+    suspend_agreement(node, "SHARE", "x", "order")
+    assert is_suspended(node, "SHARE", node.now())
 
 
 # ---- agreements

@@ -12,7 +12,7 @@ from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.catalog.store import Item
-from kizuna.errors import StoreError
+from kizuna.errors import InputError, StoreError
 from kizuna.exchange.feed import (
     FeedEntry,
     Receipt,
@@ -27,7 +27,11 @@ from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
 from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
+from kizuna.node.audit import verify_node
+from kizuna.node.audit_log import sentence
 from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
+from kizuna.node.health import HealthReader
+from kizuna.node.publish import record_published
 from kizuna.node.reduce import reduce_product
 from kizuna.release.decision import Decision, Obligation, ObligationKind, Outcome
 
@@ -420,6 +424,62 @@ def test_a_receipt_counts_once_and_only_from_the_receiver_for_what_it_got(any_wo
         assert desk.receipt(HUR, again) is True
     assert len(facts(node, FactKind.RECEIPT_RECEIVED)) == 1
     assert node.store.book.acknowledged(NZL) == 0
+
+
+def test_what_is_decided_alike_about_many_is_one_fact(world):
+    """For each partner and label, each product named by its id, version and bytes; and what goes is decided on again, alone."""
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    products = [world.hold(IQPS, number, **({"label": WITHHELD} if number == 3 else {})) for number in range(1, 5)]
+    made = record_published(node, products)
+    world.tick()
+    assert [(product.id, partner, d.outcome.value) for product, partner, d in made] == [
+        (product.id, partner, "permit" if partner == HUR and product is not products[2] else "deny")
+        for product in products
+        for partner in (NZL, HUR)
+    ]
+    together = facts(node, FactKind.DECISIONS_MADE)
+    told = [(f["partner"], f["purpose"], f["decision"]["outcome"], [p["id"] for p in f["products"]]) for f in together]
+    alike = [product.id for product in products if product is not products[2]]
+    assert sorted(told) == [(NZL, "queue", "deny", alike), (HUR, "queue", "permit", alike)]
+    first = together[0]["products"][0]
+    assert first == {"id": products[0].id, "version": products[0].version, "content": products[0].content}
+    assert {f["label"]["classification"] for f in together} == {"UNCLASSIFIED"}
+    alone = facts(node, FactKind.DECISION_MADE)
+    assert sorted((f["partner"], f["product"], f["label"]["releasable_to"]) for f in alone) == [
+        (NZL, products[2].id, []),
+        (HUR, products[2].id, []),
+    ]
+    assert list(node.store.book.waiting(HUR)) == alike
+    assert len(entries(world)) == 3
+    served = [f for f in facts(node, FactKind.DECISION_MADE) if f["purpose"] == "serve"]
+    assert [f["product"] for f in served] == alike
+    verify_node(node)
+    counts = {h.status.partner: h.counts for h in HealthReader(node).read().partners}
+    assert (counts[HUR].permits, counts[HUR].denials, counts[NZL].permits, counts[NZL].denials) == (6, 1, 0, 4)
+    said = [sentence(fact).render() for _, fact in node.journal.facts() if fact.kind is FactKind.DECISIONS_MADE]
+    assert said[-1] == "whether each of 3 products may go to UKR/HUR was decided: permit (queue)"
+
+
+def test_what_waits_has_waited_since_it_was_queued_with_others(world):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    record_published(node, [world.hold(IQPS, number) for number in (1, 2)])
+    world.tick(seconds=7)
+    reader = HealthReader(node)
+    (health,) = [health for health in reader.read().partners if health.status.partner == HUR]
+    assert (health.waiting_s, health.status.waiting) == (7.0, 2)
+
+
+def test_products_are_recorded_together_or_not_at_all(world):
+    world.agree(IQPS)
+    node = world.node(IQPS)
+    before = node.store.log.size(), node.store.items.count()
+    good, bad = world.hold(IQPS, 1), replace(world.hold(IQPS, 2), notes=("\ud800",))
+    with pytest.raises(InputError):
+        record_published(node, [good, bad])
+    assert (node.store.log.size(), node.store.items.count()) == before
+    assert list(node.store.book.waiting(HUR)) == []
 
 
 def test_a_receipt_for_several_entries_names_each_of_them(any_world):
