@@ -25,7 +25,8 @@ from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folde
 from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.catalog.areas import areas_of, place
-from kizuna.errors import InputError, Message, StoreError
+from kizuna.errors import InputError, Message, PartnerMisbehaved, StoreError
+from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.merkle import leaf_data, leaf_hash
 from kizuna.formats.agreement import CivilOffsets, parse_toml, read_agreement, read_label_document, read_ladders
 from kizuna.formats.agreement_areas import LARGEST_FILE_BYTES
@@ -41,6 +42,7 @@ from kizuna.release.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
+    from datetime import timedelta
     from typing import BinaryIO
 
     from kizuna.exchange.transport import Transport
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.node.ports import Medium, NewMedium, Shelf
-    from kizuna.node.state import Partner
+    from kizuna.node.state import Announced, Partner
     from kizuna.release.agreements import Agreement, Suspension
     from kizuna.release.markings import Ladder
 
@@ -61,6 +63,7 @@ __all__ = [
     "SETTINGS_FILE",
     "Settings",
     "address",
+    "announce_node_keys",
     "beside",
     "give_sealing_key",
     "label_path",
@@ -84,6 +87,7 @@ __all__ = [
     "speak",
     "subject_of_file",
     "system_now",
+    "take_due_keys",
     "translate",
     "transport_to",
     "write_settings",
@@ -445,8 +449,29 @@ def new_medium(folder: Path) -> Callable[[str], NewMedium]:
     return partial(NewFolderMedium, folder)
 
 
+def announce_node_keys(folder: Path, within: timedelta) -> tuple[Node, Announced | None]:
+    """Make new keys for the node in `folder` and announce them to its partners.
+
+    Without partners there is nobody to tell: they are in use at once, and nothing is given back as announced.
+
+    Raises
+    ------
+    InputError, TailUnconfirmed, StoreError
+        As `kizuna.node.key_change.announce_keys`, or if the keys cannot be written.
+    """
+    from kizuna.node.key_change import announce_keys, require_none_announced
+
+    with open_node(folder) as node:
+        require_none_announced(node)
+        fresh = _fresh_keys(folder, node)
+        if node.knowledge().partners:
+            return node, announce_keys(node, fresh, within)
+        _go_over(folder, node, fresh)
+        return node, None
+
+
 def rotate_node_keys(folder: Path) -> Node:
-    """Make new keys for the node in `folder` and go over to them; its log says so, signed by the former key.
+    """Go over to new keys at once, to those that were announced if any were; the log says so, signed by the former key.
 
     Returns
     -------
@@ -458,18 +483,36 @@ def rotate_node_keys(folder: Path) -> Node:
     TailUnconfirmed, StoreError
         As `kizuna.node.key_change.rotate_keys`, or if the keys cannot be written.
     """
+    with open_node(folder) as node:
+        announced = node.knowledge().announced
+        fresh = _fresh_keys(folder, node) if announced is None else FileKeys.stored(folder / KEYS, announced.key_id)
+        _go_over(folder, node, fresh)
+    return node
+
+
+def take_due_keys(folder: Path, node: Node) -> bool:
+    """Go over to the keys that were announced, if every partner knows them or their day has come; whether it did."""
+    from kizuna.node.key_change import due_key
+
+    due = due_key(node)
+    if due is not None:
+        _go_over(folder, node, FileKeys.stored(folder / KEYS, due))
+    return due is not None
+
+
+def _fresh_keys(folder: Path, node: Node) -> FileKeys:
+    node.require_confirmed()
+    # As the log has it: an earlier rotation may not have come to its end.
+    node.journal.own_keys()
+    return FileKeys.load(folder / KEYS).make_next(node.organisation, node.now())
+
+
+def _go_over(folder: Path, node: Node, fresh: FileKeys) -> None:
     from kizuna.node.key_change import rotate_keys
 
-    with open_node(folder) as node:
-        node.require_confirmed()
-        # As the log has it: an earlier rotation may not have come to its end.
-        node.journal.own_keys()
-        keys = FileKeys.load(folder / KEYS)
-        fresh = keys.make_next(node.organisation, node.now())
-        rotate_keys(node, fresh)
-        FileKeys.load(folder / KEYS).forget_former()
-        FileTailAnchor(state_folder(), fresh.key_id).keep(*_tail_of(node))
-    return node
+    rotate_keys(node, fresh)
+    FileKeys.load(folder / KEYS).forget_former()
+    FileTailAnchor(state_folder(), fresh.key_id).keep(*_tail_of(node))
 
 
 def _tail_of(node: Node) -> tuple[int, bytes]:
@@ -495,6 +538,8 @@ def transport_to(
     ------
     InputError
         If the partner was pinned without an address.
+    PartnerMisbehaved
+        If its key was revoked: nothing is asked of its node then.
     """
     from kizuna.adapters.http_transport import HttpTransport
 
@@ -504,7 +549,18 @@ def transport_to(
             hint=Message("ask it for a card with its address, then: kizuna partner add FILE"),
             field="partner",
         )
-    with HttpTransport(partner.url, FileKeys.load(folder / KEYS), partner.certificate_der) as transport:
+    accepted = partner.certificates(SystemClock().now())
+    if not accepted:
+        raise PartnerMisbehaved(
+            Message("the key {key} of {partner} was revoked", {"key": key_id_of(partner.signing_key), "partner": partner.party}),
+            hint=Message("nothing was asked of its node; ask the partner's operator for a new card by a way that you trust"),
+        )
+    try:
+        way = HttpTransport(partner.url, FileKeys.load(folder / KEYS), *accepted)
+    except StoreError:
+        # Our keys may have been changed in this very instant, by another process.
+        way = HttpTransport(partner.url, FileKeys.load(folder / KEYS), *accepted)
+    with way as transport:
         transport.on_clock = on_clock
         yield transport
 

@@ -15,6 +15,7 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    KeyStatement,
     LogCheckpoint,
     NoticeState,
     Reply,
@@ -23,6 +24,7 @@ from kizuna.exchange.messages import (
     content_to_json,
     type_of,
 )
+from kizuna.exchange.rotation import ROTATION_TYPE
 from kizuna.model.label import Label
 from kizuna.model.product import product_to_json
 from kizuna.model.regions import area_of
@@ -36,6 +38,7 @@ CONTENTS = [
     Alert(product_id(1), "x", Label("JPN", "UNCLASSIFIED", JPN, NOON, (UKR,))),
     Ask(product_id(1), "imagery", AREA, NOON, NOON),
     Reply(product_id(1), Step.ACCEPT),
+    KeyStatement("x"),
 ]
 
 
@@ -67,7 +70,7 @@ def a_record():
     return product_to_json(a_product())
 
 
-@pytest.mark.parametrize("word", [ENTRY_TYPE, REFUSAL_TYPE, RECEIPT_TYPE, RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE])
+@pytest.mark.parametrize("word", [ENTRY_TYPE, REFUSAL_TYPE, RECEIPT_TYPE, RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, ROTATION_TYPE])
 def test_each_payload_type_stands_there(word):
     assert f"`{word}`" in PAGE
 

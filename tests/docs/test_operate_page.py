@@ -32,8 +32,8 @@ def test_the_lines_of_the_page_run_as_written(tmp_path):
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Pinned UKR/HUR." in done.stdout
-    # The product came once; after the restoration and the rotation nothing came again.
-    assert re.findall(r"JPN/IQPS: (\d+) new products", done.stdout) == ["1", "0", "0"]
+    # The product came once; after the restoration, and before and after the change of keys, nothing came again.
+    assert re.findall(r"JPN/IQPS: (\d+) new products", done.stdout) == ["1", "0", "0", "0"]
     assert "Revoked the key" in done.stdout
     assert "Signed by it: product" not in done.stdout
     assert "Removed UKR/HUR." in done.stdout

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import socket
+import ssl
 import subprocess
 import sys
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from simulators.coalition import labelled, published, small_tiff
-from simulators.processes import kizuna, serving, within
+from simulators.coalition import introduce, labelled, published, small_tiff
+from simulators.processes import begin, kizuna, serving, within
 
 from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.tls import client_context
 from kizuna.exchange.envelope import key_id_of
+from kizuna.node.health import last_refused
 from kizuna.wiring import KEYS, open_node
 
 
@@ -43,7 +50,7 @@ def test_a_serving_node_goes_over_to_new_keys_and_its_partner_follows(pair, tmp_
         assert synced(pair).status == 0
         # Signed and numbered under the former key, and not fetched yet.
         second = more(pair, tmp_path, 2)
-        rotated = kizuna("node", "rotate-keys", "--node", pair.jpn, "--json").json()
+        rotated = kizuna("node", "rotate-keys", "--now", "--node", pair.jpn, "--json").json()
         after = FileKeys.load(pair.jpn / KEYS)
         assert rotated["key"] == after.key_id != before.key_id
         assert after.certificate_der != before.certificate_der
@@ -66,10 +73,93 @@ def test_a_serving_node_goes_over_to_new_keys_and_its_partner_follows(pair, tmp_
     assert "gave up its key" in log
 
 
+class Pulling:
+    """A node that pulls every second, in one process all the time."""
+
+    def __init__(self, process):
+        self.pulls, self.process = [], process
+        self._reader = threading.Thread(target=self._read, daemon=True)
+        self._reader.start()
+
+    def _read(self):
+        text = ""
+        for line in self.process.stdout:
+            text += line
+            with contextlib.suppress(json.JSONDecodeError):
+                self.pulls.append(json.loads(text))
+                text = ""
+
+    def end(self):
+        """Stop it; give what it complained of."""
+        self.process.terminate()
+        self._reader.join(20)
+        return self.process.stderr.read()
+
+    def pulled_once_more(self):
+        """Waits until a pull has begun and ended after this."""
+        count = len(self.pulls)
+        within(60, "no more pulls", lambda: len(self.pulls) >= count + 2)
+
+
+def test_keys_roll_over_between_two_nodes_that_exchange_all_the_time(pair, tmp_path):
+    """Both serve and pull, each in one process from beginning to end; the keys of both change. No pull is refused."""
+    with serving(pair.jpn) as giver, serving(pair.ukr) as taker:
+        pair.meet(giver.partner_url)
+        introduce(pair.jpn, pair.ukr, taker.partner_url)
+        folders = pair.jpn, pair.ukr
+        before = {folder: FileKeys.load(folder / KEYS) for folder in folders}
+        with contextlib.ExitStack() as stack:
+            every_second = ("sync", "--every", 1, "--json", "--node")
+            ways = {folder: Pulling(stack.enter_context(begin(*every_second, folder))) for folder in folders}
+            for folder in folders:
+                ways[folder].pulled_once_more()
+            with ThreadPoolExecutor() as pool:
+                rotated = list(pool.map(lambda folder: kizuna("node", "rotate-keys", "--node", folder, "--json").json(), folders))
+            assert [done["announced"] for done in rotated] == [True, True]
+
+            def in_use():
+                return [FileKeys.load(folder / KEYS).key_id for folder in folders] == [done["key"] for done in rotated]
+
+            within(60, "the announced keys did not come into use", in_use)
+            product = more(pair, tmp_path, 1)
+            for folder in folders:
+                ways[folder].pulled_once_more()
+            assert {folder: way.end() for folder, way in ways.items()} == dict.fromkeys(folders, "")
+            pulls = [pull for way in ways.values() for report in way.pulls for pull in report["partners"]]
+            assert [pull for pull in pulls if "error" in pull] == []
+            assert [row["id"] for pull in pulls for row in pull["received"]] == [product]
+        # Taken into use by the nodes that serve, too, without a restart.
+        after = {folder: FileKeys.load(folder / KEYS) for folder in folders}
+        for folder, other, served in ((pair.jpn, pair.ukr, giver), (pair.ukr, pair.jpn, taker)):
+            assert after[folder].certificate_der != before[folder].certificate_der
+            context = client_context(after[other], after[folder].certificate_der)
+            with socket.create_connection(("127.0.0.1", served.partner_port)) as plain:
+                context.wrap_socket(plain, server_hostname="localhost").close()
+        # All that while nobody was refused; now somebody is, and the operator sees why.
+        status = ("node", "status", "--node", pair.jpn, "--json")
+        assert kizuna(*status).json()["last_refused_connection"] is None
+        bare = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        bare.check_hostname, bare.verify_mode = False, ssl.CERT_NONE
+        with (
+            socket.create_connection(("127.0.0.1", giver.partner_port)) as plain,
+            bare.wrap_socket(plain) as stranger,
+            contextlib.suppress(OSError),
+        ):
+            assert stranger.recv(1) == b""
+
+        def is_told():
+            with open_node(pair.jpn) as node:
+                return last_refused(node) is not None
+
+        within(10, "the refusal was not written down", is_told)
+        assert kizuna(*status).json()["last_refused_connection"]["cause"] == "no-certificate"
+        assert "it showed no certificate" in kizuna(*status[:-1]).out
+
+
 def test_what_was_signed_with_a_former_key_stays_verifiable(pair, tmp_path):
     more(pair, tmp_path, 1)
     former = kizuna("audit", "verify", "--node", pair.jpn, "--json").json()["key"]
-    assert kizuna("node", "rotate-keys", "--node", pair.jpn).status == 0
+    assert kizuna("node", "rotate-keys", "--now", "--node", pair.jpn).status == 0
     present = kizuna("audit", "verify", "--node", pair.jpn, "--json").json()["key"]
     files = {name: tmp_path / name for name in ("log.jsonl", "private.jsonl", "part.jsonl", "entry.proof", "verify_log.py")}
     assert kizuna("audit", "export", files["log.jsonl"], "--node", pair.jpn).status == 0
@@ -119,7 +209,7 @@ def test_another_key_that_nobody_vouches_for_is_refused_until_the_partner_is_rem
     assert (refused.status, refused.fault()["field"]) == (2, "signing_key")
     assert "partner remove" in refused.fault()["hint"]
     # A statement of somebody else's rotation does not help.
-    assert kizuna("node", "rotate-keys", "--node", pair.ukr).status == 0
+    assert kizuna("node", "rotate-keys", "--now", "--node", pair.ukr).status == 0
     with open_node(pair.ukr) as node:
         statements = list(node.knowledge().succession)
     (tmp_path / "forged.json").write_text(json.dumps(json.loads(fresh.read_text("utf-8")) | {"succession": statements}), "utf-8")
@@ -144,7 +234,7 @@ def test_nothing_that_a_revoked_key_signed_is_accepted_and_what_came_stays_flagg
         assert "revoked" in refused.fault()["message"]
         assert held(pair) == {first}
         # Nor does it vouch for another: that has to come by a way that is trusted.
-        assert kizuna("node", "rotate-keys", "--node", pair.jpn).status == 0
+        assert kizuna("node", "rotate-keys", "--now", "--node", pair.jpn).status == 0
         card = card_of(pair.jpn, giver.partner_url, tmp_path / "jpn.json")
         assert kizuna("partner", "add", card, "--node", pair.ukr).status == 2
         assert kizuna("partner", "remove", "JPN/IQPS", "--node", pair.ukr).status == 0
@@ -169,7 +259,7 @@ def test_a_partner_whose_key_is_revoked_gets_what_a_stranger_gets(pair, tmp_path
 def test_a_copy_from_before_the_rotation_serves_nothing(pair, tmp_path):
     more(pair, tmp_path, 1)
     shutil.copytree(pair.jpn, tmp_path / "copy")
-    assert kizuna("node", "rotate-keys", "--node", pair.jpn).status == 0
+    assert kizuna("node", "rotate-keys", "--now", "--node", pair.jpn).status == 0
     shutil.rmtree(pair.jpn)
     (tmp_path / "copy").rename(pair.jpn)
     done = kizuna("node", "serve", "--node", pair.jpn, "--json")
@@ -198,7 +288,7 @@ def test_a_rotation_that_was_not_committed_changes_nothing(pair):
         keys.make_next(node.organisation, node.now())
     assert FileKeys.load(pair.jpn / KEYS).key_id == keys.key_id
     assert kizuna("audit", "verify", "--node", pair.jpn).status == 0
-    assert kizuna("node", "rotate-keys", "--node", pair.jpn).status == 0
+    assert kizuna("node", "rotate-keys", "--now", "--node", pair.jpn).status == 0
     assert kizuna("audit", "verify", "--node", pair.jpn).status == 0
 
 

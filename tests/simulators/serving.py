@@ -11,11 +11,12 @@ from kizuna.adapters.tls import server_context
 from kizuna.web.serve import Listener, serve_until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
     from kizuna.adapters.keys import FileKeys
+    from kizuna.node.health import RefusedConnection
 
 __all__ = ["Served", "served"]
 
@@ -38,9 +39,15 @@ class Served:
 
 
 @contextlib.contextmanager
-def served(app: ASGIApp, keys: FileKeys, pinned: Iterable[bytes], people: ASGIApp = nothing) -> Iterator[Served]:
+def served(
+    app: ASGIApp,
+    keys: FileKeys,
+    pinned: Iterable[bytes],
+    people: ASGIApp = nothing,
+    on_refused: Callable[[RefusedConnection], object] = lambda _cause: None,
+) -> Iterator[Served]:
     """Serve `app` to partners until the block ends."""
-    partners = Listener(app, "127.0.0.1", 0, server_context(keys, pinned))
+    partners = Listener(app, "127.0.0.1", 0, server_context(keys, pinned, on_refused))
     ready = threading.Event()
     ports: list[int] = []
     loop: list[asyncio.AbstractEventLoop] = []

@@ -55,8 +55,8 @@ class HttpTransport:
         Address of the partner's node (``"https://node.example:8443"``).
     keys
         Our keys: the partner knows us by our certificate.
-    certificate_der
-        The partner's certificate, DER; no other is accepted.
+    certificates_der
+        The partner's certificate, DER, or those of which it may show either; no other is accepted.
     timeout_s
         How long to wait for a connection, and for each next piece of an answer.
     deadline_s
@@ -64,7 +64,7 @@ class HttpTransport:
     """
 
     def __init__(
-        self, url: str, keys: FileKeys, certificate_der: bytes, *, timeout_s: float = 10.0, deadline_s: float = 120.0
+        self, url: str, keys: FileKeys, *certificates_der: bytes, timeout_s: float = 10.0, deadline_s: float = 120.0
     ) -> None:
         try:
             address = urlsplit(url)
@@ -78,7 +78,7 @@ class HttpTransport:
         self._path = address.path.rstrip("/")
         self._deadline_s = deadline_s
         self.on_clock: Callable[[Instant, Instant], object] | None = None
-        self._line = HttpLine(host, port, client_context(keys, certificate_der), timeout_s)
+        self._line = HttpLine(host, port, client_context(keys, *certificates_der), timeout_s)
         # The file of which an answer is being read, and the place that comes next.
         self._reading: tuple[Digest, int] | None = None
 

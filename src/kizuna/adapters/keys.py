@@ -169,6 +169,20 @@ class FileKeys:
         found._place = place
         return found
 
+    @classmethod
+    def stored(cls, folder: Path, key_id: str) -> FileKeys:
+        """Keys that `make_next` made, by the id of their signing key.
+
+        Raises
+        ------
+        StoreError
+            If they are not there.
+        """
+        found = cls._load(folder, folder / key_id)
+        if found.key_id != key_id:
+            raise _unusable(folder / key_id, "it holds another key than its name says")
+        return found
+
     def make_next(self, party: Party, at: Instant) -> FileKeys:
         """Make the keys that are to take the place of these, beside them; they are not in use yet.
 
@@ -201,9 +215,7 @@ class FileKeys:
         """
         if key_id == self.key_id:
             return
-        found = self._load(self.folder, self.folder / key_id)
-        if found.key_id != key_id:
-            raise _unusable(self.folder / key_id, "it holds another key than its name says")
+        found = self.stored(self.folder, key_id)
         self._place, self._certificate_der = found._place, found._certificate_der  # noqa: SLF001
         self._signing, self._public_key = found._signing, found._public_key  # noqa: SLF001
         fresh = self.folder / f".{_CURRENT}-{secrets.token_hex(8)}"

@@ -6,8 +6,10 @@ showed reaches the application as the ASGI TLS extension, made from the connecti
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import ssl
+from enum import IntEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from cryptography import x509
@@ -15,16 +17,17 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from kizuna.adapters.line import Line
 from kizuna.errors import InputError, Message
+from kizuna.node.health import RefusedConnection
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from uvicorn._types import ASGI3Application, ASGIReceiveCallable, ASGISendCallable, Scope
 
     from kizuna.adapters.keys import FileKeys
 
-__all__ = ["TlsH11Protocol", "client_context", "fingerprint_of", "server_context", "trust"]
+__all__ = ["TlsH11Protocol", "client_context", "fingerprint_of", "renew", "server_context", "trust"]
 
 _VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 # RFC 8446, appendix B.4.
@@ -39,7 +42,7 @@ def fingerprint_of(certificate_der: bytes) -> str:
 def trust(context: ssl.SSLContext, certificate_der: bytes) -> None:
     """Accept one more certificate in handshakes from now on.
 
-    There is no way back: a partner that was removed still completes the handshake until the node restarts, and is then
+    There is no way back but another context (`renew`). Until then a partner that was removed completes the handshake, and is
     nobody to the application, which looks each certificate up anew.
 
     Raises
@@ -65,7 +68,71 @@ def _strict(context: ssl.SSLContext) -> None:
     context.options |= ssl.OP_NO_TICKET
 
 
-def server_context(keys: FileKeys, pinned: Iterable[bytes]) -> ssl.SSLContext:
+class _X509(IntEnum):
+    """Why OpenSSL does not accept a certificate: values of X509_V_ERR_*, in x509_vfy.h."""
+
+    NOT_YET_VALID = 9
+    HAS_EXPIRED = 10
+    INVALID_PURPOSE = 26
+
+
+_REFUSED_CERTIFICATES = {
+    _X509.NOT_YET_VALID: RefusedConnection.NOT_YET_VALID,
+    _X509.HAS_EXPIRED: RefusedConnection.EXPIRED,
+    _X509.INVALID_PURPOSE: RefusedConnection.WRONG_PURPOSE,
+}
+_REFUSED_HANDSHAKES = {
+    "PEER_DID_NOT_RETURN_A_CERTIFICATE": RefusedConnection.NO_CERTIFICATE,
+    "UNSUPPORTED_PROTOCOL": RefusedConnection.OLD_TLS,
+    "HTTP_REQUEST": RefusedConnection.NOT_TLS,
+    "WRONG_VERSION_NUMBER": RefusedConnection.NOT_TLS,
+}
+
+
+def _cause(error: ssl.SSLError) -> RefusedConnection:
+    """Why a handshake was refused; what the other side sent is not quoted."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _REFUSED_CERTIFICATES.get(error.verify_code, RefusedConnection.UNKNOWN_CERTIFICATE)  # type: ignore[call-overload,no-any-return]
+    return _REFUSED_HANDSHAKES.get(error.reason or "", RefusedConnection.FAILED)
+
+
+class _ServerContext(ssl.SSLContext):
+    """Context of a listener: each handshake is made with its latest successor."""
+
+    successor: ssl.SSLContext
+    on_refused: Callable[[RefusedConnection], object]
+
+
+class _ServerObject(ssl.SSLObject):
+    def do_handshake(self) -> None:
+        try:
+            super().do_handshake()
+        except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+            raise
+        except ssl.SSLError as error:
+            cast("_ServerContext", self.context).on_refused(_cause(error))
+            raise
+
+
+def _bare_context(keys: FileKeys, pinned: Iterable[bytes], on_refused: Callable[[RefusedConnection], object]) -> _ServerContext:
+    context = _ServerContext(ssl.PROTOCOL_TLS_SERVER)
+    _strict(context)
+    context.num_tickets = 0
+    context.sslobject_class = _ServerObject
+    context.on_refused = on_refused
+    keys.present(context)
+    for certificate in pinned:
+        trust(context, certificate)
+    return context
+
+
+def _nothing(_cause: RefusedConnection) -> None:
+    pass
+
+
+def server_context(
+    keys: FileKeys, pinned: Iterable[bytes], on_refused: Callable[[RefusedConnection], object] = _nothing
+) -> ssl.SSLContext:
     """Context of the partners' listener.
 
     Parameters
@@ -73,21 +140,48 @@ def server_context(keys: FileKeys, pinned: Iterable[bytes]) -> ssl.SSLContext:
     keys
         The node's keys.
     pinned
-        Certificates of the partners, DER. Further ones are added by `trust` while the node runs.
+        Certificates of the partners, DER. Other ones are accepted from `renew` on, while the node runs.
+    on_refused
+        Told why, whenever a handshake is refused.
     """
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    _strict(context)
-    context.num_tickets = 0
-    keys.present(context)
-    for certificate in pinned:
-        trust(context, certificate)
+    context = _bare_context(keys, pinned, on_refused)
+    context.successor = context
+
+    def turn(connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        if context.successor is not context:
+            connection.context = context.successor
+
+    # Called at the beginning of each handshake, whether the client names a server or not.
+    context.sni_callback = turn
     return context
 
 
-class _PinnedContext(ssl.SSLContext):
-    """Client context that is content with one certificate only, whatever name the server goes by."""
+def renew(context: ssl.SSLContext, keys: FileKeys, pinned: Iterable[bytes]) -> None:
+    """Present these keys, and accept these certificates and no others, in handshakes from now on.
 
-    pin: str
+    Connections that stand are left alone. A context is replaced rather than changed: one that got a new certificate and not
+    yet its key would refuse whoever connects at that moment.
+
+    Parameters
+    ----------
+    context
+        What `server_context` gave.
+    keys, pinned
+        As there.
+    """
+    listening = cast("_ServerContext", context)
+    successor = _bare_context(keys, (), listening.on_refused)
+    for certificate in pinned:
+        # One that OpenSSL cannot read keeps its own partner out, and nobody else.
+        with contextlib.suppress(InputError):
+            trust(successor, certificate)
+    listening.successor = successor
+
+
+class _PinnedContext(ssl.SSLContext):
+    """Client context that is content with some certificates only, whatever name the server goes by."""
+
+    pins: frozenset[str]
 
 
 class _PinnedSocket(ssl.SSLSocket):
@@ -95,19 +189,20 @@ class _PinnedSocket(ssl.SSLSocket):
         super().do_handshake(block)
         shown = self.getpeercert(binary_form=True)
         # The pin stands in place of the check of the host name. Before anything is sent, hence here.
-        if shown is None or fingerprint_of(shown) != cast("_PinnedContext", self.context).pin:
+        if shown is None or fingerprint_of(shown) not in cast("_PinnedContext", self.context).pins:
             msg = "the server shows another certificate than the pinned one"
             raise ssl.SSLCertVerificationError(msg)
 
 
-def client_context(keys: FileKeys, certificate_der: bytes) -> ssl.SSLContext:
-    """Context of connections to the partner whose certificate this is."""
+def client_context(keys: FileKeys, *certificates_der: bytes) -> ssl.SSLContext:
+    """Context of connections to the partner whose certificates these are."""
     context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     _strict(context)
-    context.pin = fingerprint_of(certificate_der)
+    context.pins = frozenset(map(fingerprint_of, certificates_der))
     context.sslsocket_class = _PinnedSocket
     keys.present(context)
-    trust(context, certificate_der)
+    for certificate in certificates_der:
+        trust(context, certificate)
     return context
 
 

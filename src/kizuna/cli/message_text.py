@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.cli.terminal import _, say
 from kizuna.errors import Message
-from kizuna.exchange.messages import AgreementNotice, Alert, Ask, LogCheckpoint, Reply, Step, Withdraw
+from kizuna.exchange.messages import AgreementNotice, Alert, Ask, KeyStatement, LogCheckpoint, Reply, Step, Withdraw
 from kizuna.model.instants import format_instant
 from kizuna.node.recall import recalls
 from kizuna.node.requests import requests
@@ -79,8 +79,9 @@ def content_message(content: Content) -> Message:
             return Message("recalled: {product}: {reason}", {"product": content.product, "reason": content.reason})
         case AgreementNotice():
             return notice_message(content)
-        case LogCheckpoint():
-            return Message("a checkpoint of its log")
+        case LogCheckpoint() | KeyStatement():
+            of_log = isinstance(content, LogCheckpoint)
+            return Message("a checkpoint of its log") if of_log else Message("a statement about its keys")
         case Alert():
             return Message("alert [{marking}]: {text}", {"marking": content.label.marking, "text": content.text})
         case Ask():

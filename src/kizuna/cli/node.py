@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -14,18 +15,21 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
-from kizuna.node.health import HealthReader
+from kizuna.node.health import HealthReader, last_refused, refused_message
+from kizuna.node.key_change import unaware
 from kizuna.node.reduce import held_back
-from kizuna.wiring import load_settings, make_node, open_node, rotate_node_keys
+from kizuna.wiring import announce_node_keys, load_settings, make_node, open_node, rotate_node_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from kizuna.model.instants import Instant
+    from kizuna.node.state import Announced, Node
 
 __all__ = ["node"]
 
 _FEW_DAYS = 30
+_WITHIN_DAYS, _MOST_DAYS = 30, 180
 _MINUTE_S, _HOUR_S, _DAY_S = 60, 3600, 86_400
 
 
@@ -118,19 +122,46 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
 
 @node.command(
     "rotate-keys",
-    help=_("Make a new signing key and certificate; the former key signs that they take its place. Then give partners the card."),
-    epilog=examples("kizuna node rotate-keys --node jpn", "kizuna partner card --node jpn > jpn.json"),
+    help=_(
+        "Make a new signing key and certificate, and announce them to the partners. They come into use once every partner has "
+        "confirmed; nothing is refused meanwhile."
+    ),
+    epilog=examples("kizuna node rotate-keys --node jpn", "kizuna node rotate-keys --now --node jpn"),
 )
+@click.option(
+    "--within",
+    type=click.IntRange(1, _MOST_DAYS),
+    default=_WITHIN_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help=_("Use them after so many days, whoever has not confirmed; the former ones are accepted for as long again."),
+)
+@click.option("--now", is_flag=True, help=_("Use them at once, as when a key was stolen: partners then need the new card."))
 @node_option
 @as_json
-def rotate_keys(folder: Path, json_: bool) -> None:
+def rotate_keys(within: int, now: bool, folder: Path, json_: bool) -> None:
     """Go over to new keys."""
-    here = rotate_node_keys(folder)
+    here, announced = (rotate_node_keys(folder), None) if now else announce_node_keys(folder, timedelta(days=within))
+    if announced is not None:
+        _say_announced(here, announced, json_)
+        return
     if json_:
-        print_json({"party": here.organisation, "key": here.keys.key_id})
+        print_json({"party": here.organisation, "key": here.keys.key_id, "announced": False})
         return
     say(Message("{party} signs with the key {key} from now on.", {"party": here.organisation, "key": here.keys.key_id}))
-    say(Message("Give each partner the new card (kizuna partner card): until it has added it, nothing goes either way."))
+    if now:
+        say(Message("Give each partner the new card (kizuna partner card): who does not know the key takes nothing until then."))
+    say(Message("Back up the folder now: older copies have no key for what comes."))
+
+
+def _say_announced(here: Node, announced: Announced, json_: bool) -> None:
+    by, until = format_instant(announced.by), format_instant(announced.until)
+    if json_:
+        print_json({"party": here.organisation, "key": announced.key_id, "announced": True, "by": by, "until": until})
+        return
+    say(Message("Announced the key {key} to the partners.", {"key": announced.key_id}))
+    values = {"by": by, "until": until}
+    say(Message("It is used once all have confirmed, on {by} at the latest; the present one ends on {until}.", values))
     say(Message("Back up the folder now: older copies have no key for what comes."))
 
 
@@ -146,6 +177,7 @@ def status(folder: Path, json_: bool) -> None:
         health = HealthReader(here).read()
         statuses = [h.status for h in health.partners]
         held = {s.partner: list(held_back(here, s.partner)) for s in statuses}
+        announced, lacking, refused = here.knowledge().announced, unaware(here), last_refused(here)
         count, size, confirmed = health.products, health.log_entries, health.tail_confirmed
 
         def when(instant: Instant | None) -> str | None:
@@ -159,6 +191,15 @@ def status(folder: Path, json_: bool) -> None:
                     "log_entries": size,
                     "tail_confirmed": confirmed,
                     "certificate_days": health.certificate_days,
+                    "announced_key": None
+                    if announced is None
+                    else {
+                        "key": announced.key_id,
+                        "by": when(announced.by),
+                        "until": when(announced.until),
+                        "unaware": [*lacking],
+                    },
+                    "last_refused_connection": None if refused is None else {"at": when(refused[1]), "cause": refused[0].value},
                     "partners": [
                         dealings_json(here, s.partner)
                         | {
@@ -218,6 +259,12 @@ def status(folder: Path, json_: bool) -> None:
             say(
                 Message("This node's certificate ends in {days} days: kizuna node rotate-keys", {"days": health.certificate_days})
             )
+        if announced is not None:
+            told = {"key": announced.key_id, "by": format_instant(announced.by), "missing": ", ".join(lacking) or "-"}
+            say(Message("The key {key} is announced, and in use by {by} at the latest; not confirmed by: {missing}", told))
+        if refused is not None:
+            told = {"at": format_instant(refused[1]), "cause": refused_message(refused[0]).render(_)}
+            say(Message("Last connection that was refused, at {at}: {cause}", told))
         for partner, products in held.items():
             for product, why in products:
                 told = {"product": product, "partner": partner, "why": why.render(_)}

@@ -11,18 +11,20 @@ import click
 
 from kizuna.cli.message_text import content_message
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
-from kizuna.errors import KizunaError, Message, NotReleasable
+from kizuna.errors import KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.messages import content_to_json, type_of
 from kizuna.model.instants import format_instant
 from kizuna.node.health import note_clock
-from kizuna.wiring import load_settings, open_node, shelf_of, transport_to
+from kizuna.wiring import load_settings, open_node, shelf_of, take_due_keys, transport_to
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
-    from kizuna.node.receive import PullReport
+    from kizuna.model.parties import Party
+    from kizuna.node.receive import Intake, PullReport
     from kizuna.node.state import Node, Partner
 
 __all__ = ["sync"]
@@ -63,10 +65,44 @@ def _report(report: PullReport, json_: bool) -> dict[str, Json]:
     }
 
 
-def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -> None:
-    from kizuna.node.media import release_held, send_kept_receipts
-    from kizuna.node.receive import Intake, pull
+def _pull(here: Node, folder: Path, partner: Partner, told: Callable[[str, int, int], None], intake: Intake) -> PullReport:
+    from kizuna.node.key_change import hand_over_statements
+    from kizuna.node.media import send_kept_receipts
+    from kizuna.node.receive import pull
 
+    clock: list[tuple[Instant, Instant]] = []
+
+    def timed(said: Instant, seen: Instant) -> None:
+        clock[:] = [(said, seen)]
+
+    with transport_to(folder, partner, timed) as transport:
+        try:
+            hand_over_statements(here, partner.party, transport)
+            # What removable media brought is confirmed by the shorter way.
+            send_kept_receipts(here, partner, transport)
+            return pull(here, partner, transport, told, intake)
+        finally:
+            if clock:
+                note_clock(here, partner.party, *clock[-1])
+
+
+def _pull_as_known(here: Node, folder: Path, party: Party, told: Callable[[str, int, int], None], intake: Intake) -> PullReport:
+    """Pull; once more where another process of this node learned meanwhile that the partner's keys change."""
+    before = here.partner(party)
+    try:
+        return _pull(here, folder, before, told, intake)
+    except (PartnerMisbehaved, PartnerUnreachable):
+        after = here.partner(party)
+        if after.keys == before.keys:
+            raise
+        return _pull(here, folder, after, told, intake)
+
+
+def _pull_each(here: Node, folder: Path, partners: list[Party], json_: bool) -> None:
+    from kizuna.node.media import release_held
+    from kizuna.node.receive import Intake
+
+    take_due_keys(folder, here)
     settings = load_settings(folder, os.environ)
     intake = Intake(settings.intake_files, settings.intake_bytes, settings.intake_entries)
     reports: list[dict[str, Json]] = []
@@ -78,25 +114,13 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
             bars.setdefault(title, Progress(title))(done, total)
 
         try:
-            clock: list[tuple[Instant, Instant]] = []
-
-            def timed(said: Instant, seen: Instant, clock: list[tuple[Instant, Instant]] = clock) -> None:
-                clock[:] = [(said, seen)]
-
-            with transport_to(folder, partner, timed) as transport:
-                try:
-                    # What removable media brought is confirmed by the shorter way.
-                    send_kept_receipts(here, partner, transport)
-                    report = pull(here, partner, transport, told, intake)
-                finally:
-                    if clock:
-                        note_clock(here, partner.party, *clock[-1])
+            report = _pull_as_known(here, folder, partner, told, intake)
             # What they brought too early may be due now.
             release_held(here, shelf_of(folder), told, intake)
         except KizunaError as error:
             # One partner's failure must not keep the others' products away.
             failure = failure or error
-            reports.append({"partner": partner.party, "error": str(error)})
+            reports.append({"partner": partner, "error": str(error)})
             continue
         reports.append(_report(report, json_))
         if report.refusal is not None and failure is None:
@@ -104,6 +128,7 @@ def _pull_each(here: Node, folder: Path, partners: list[Partner], json_: bool) -
                 Message("{partner} refuses: {reason}", {"partner": report.partner, "reason": report.refusal.reason}),
                 hint=Message("ask the partner's release officer; what was received before stays here"),
             )
+    take_due_keys(folder, here)
     if json_:
         print_json({"partners": list(reports)})
     if failure is not None:
@@ -140,8 +165,8 @@ def sync(partner: tuple[str, ...], once: bool, every: float | None, folder: Path
         raise click.UsageError(_("--once and --every exclude each other."))
     with open_node(folder) as here:
         # Partners without an address only pull from us; naming one is a mistake that must not pass in silence.
-        known = [p for p in here.knowledge().partners.values() if p.url]
-        partners = [here.partner(here.partner_named(name)) for name in partner] or known
+        known = [p.party for p in here.knowledge().partners.values() if p.url]
+        partners = [here.partner(here.partner_named(name)).party for name in partner] or known
         while True:
             try:
                 _pull_each(here, folder, partners, json_)

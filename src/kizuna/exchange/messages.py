@@ -7,13 +7,14 @@ entry of a type that is not known here is refused, and what follows it waits: no
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message, PartnerMisbehaved
 from kizuna.exchange.envelope import seal, unseal
 from kizuna.exchange.feed import ENTRY_SCHEMA, ENTRY_TYPE, FeedEntry, entry_from_json, strictly
+from kizuna.exchange.rotation import MOST_STATEMENT_BYTES
 from kizuna.exchange.witness import MOST_REQUEST_BYTES
 from kizuna.formats.agreement_areas import area_to_json, no_files, read_area
 from kizuna.model.instants import format_instant
@@ -39,6 +40,7 @@ __all__ = [
     "Alert",
     "Ask",
     "Content",
+    "KeyStatement",
     "LogCheckpoint",
     "MessageEntry",
     "NoticeState",
@@ -169,7 +171,14 @@ class Reply:
     product: ProductId | None = None
 
 
-type Content = Withdraw | AgreementNotice | LogCheckpoint | Alert | Ask | Reply
+@dataclass(frozen=True, slots=True)
+class KeyStatement:
+    """A sealed statement of the sender about its own keys (`kizuna.exchange.rotation`), as text."""
+
+    statement: str
+
+
+type Content = Withdraw | AgreementNotice | LogCheckpoint | Alert | Ask | Reply | KeyStatement
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +205,8 @@ def type_of(content: Content) -> str:
             return "alert"
         case Ask() | Reply():
             return "request"
+        case KeyStatement():
+            return "keys"
 
 
 def content_to_json(content: Content) -> dict[str, Json]:
@@ -215,8 +226,8 @@ def content_to_json(content: Content) -> dict[str, Json]:
                 "since": format_instant(content.since),
                 "reason": content.reason,
             }
-        case LogCheckpoint():
-            return {"request": content.request}
+        case LogCheckpoint() | KeyStatement():
+            return asdict(content)
         case Alert():
             return {"id": content.id, "text": content.text, "label": label_to_json(content.label)}
         case Ask():
@@ -270,6 +281,10 @@ def _read_checkpoint(table: Table) -> LogCheckpoint:
     return LogCheckpoint(table.text("request", longest=MOST_REQUEST_BYTES, lines=True))
 
 
+def _read_keys(table: Table) -> KeyStatement:
+    return KeyStatement(table.text("statement", longest=MOST_STATEMENT_BYTES))
+
+
 def _read_alert(table: Table) -> Alert:
     return Alert(_id(table), _line(table, "text"), read_label(table.table("label")))
 
@@ -303,6 +318,7 @@ _READERS: dict[str, Callable[[Table], Content]] = {
     "checkpoint": _read_checkpoint,
     "alert": _read_alert,
     "request": _read_request,
+    "keys": _read_keys,
 }
 
 ENTRY_TYPES = (PUBLISH, *_READERS)

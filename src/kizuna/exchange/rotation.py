@@ -1,6 +1,7 @@
-"""A node's statement that another key takes the place of its signing key: sealed by the old, signed by the new. No I/O.
+"""A node's statements about its own keys: that another takes the place of one. No I/O.
 
-Whoever pinned the old key follows it to the new one without having to trust whatever carried the statement.
+The statement about a signing key is sealed by the old and signed by the new: whoever pinned the old key follows it to the new one
+without having to trust whatever carried the statement. That about the key for removable media is sealed by the signing key.
 """
 
 from __future__ import annotations
@@ -25,12 +26,26 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
 
-__all__ = ["ROTATION_TYPE", "Rotation", "seal_rotation", "unseal_rotation"]
+__all__ = [
+    "MOST_STATEMENT_BYTES",
+    "ROTATION_TYPE",
+    "SEALING_KEY_TYPE",
+    "Rotation",
+    "SealingKey",
+    "seal_rotation",
+    "seal_sealing_key",
+    "unseal_rotation",
+    "unseal_sealing_key",
+]
 
 ROTATION_TYPE = "application/vnd.kizuna.rotation.1+json"
 _SCHEMA = "kizuna/rotation/1"
 _PROOF_OF = b"kizuna rotation 1\n"
-_MOST_BYTES = 65_536
+MOST_STATEMENT_BYTES = 65_536
+"""Longest statement that is read."""
+SEALING_KEY_TYPE = "application/vnd.kizuna.sealing-key.1+json"
+_SEALING_SCHEMA = "kizuna/sealing-key/1"
+_KEY_BYTES = 32
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +63,7 @@ class Rotation:
     certificate_der
         The TLS certificate that comes with it.
     at
-        When: what the former key signed is from before.
+        When the former key ends: what it signed is from before. Announced ahead, either may be used until then.
     """
 
     party: Party
@@ -84,7 +99,7 @@ def unseal_rotation(envelope: bytes, former_key: bytes) -> Rotation:
     PartnerMisbehaved
         If anything of it does not verify.
     """
-    document = unseal(envelope, former_key, ROTATION_TYPE, most_bytes=_MOST_BYTES)
+    document = unseal(envelope, former_key, ROTATION_TYPE, most_bytes=MOST_STATEMENT_BYTES)
     try:
         table = open_table(document, schema=_SCHEMA, what="rotation")
         proof, signing_key, certificate = (
@@ -99,6 +114,61 @@ def unseal_rotation(envelope: bytes, former_key: bytes) -> Rotation:
     if rotation.former_key_id != key_id_of(former_key):
         raise _off("it names another former key than the one that signed it")
     return rotation
+
+
+@dataclass(frozen=True, slots=True)
+class SealingKey:
+    """What a statement about the key for removable media says.
+
+    Parameters
+    ----------
+    party
+        Whose node it is.
+    sealing_key
+        Raw X25519 public key to which media for it are to be sealed from now on.
+    at
+        When it was made: a later statement counts, an earlier one does not.
+    former_until
+        Until when media may be made for the former key.
+    """
+
+    party: Party
+    sealing_key: bytes
+    at: Instant
+    former_until: Instant
+
+
+def seal_sealing_key(said: SealingKey, signer: Signer) -> bytes:
+    """Statement, sealed by the node's signing key."""
+    members: dict[str, Json] = {
+        "schema": _SEALING_SCHEMA,
+        "party": said.party,
+        "sealing_key": _text(said.sealing_key),
+        "at": format_instant(said.at),
+        "former_until": format_instant(said.former_until),
+    }
+    return seal(SEALING_KEY_TYPE, members, signer)
+
+
+def unseal_sealing_key(envelope: bytes, public_key: bytes) -> SealingKey:
+    """Statement of the holder of `public_key`.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If anything of it does not verify.
+    """
+    document = unseal(envelope, public_key, SEALING_KEY_TYPE, most_bytes=MOST_STATEMENT_BYTES)
+    try:
+        table = open_table(document, schema=_SEALING_SCHEMA, what="sealing key")
+        sealing_key = base64.b64decode(table.text("sealing_key"), validate=True)
+        found = SealingKey(parse_party(table.text("party")), sealing_key, table.instant("at"), table.instant("former_until"))
+        table.done()
+    except (InputError, ValueError) as error:
+        raise _off(str(error)) from error
+    if len(sealing_key) != _KEY_BYTES:
+        raise _off(f"the key has {len(sealing_key)} bytes, expected {_KEY_BYTES}")
+    return found
 
 
 def _off(why: str) -> PartnerMisbehaved:

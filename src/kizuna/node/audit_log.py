@@ -28,8 +28,13 @@ _SENTENCES = {
     FactKind.PARTNER_REMOVED: Message("{party} was removed: its node is a stranger from here on"),
     FactKind.PARTNER_ROTATED: Message("{party} changed its keys, and its former key signed that it did"),
     FactKind.PARTNER_KEY_REVOKED: Message("the key {key} of {party} was revoked: {reason}"),
+    FactKind.PARTNER_SEALING_KEY_CHANGED: Message("{party} changed its key for removable media, and signed that it did"),
+    FactKind.KEYS_ANNOUNCED: Message(
+        "the node of {party} announced the key {key}: in use by {by} at the latest, its present one accepted until {until}"
+    ),
     FactKind.KEYS_ROTATED: Message("the node of {party} gave up its key for another"),
     FactKind.KEYS_TAKEN: Message("the key {key} took the place of {former}"),
+    FactKind.SEALING_KEY_CHANGED: Message("the key {key} for removable media took the place of {former}, which ends on {until}"),
     FactKind.AGREEMENT_RECORDED: Message("version {document_version} of agreement {document_id} was recorded"),
     FactKind.AGREEMENT_SUSPENDED: Message("agreement {agreement} was suspended from {from} on: {reason}"),
     FactKind.AGREEMENT_RESUMED: Message("agreement {agreement} was resumed from {from} on"),

@@ -6,26 +6,23 @@ import base64
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
-from cryptography.x509.oid import ExtendedKeyUsageOID
-
 from kizuna.catalog.areas import require_sound
 from kizuna.errors import InputError, Message
 from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.messages import NoticeState
 from kizuna.formats.agreement import agreement_to_json, read_agreement
 from kizuna.formats.agreement_areas import no_files
-from kizuna.model.instants import format_instant, instant_of
+from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import open_table
+from kizuna.node.certificates import certificate_fault
+from kizuna.node.follow_keys import follow, record_steps
 from kizuna.node.journal import ORGANISATION_SETTING
-from kizuna.node.key_change import follow
+from kizuna.node.key_change import tell_of_announced
 from kizuna.node.messages import tell_parties
 from kizuna.node.people import issue_token
 from kizuna.node.share import reconsider_all
-from kizuna.node.witness import follow_witnessed
 from kizuna.release.agreements import Resumption, State
 
 if TYPE_CHECKING:
@@ -37,14 +34,13 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.model.reading import Table
-    from kizuna.node.state import Node
+    from kizuna.node.state import Node, Partner
     from kizuna.release.agreements import Agreement, Term
 
 __all__ = [
     "CARD_SCHEMA",
     "ORGANISATION_SETTING",
     "area_faults",
-    "certificate_fault",
     "found_node",
     "is_suspended",
     "node_card",
@@ -59,7 +55,6 @@ __all__ = [
 
 CARD_SCHEMA = "kizuna/card/1"
 _KEY_BYTES = 32
-_MOST_CERTIFICATE_BYTES = 16_384
 _MOST_ROTATIONS = 100
 
 
@@ -91,8 +86,10 @@ def node_card(node: Node, url: str) -> dict[str, Json]:
     }
     if node.keys.sealing_key is not None:
         card["sealing_key"] = base64.b64encode(node.keys.sealing_key).decode()
-    if len(node.journal.own_keys()) > 1:
-        card["succession"] = list(node.knowledge().succession)
+    known = node.knowledge()
+    succession = [*known.succession, *([known.announced.statement] if known.announced is not None else [])]
+    if succession:
+        card["succession"] = [*succession]
     return card
 
 
@@ -120,45 +117,58 @@ def pin_partner(node: Node, card: object) -> Party:
         table.fault("url", Message("an https:// address"))
     if party == node.organisation:
         table.fault("party", Message("another node than this one"))
-    # A partner is known by its certificate and its key alone: no two may share one, nor have ours.
+    _require_distinct(node, table, party, raw)
+    body: dict[str, Json] = {"party": party, "url": url.rstrip("/")}
+    known = node.knowledge()
+    if key_id_of(raw["signing_key"]) in known.revoked:
+        table.fault("signing_key", Message("a key that was not revoked"))
+    # Keys that the card's present one announces already.
+    ahead = follow(party, raw["signing_key"], succession, revoked=known.revoked)
+    pinned = known.partners.get(party)
+    if pinned is not None and ahead and pinned.signing_key == ahead[-1].rotation.signing_key:
+        # Its feed said so before the card came.
+        raw |= {"signing_key": pinned.signing_key, "certificate": pinned.certificate_der}
+        ahead = []
+    elif pinned is not None and pinned.signing_key != raw["signing_key"]:
+        _follow_card(node, pinned, raw, url.rstrip("/"), succession)
+        return party
+    body |= {name: base64.b64encode(key).decode() for name, key in raw.items()}
+    with node.store.transaction():
+        node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
+        if ahead:
+            record_steps(node, node.partner(party), ahead, by=node.by)
+        tell_of_announced(node, party)
+    return party
+
+
+def _require_distinct(node: Node, table: Table, party: Party, raw: Mapping[str, bytes]) -> None:
+    """Let no two nodes share a certificate or a key, nor have ours: a partner is known by them alone."""
+    now = node.now()
     others = [p for other, p in node.knowledge().partners.items() if other != party]
-    if raw["certificate"] in {node.keys.certificate_der, *(p.certificate_der for p in others)}:
+    if raw["certificate"] in {node.keys.certificate_der, *(c for p in others for c in (p.certificate_der, *p.certificates(now)))}:
         table.fault("certificate", Message("a certificate that no other node has"))
     if raw["signing_key"] in {node.keys.public_key, *(p.signing_key for p in others)}:
         table.fault("signing_key", Message("a key that no other node has"))
     if raw.get("sealing_key") in {node.keys.sealing_key, *(p.sealing_key for p in others)} - {None}:
         table.fault("sealing_key", Message("a key that no other node has"))
-    body: dict[str, Json] = {"party": party, "url": url.rstrip("/")}
-    body |= {name: base64.b64encode(key).decode() for name, key in raw.items()}
-    known = node.knowledge()
-    if key_id_of(raw["signing_key"]) in known.revoked:
-        table.fault("signing_key", Message("a key that was not revoked"))
-    if party in known.partners and known.partners[party].signing_key != raw["signing_key"]:
-        steps = follow(known.partners[party], succession, revoked=known.revoked)
-        if not steps or (steps[-1][0].signing_key, steps[-1][0].certificate_der) != (raw["signing_key"], raw["certificate"]):
-            raise InputError(
-                Message("signing_key: {party} is pinned with another key, which does not vouch for this one", {"party": party}),
-                hint=Message(
-                    "if the partner lost its key, and you know so by a way that you trust: kizuna partner remove {party}, add",
-                    {"party": party},
-                ),
-                field="signing_key",
-            )
-        body["steps"] = [
-            {
-                "signing_key": base64.b64encode(rotation.signing_key).decode(),
-                "at": format_instant(rotation.at),
-                "statement": statement,
-            }
-            for rotation, statement in steps
-        ]
-        with node.store.transaction():
-            node.journal.record(FactKind.PARTNER_ROTATED, body, by=node.by, authority=f"signature of {party}")
-            follow_witnessed(node, known.partners[party], raw["signing_key"])
-        return party
+
+
+def _follow_card(node: Node, pinned: Partner, raw: Mapping[str, bytes], url: str, succession: Sequence[str]) -> None:
+    """Follow a pinned partner to the keys of its card, and to those which these announce."""
+    steps = follow(pinned.party, pinned.signing_key, succession, revoked=node.knowledge().revoked)
+    if (raw["signing_key"], raw["certificate"]) not in [(s.rotation.signing_key, s.rotation.certificate_der) for s in steps]:
+        raise InputError(
+            Message(
+                "signing_key: {party} is pinned with another key, which does not vouch for this one", {"party": pinned.party}
+            ),
+            hint=Message(
+                "if the partner lost its key, and you know so by a way that you trust: kizuna partner remove {party}, add",
+                {"party": pinned.party},
+            ),
+            field="signing_key",
+        )
     with node.store.transaction():
-        node.journal.record(FactKind.PARTNER_PINNED, body, by=node.by, authority="node operator")
-    return party
+        record_steps(node, pinned, steps, by=node.by, url=url, sealing_key=raw.get("sealing_key"))
 
 
 def _read_succession(table: Table) -> list[str]:
@@ -180,41 +190,6 @@ def _read_keys(table: Table) -> dict[str, bytes]:
         if name != "certificate" and len(raw[name]) != _KEY_BYTES:
             table.fault(name, Message("32 bytes in base64"))
     return raw
-
-
-def certificate_fault(der: bytes, now: Instant) -> Message | None:
-    """What a certificate would have to be that it is not; None for one that can be pinned.
-
-    It must be signed by its own key and be no authority over others, be valid now, and serve for both ends of a connection.
-    """
-    if len(der) > _MOST_CERTIFICATE_BYTES:
-        return Message("a certificate of at most {most} bytes", {"most": _MOST_CERTIFICATE_BYTES})
-    try:
-        certificate = x509.load_der_x509_certificate(der)
-        certificate.verify_directly_issued_by(certificate)
-        constraints = _extension(certificate, x509.BasicConstraints)
-        usage, purposes = _extension(certificate, x509.KeyUsage), _extension(certificate, x509.ExtendedKeyUsage)
-        begin, end = instant_of(certificate.not_valid_before_utc), instant_of(certificate.not_valid_after_utc)
-    except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm, x509.DuplicateExtension, x509.InvalidVersion):
-        return Message("an X.509 certificate (DER) that vouches for itself alone")
-    both = {ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH}
-    expected: Message | None = None
-    if (constraints is not None and constraints.ca) or (usage is not None and usage.key_cert_sign):
-        expected = Message("an X.509 certificate (DER) that vouches for itself alone")
-    elif now < begin:
-        expected = Message("a certificate that is valid now; it is from {begin} on", {"begin": format_instant(begin)})
-    elif end <= now:
-        expected = Message("a certificate that is valid now; it ended on {end}", {"end": format_instant(end)})
-    elif (usage is not None and not usage.digital_signature) or (purposes is not None and not both <= set(purposes)):
-        expected = Message("a certificate that may sign, as a server and as a client")
-    return expected
-
-
-def _extension[E: x509.ExtensionType](certificate: x509.Certificate, kind: type[E]) -> E | None:
-    try:
-        return certificate.extensions.get_extension_for_class(kind).value
-    except x509.ExtensionNotFound:
-        return None
 
 
 def remove_partner(node: Node, party: Party) -> None:

@@ -5,13 +5,16 @@ The counts are folded from the log, so they begin again where they were after a 
 
 from __future__ import annotations
 
+import json
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from cryptography import x509
 
+from kizuna.errors import Message
 from kizuna.model.instants import format_instant, instant_of, parse_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decided_on
@@ -23,11 +26,40 @@ if TYPE_CHECKING:
     from kizuna.model.provenance import Fact
     from kizuna.node.state import Node
 
-__all__ = ["CLOCK_SEEN", "CLOCK_SKEW", "HealthReader", "NodeHealth", "PartnerCounts", "PartnerHealth", "days_left", "note_clock"]
+__all__ = [
+    "CLOCK_SEEN",
+    "CLOCK_SKEW",
+    "HealthReader",
+    "NodeHealth",
+    "PartnerCounts",
+    "PartnerHealth",
+    "RefusedConnection",
+    "days_left",
+    "last_refused",
+    "note_clock",
+    "note_refused",
+    "refused_message",
+]
 
 CLOCK_SKEW, CLOCK_SEEN = "clock_skew_s", "clock_seen"
 """Notes of the exchange book: by how many seconds the partner's clock was ahead of ours, and when that was measured."""
 _DAY_S = 86_400
+
+
+_REFUSED = "refused_connection"
+
+
+class RefusedConnection(StrEnum):
+    """Why a connection to the partners' listener was refused before it could ask anything. Who it was is not known then."""
+
+    NO_CERTIFICATE = "no-certificate"
+    EXPIRED = "certificate-expired"
+    NOT_YET_VALID = "certificate-not-yet-valid"
+    WRONG_PURPOSE = "certificate-wrong-purpose"
+    UNKNOWN_CERTIFICATE = "certificate-unknown"
+    OLD_TLS = "old-tls"
+    NOT_TLS = "not-tls"
+    FAILED = "failed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +147,34 @@ def note_clock(node: Node, partner: Party, said: Instant, seen: Instant) -> None
     book = node.store.book
     book.note(partner, CLOCK_SKEW, f"{(said - seen).total_seconds():.3f}")
     book.note(partner, CLOCK_SEEN, format_instant(seen))
+
+
+def note_refused(node: Node, cause: RefusedConnection, at: Instant) -> None:
+    """Keep why a connection was refused; the latest one stands."""
+    node.store.keep_setting(_REFUSED, json.dumps({"cause": cause.value, "at": format_instant(at)}))
+
+
+def last_refused(node: Node) -> tuple[RefusedConnection, Instant] | None:
+    """Why the last connection that was refused was, and when; None for none."""
+    kept = json.loads(node.store.setting(_REFUSED) or "null")
+    return None if kept is None else (RefusedConnection(kept["cause"]), parse_instant(kept["at"]))
+
+
+_CAUSES = {
+    RefusedConnection.NO_CERTIFICATE: Message("it showed no certificate"),
+    RefusedConnection.EXPIRED: Message("its certificate has expired"),
+    RefusedConnection.NOT_YET_VALID: Message("its certificate is not valid yet"),
+    RefusedConnection.WRONG_PURPOSE: Message("its certificate is not for clients of TLS"),
+    RefusedConnection.UNKNOWN_CERTIFICATE: Message("its certificate is that of no partner"),
+    RefusedConnection.OLD_TLS: Message("it speaks no TLS 1.3"),
+    RefusedConnection.NOT_TLS: Message("it does not speak TLS"),
+    RefusedConnection.FAILED: Message("the handshake failed"),
+}
+
+
+def refused_message(cause: RefusedConnection) -> Message:
+    """The cause in words."""
+    return _CAUSES[cause]
 
 
 @dataclass(slots=True)

@@ -15,6 +15,7 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    KeyStatement,
     LogCheckpoint,
     MessageEntry,
     Reply,
@@ -82,7 +83,7 @@ def was_recalled(node: Node, partner: Party, product: ProductId) -> bool:
 def why_withheld(node: Node, partner: Party, content: Content, now: Instant) -> Message | None:
     """Why a message may not go to a partner at an instant; None if it may."""
     match content:
-        case Withdraw() | LogCheckpoint() | Ask():
+        case Withdraw() | LogCheckpoint() | Ask() | KeyStatement():
             return None
         case AgreementNotice():
             return _notice_withheld(node, partner, content)

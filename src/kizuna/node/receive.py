@@ -214,6 +214,8 @@ def pull(
     taking = _Taking(node, partner, transport, progress, intake, report)
     while True:
         body = transport.feed(book.cursor(partner.party), MOST_PAGE_ENTRIES)
+        # Its keys may have changed: said by itself a page ago, or taken in by another process.
+        partner = taking.partner = node.partner(partner.party)
         answer = read_answer(body, partner.key_for(body))
         if isinstance(answer, Refusal):
             if answer.sender != partner.party or answer.receiver != node.organisation:
@@ -242,7 +244,7 @@ def pull(
 class _Taking:
     """Takes a partner's entries, in order; those with small files wait for each other, until `finish`."""
 
-    __slots__ = ("_intake", "_node", "_partner", "_progress", "_report", "_shown", "_transport", "_waiting")
+    __slots__ = ("_intake", "_node", "_progress", "_report", "_shown", "_transport", "_waiting", "partner")
 
     def __init__(
         self,
@@ -253,7 +255,7 @@ class _Taking:
         intake: Intake,
         report: PullReport,
     ) -> None:
-        self._node, self._partner, self._transport = node, partner, transport
+        self._node, self.partner, self._transport = node, partner, transport
         self._progress, self._intake, self._report = progress, intake, report
         self._waiting: list[tuple[FeedEntry, bytes]] = []
         # Files that are here, and that the partner is known to have.
@@ -261,12 +263,14 @@ class _Taking:
 
     def take(self, envelope: bytes) -> None:
         """Check the entry that comes next and take it, now or together with those that follow."""
-        node, partner = self._node, self._partner
+        node, partner = self._node, self.partner
         entry = unseal_any(envelope, partner.key_for(envelope))
         _check_place(node, partner, entry, node.store.book.cursor(partner.party) + len(self._waiting) + 1)
         if isinstance(entry, MessageEntry):
             self.finish()
             take_message(node, partner, entry, envelope, _OWED)
+            # It may have said that its keys change.
+            self.partner = node.partner(partner.party)
             self._report.messages.append(entry)
             _send_owed_receipt(node, partner, self._transport)
             return
@@ -290,7 +294,7 @@ class _Taking:
         whole: list[tuple[FeedEntry, bytes]] = []
         try:
             # Whatever else broke off on the way from this partner is of no entry that could still come.
-            _forget_parts(self._node, self._partner, {m.digest for entry, _ in waiting for m in entry.manifests})
+            _forget_parts(self._node, self.partner, {m.digest for entry, _ in waiting for m in entry.manifests})
             self._bring_together([entry for entry, _ in waiting])
             for taken in waiting:
                 self._bring(taken[0])
@@ -306,12 +310,12 @@ class _Taking:
         if not taken:
             return
         held = {entry.product.id: self._node.store.items.get(entry.product.id) for entry, _ in taken}
-        _store(self._node, self._partner, taken)
+        _store(self._node, self.partner, taken)
         for entry, _ in taken:
             item = held[entry.product.id]
             if item is None or not _is_same(entry.product, item.product):
                 self._report.received.append(entry.product)
-        _send_owed_receipt(self._node, self._partner, self._transport)
+        _send_owed_receipt(self._node, self.partner, self._transport)
 
     # ---- files
 
@@ -338,8 +342,8 @@ class _Taking:
         node = self._node
         for manifest in entry.manifests:
             if not node.blobs.has(manifest.digest):
-                node.blobs.receive(manifest, self._told(entry, manifest), self._partner.party)
-            elif manifest.digest not in self._shown and _belongs_to_another(node, self._partner, manifest.digest):
+                node.blobs.receive(manifest, self._told(entry, manifest), self.partner.party)
+            elif manifest.digest not in self._shown and _belongs_to_another(node, self.partner, manifest.digest):
                 # A digest proves nothing: whoever names a file of ours or of a third party must show that it has it.
                 for _chunk in fetch_verified(manifest, self._told(entry, manifest)):
                     pass

@@ -27,10 +27,12 @@ from kizuna.exchange.feed import (
     unseal_receipt,
 )
 from kizuna.exchange.messages import MessageEntry, unseal_any
+from kizuna.exchange.rotation import ROTATION_TYPE, SEALING_KEY_TYPE
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decider, decision_facts, decision_record, labelling, partner_terms
+from kizuna.node.follow_keys import take_handed_statement
 from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
 from kizuna.node.ports import Outgoing
@@ -167,10 +169,11 @@ class Sharing:
 
     def peer_of(self, fingerprint: str) -> Party | None:
         """Partner to whom the certificate with this SHA-256 belongs."""
+        now = self._node.journal.clock.now()
         for party, partner in self._node.knowledge().partners.items():
-            if partner.fingerprint == fingerprint:
-                # Whose key was revoked is nobody here until it is pinned anew: who asks may be somebody else.
-                return party if partner.signing_key in partner.keys else None
+            # Whose key was revoked is nobody here until it is pinned anew: who asks may be somebody else.
+            if fingerprint in partner.fingerprints(now):
+                return party
         return None
 
     # ---- feed
@@ -545,10 +548,18 @@ class Sharing:
         return True
 
     def receipt(self, peer: Party, envelope: bytes) -> bool:
-        """Take the partner's signed receipt for an entry of its feed, or its answer to one; False for what is none."""
+        """Take the partner's receipt for an entry of its feed, its answer to one, or what it says of its own keys.
+
+        False for what is none of these.
+        """
         node = self._node
         node.require_confirmed()
-        takers = {RECALL_ANSWER_TYPE: take_recall_answer, WITNESS_ANSWER_TYPE: take_witness_answer}
+        takers = {
+            RECALL_ANSWER_TYPE: take_recall_answer,
+            WITNESS_ANSWER_TYPE: take_witness_answer,
+            ROTATION_TYPE: take_handed_statement,
+            SEALING_KEY_TYPE: take_handed_statement,
+        }
         claimed = payload_type_of(envelope)
         if claimed in takers:
             return takers[claimed](node, peer, envelope)

@@ -8,6 +8,7 @@ import threading
 from collections import deque
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from kizuna.catalog.areas import Placer, areas_of
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
     from kizuna.node.ports import BlobStore, TailAnchor
     from kizuna.release.agreements import Agreement
 
-__all__ = ["FormerKey", "Knowledge", "Node", "Partner"]
+__all__ = ["Announced", "FormerKey", "Knowledge", "Node", "Partner"]
 
 _PLACE = "place"
 _VIEWS = 4
@@ -52,9 +53,42 @@ _TEACHES_NOTHING = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class FormerKey:
-    """Signing key that a partner gave up, and when: what it signed is from before."""
+    """Signing key that a partner gives up, and when: what it signed is from before.
+
+    Parameters
+    ----------
+    key
+        Raw Ed25519 public key.
+    until
+        When it ends: announced ahead, so that a partner may use either until then.
+    certificate_der
+        The certificate that ends with it; None where the log does not say which.
+    """
 
     key: bytes
+    until: Instant
+    certificate_der: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Announced:
+    """Keys of this node of which its partners are being told, and which are not in use yet.
+
+    Parameters
+    ----------
+    key_id
+        Id of the new signing key.
+    statement
+        The sealed statement that it takes the place of the present one (`kizuna.exchange.rotation`).
+    by
+        When they come into use at the latest.
+    until
+        Until when partners accept the present ones.
+    """
+
+    key_id: str
+    statement: str
+    by: Instant
     until: Instant
 
 
@@ -74,6 +108,12 @@ class Partner:
         Its raw Ed25519 public key.
     sealing_key
         Its raw X25519 public key, to which removable media for it are sealed; None if its card had none.
+    former
+        Keys that it gave up, or is about to.
+    revoked
+        Ids of keys of whichever partner that were revoked.
+    sealing_since
+        When it said that the sealing key took the place of another; None where a card named it.
     """
 
     party: Party
@@ -84,12 +124,28 @@ class Partner:
 
     former: tuple[FormerKey, ...] = ()
     revoked: frozenset[str] = frozenset()
+    sealing_since: Instant | None = None
 
     @property
     def keys(self) -> tuple[bytes, ...]:
         """Its signing keys, the present one first, those that were revoked left out."""
         keys = (self.signing_key, *(former.key for former in self.former))
         return tuple(key for key in keys if key_id_of(key) not in self.revoked)
+
+    def signing_at(self, now: Instant) -> tuple[bytes, ...]:
+        """Signing keys that it may use at an instant, the present one first."""
+        until = {key_id_of(former.key): former.until for former in self.former}
+        return tuple(key for key in self.keys if until.get(key_id_of(key), now) >= now)
+
+    def certificates(self, now: Instant) -> tuple[bytes, ...]:
+        """Certificates by which it is known at an instant: its present one, and those that have not ended; none once revoked."""
+        if key_id_of(self.signing_key) in self.revoked:
+            # Who shows it may be somebody else.
+            return ()
+        former = (
+            f.certificate_der for f in self.former if f.until > now and f.certificate_der and key_id_of(f.key) not in self.revoked
+        )
+        return (self.certificate_der, *former)
 
     def key_for(self, envelope: bytes) -> bytes:
         """Key by which an envelope of this partner is to be verified: its present one, or a former one for what is from before.
@@ -112,10 +168,20 @@ class Partner:
                 return former.key
         return self.signing_key
 
+    def fingerprints(self, now: Instant) -> tuple[str, ...]:
+        """SHA-256 of each of its `certificates`, in hexadecimal."""
+        return tuple(_fingerprint(certificate) for certificate in self.certificates(now))
+
     @property
     def fingerprint(self) -> str:
         """SHA-256 of the certificate, in hexadecimal."""
-        return hashlib.sha256(self.certificate_der).hexdigest()
+        return _fingerprint(self.certificate_der)
+
+
+@lru_cache(maxsize=256)
+def _fingerprint(certificate_der: bytes) -> str:
+    # Asked of each partner at each request.
+    return hashlib.sha256(certificate_der).hexdigest()
 
 
 def _said_at(envelope: bytes) -> Instant:
@@ -139,6 +205,8 @@ class Knowledge:
     partners: dict[Party, Partner] = field(default_factory=dict)
     revoked: frozenset[str] = frozenset()
     succession: tuple[str, ...] = ()
+    announced: Announced | None = None
+    sealing_ends: dict[str, Instant] = field(default_factory=dict)
 
     def learn(self, fact: Fact) -> Knowledge:
         """Knowledge with one fact more."""
@@ -183,11 +251,22 @@ class Knowledge:
             case FactKind.LABEL_CORRECTED:
                 relabelling = Relabelling(body["product"], read_label(Table(body["label"], "label")), fact.recorded_at)
                 register = replace(register, relabellings=(*register.relabellings, relabelling))
-            case FactKind.KEYS_ROTATED:
-                return replace(self, succession=(*self.succession, body["statement"]))
+            case FactKind.KEYS_ANNOUNCED | FactKind.KEYS_ROTATED | FactKind.SEALING_KEY_CHANGED:
+                return self._learn_of_own_keys(fact)
             case _:
                 return self._learn_of_partners(fact)
         return replace(self, register=register)
+
+    def _learn_of_own_keys(self, fact: Fact) -> Knowledge:
+        body: dict[str, Any] = fact.body
+        match fact.kind:
+            case FactKind.KEYS_ANNOUNCED:
+                by, until = parse_instant(body["by"]), parse_instant(body["until"])
+                return replace(self, announced=Announced(body["key"], body["statement"], by, until))
+            case FactKind.KEYS_ROTATED:
+                return replace(self, succession=(*self.succession, body["statement"]), announced=None)
+            case _:
+                return replace(self, sealing_ends={**self.sealing_ends, body["former"]: parse_instant(body["until"])})
 
     def _learn_of_partners(self, fact: Fact) -> Knowledge:
         body: dict[str, Any] = fact.body
@@ -204,10 +283,18 @@ class Knowledge:
                 )
                 known = self.partners.get(party)
                 if known is not None and known.signing_key == partner.signing_key:
-                    partner = replace(partner, former=known.former)
+                    partner = replace(partner, former=known.former, sealing_since=known.sealing_since)
                 return replace(self, partners={**self.partners, party: partner})
             case FactKind.PARTNER_ROTATED:
                 return self._rotated(body)
+            case FactKind.PARTNER_SEALING_KEY_CHANGED:
+                party = parse_party(body["party"])
+                partner = replace(
+                    self.partners[party],
+                    sealing_key=base64.b64decode(body["sealing_key"]),
+                    sealing_since=parse_instant(body["at"]),
+                )
+                return replace(self, partners={**self.partners, party: partner})
             case FactKind.PARTNER_KEY_REVOKED:
                 revoked = self.revoked | {body["key"]}
                 partners = {party: replace(p, revoked=revoked) for party, p in self.partners.items()}
@@ -222,7 +309,12 @@ class Knowledge:
         party = parse_party(body["party"])
         known = self.partners[party]
         keys = [known.signing_key, *(base64.b64decode(step["signing_key"]) for step in body["steps"])]
-        former = [FormerKey(key, parse_instant(step["at"])) for key, step in zip(keys, body["steps"], strict=False)]
+        # Each step names the certificate that came with its key; that of the key pinned before is known.
+        shown = [known.certificate_der, *(base64.b64decode(step.get("certificate", "")) for step in body["steps"])]
+        former = [
+            FormerKey(key, parse_instant(step["at"]), certificate or None)
+            for key, certificate, step in zip(keys, shown, body["steps"], strict=False)
+        ]
         partner = replace(
             known,
             url=body["url"],

@@ -12,6 +12,7 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    KeyStatement,
     LogCheckpoint,
     NoticeState,
     Reply,
@@ -25,6 +26,7 @@ from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.parties import Party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import Table
+from kizuna.node.follow_keys import take_statement
 from kizuna.node.messages import queue_message, refuse_message
 from kizuna.node.requests import take_request
 from kizuna.node.withdrawals import hide_withdrawn
@@ -85,7 +87,7 @@ def take_message(node: Node, partner: Partner, entry: MessageEntry, envelope: by
     Raises
     ------
     PartnerMisbehaved
-        If a checkpoint is malformed or not signed; nothing was taken over then.
+        If a checkpoint or what it says of its keys is malformed or not signed; nothing was taken over then.
     """
     digest, content = digest_of(envelope), entry.content
     book = node.store.book
@@ -122,6 +124,8 @@ def _effect(node: Node, partner: Party, entry: MessageEntry, now: Instant) -> No
             _keep_alert(node, AlertLine(partner, sent=False, alert=content, at=now))
         case Ask() | Reply():
             take_request(node, partner, content, now)
+        case KeyStatement():
+            take_statement(node, partner, content.statement)
         case _:
             pass
 

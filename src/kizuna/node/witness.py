@@ -67,6 +67,16 @@ def _signer_of_note(partner: Partner, note: str) -> bytes:
     return partner.signing_key
 
 
+def _signer_of_request(partner: Partner, note: str, now: Instant) -> bytes:
+    """Key that signed a checkpoint, of those that a partner may sign with now; the present one for any other."""
+    name, _key = log_key(partner.party, partner.signing_key)
+    for key in partner.signing_at(now)[1:]:
+        with suppress(KizunaError):
+            open_checkpoint(note, origin=name, key_name=name, public_key=key)
+            return key
+    return partner.signing_key
+
+
 def follow_witnessed(node: Node, partner: Partner, signing_key: bytes) -> None:
     """Go on with what was seen of a partner's log under its new key, inside the store's open transaction."""
     after = replace(partner, signing_key=signing_key)
@@ -167,7 +177,7 @@ def witness_within(node: Node, partner: Party, body: bytes) -> bytes | PartnerMi
     """
     known = node.partner(partner)
     request = read_request(body)
-    name, public_key = log_key(known.party, known.signing_key)
+    name, public_key = log_key(known.party, _signer_of_request(known, request.note, node.now()))
     seen = node.store.setting(_seen_under(known))
     found = judge(
         request, seen, origin=name, public_key=public_key, seen_key=None if seen is None else _signer_of_note(known, seen)

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import sys
 import threading
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.event_log import Event, EventLog, Member
 from kizuna.adapters.keys import FileKeys
-from kizuna.adapters.tls import server_context, trust
+from kizuna.adapters.tls import renew, server_context
 from kizuna.adapters.translations import translator
-from kizuna.errors import InputError, KizunaError
-from kizuna.node.health import HealthReader
+from kizuna.errors import KizunaError
+from kizuna.node.health import HealthReader, last_refused, note_refused
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
 from kizuna.web.exchange import partner_app
@@ -24,22 +24,23 @@ from kizuna.web.limits import Limits, Meter
 from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
-from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile
+from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile, take_due_keys
 
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Callable
     from pathlib import Path
 
+    from kizuna.node.health import RefusedConnection
     from kizuna.node.state import Node
     from kizuna.wiring import Settings
-
-    type _Door = tuple[ssl.SSLContext, set[bytes], dict[str, str], FileKeys]
 
 __all__ = ["serve_node"]
 
 _LOOK_S = 0.5
 _STRANGER = "stranger"
+# A crowd of strangers must not make the node write all the time.
+_REFUSED_ANEW_S = 60
 
 
 def _take_over(logger: logging.Logger, log: EventLog) -> None:
@@ -48,12 +49,54 @@ def _take_over(logger: logging.Logger, log: EventLog) -> None:
     logger.propagate = False
 
 
-def _let_in(context: ssl.SSLContext, certificate_der: bytes, seen: set[bytes]) -> None:
-    if certificate_der not in seen:
-        seen.add(certificate_der)
-        # A certificate that OpenSSL cannot read keeps its own partner out, and nobody else.
-        with contextlib.suppress(InputError):
-            trust(context, certificate_der)
+@dataclass(slots=True)
+class _Door:
+    """Who comes in, and what is shown to them.
+
+    Parameters
+    ----------
+    folder
+        The node's folder.
+    keys
+        Its keys, as they are shown.
+    names
+        Parties by fingerprint of their certificates.
+    """
+
+    folder: Path
+    keys: FileKeys
+    names: dict[str, str] = field(default_factory=dict)
+    context: ssl.SSLContext = field(init=False)
+    refused: RefusedConnection | None = None
+    _shown: tuple[bytes, frozenset[bytes]] = (b"", frozenset())
+
+    def __post_init__(self) -> None:
+        self.context = server_context(self.keys, (), self._note)
+
+    def _note(self, cause: RefusedConnection) -> None:
+        # In the midst of a handshake: written down later.
+        self.refused = cause
+
+    def keep_up(self, node: Node) -> None:
+        """Show the node's present certificate, and accept those by which partners are known now."""
+        if node.journal.own_keys()[-1] != self.keys.public_key:
+            # The node's keys were rotated: who connects from now on is shown the new certificate.
+            self.keys.use(node.keys.key_id)
+        now, partners = node.now(), node.knowledge().partners
+        # What a removed partner asked before stays under its name.
+        self.names |= {seen: party for party, partner in partners.items() for seen in partner.fingerprints(now)}
+        # Who was removed, or whose certificate has ended, gets from the desk what any stranger gets.
+        accepted = self._shown[1].union(*(partner.certificates(now) for partner in partners.values()))
+        if (self.keys.certificate_der, accepted) != self._shown:
+            renew(self.context, self.keys, accepted)
+            self._shown = self.keys.certificate_der, accepted
+
+    def write_down(self, node: Node) -> None:
+        """Keep why a connection was refused, for the node's status."""
+        cause, self.refused = self.refused, None
+        kept, now = last_refused(node), node.now()
+        if cause is not None and (kept is None or kept[0] is not cause or (now - kept[1]).total_seconds() >= _REFUSED_ANEW_S):
+            note_refused(node, cause, now)
 
 
 def _keep_up(node: Node, desk: Sharing, door: _Door, stop: threading.Event, log: EventLog) -> None:
@@ -61,18 +104,13 @@ def _keep_up(node: Node, desk: Sharing, door: _Door, stop: threading.Event, log:
 
     Done here, and not when a partner asks, so that no request takes longer for what the node holds for others.
     """
-    context, trusted, names, keys = door
     failing = ""
     while True:
         try:
-            if node.journal.own_keys()[-1] != keys.public_key:
-                # The node's keys were rotated: who connects from now on is shown the new certificate.
-                keys.use(node.keys.key_id)
-                keys.present(context)
-            # What a removed partner asked before stays under its name.
-            names |= {partner.fingerprint: party for party, partner in node.knowledge().partners.items()}
-            for party, partner in node.knowledge().partners.items():
-                _let_in(context, partner.certificate_der, trusted)
+            take_due_keys(door.folder, node)
+            door.keep_up(node)
+            door.write_down(node)
+            for party in node.knowledge().partners:
                 desk.reconsider(party, node.now())
             # Last, because it may take long.
             for party in node.knowledge().partners:
@@ -111,11 +149,8 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
     with open_node(folder, by="exchange") as node:
         node.now()
         node.require_confirmed()
-        trusted: set[bytes] = set()
-        keys = FileKeys.load(folder / KEYS)
-        context = server_context(keys, ())
-        for partner in node.knowledge().partners.values():
-            _let_in(context, partner.certificate_der, trusted)
+        door = _Door(folder, FileKeys.load(folder / KEYS))
+        door.keep_up(node)
         desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
         people_host, people_port = address(settings.people_listen, field="people_listen")
@@ -123,15 +158,14 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         _take_over(logging.getLogger("uvicorn"), log)
         meter = Meter(Limits(settings.partner_requests_a_minute, settings.partner_requests_at_once, settings.partner_bytes_a_day))
 
-        # Kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
-        names: dict[str, str] = {}
         # Plain logs are for a terminal, where a line for each request would bury what matters.
         tell = log.tell if settings.log_format == "json" else log.tell_failures
         partners = Listener(
-            gated(partner_app(desk), meter, lambda seen: names.get(seen, _STRANGER), tell, SystemClock().now),
+            # Names are kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
+            gated(partner_app(desk), meter, lambda seen: door.names.get(seen, _STRANGER), tell, SystemClock().now),
             partner_host,
             partner_port,
-            context,
+            door.context,
         )
         translators = {language: translator(language) for language in LANGUAGES}
         health = HealthReader(node)
@@ -140,7 +174,7 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         )
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()
-        watcher = threading.Thread(target=_keep_up, args=(node, desk, (context, trusted, names, keys), stop, log), daemon=True)
+        watcher = threading.Thread(target=_keep_up, args=(node, desk, door, stop, log), daemon=True)
 
         def answering(partner_at: int, people_at: int) -> None:
             # Not before: a start that fails leaves the node as it was.

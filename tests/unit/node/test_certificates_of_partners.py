@@ -14,7 +14,8 @@ from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 from simulators.nodes import HUR, IQPS, START, World
 
 from kizuna.errors import InputError
-from kizuna.node.founding import certificate_fault, node_card, pin_partner
+from kizuna.node.certificates import certificate_fault
+from kizuna.node.founding import node_card, pin_partner
 
 SERVER, CLIENT = ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH
 DAY = timedelta(days=1)

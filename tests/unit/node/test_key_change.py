@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
+from datetime import timedelta
 
 import pytest
-from simulators.nodes import HUR, IQPS, World
+from simulators.nodes import HUR, IQPS, NZL, World
 
 from kizuna.errors import InputError, LogDamaged, PartnerMisbehaved
 from kizuna.exchange.envelope import seal
+from kizuna.exchange.messages import KeyStatement
 from kizuna.exchange.rotation import Rotation, seal_rotation, unseal_rotation
 from kizuna.model.canonical import canonical, parse_json
-from kizuna.model.instants import format_instant
+from kizuna.model.instants import Instant, format_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.founding import node_card, pin_partner
 from kizuna.node.journal import OWN_KEYS
-from kizuna.node.key_change import revoke_key, rotate_keys
+from kizuna.node.key_change import announce_keys, due_key, hand_over_statements, revoke_key, rotate_keys, unaware
+from kizuna.node.messages import queue_message
 from kizuna.node.share import Sharing
-from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness
+from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness, witness_lines
 
 
 @pytest.fixture
@@ -41,8 +45,197 @@ def rotate(world, party=IQPS):
     return former
 
 
+DAYS = timedelta(days=30)
+
+
+def announce(world, party=IQPS):
+    """Announce a node's next keys."""
+    node = world.node(party)
+    fresh = node.keys.make_next(party, node.now())
+    found = announce_keys(node, fresh, DAYS)
+    world.tick()
+    return fresh, found
+
+
 def introduce_anew(world):
     return pin_partner(world.node(HUR), node_card(world.node(IQPS), "https://127.0.0.1:1"))
+
+
+def test_announced_keys_are_used_once_every_partner_knows_them_and_nothing_is_refused(world):
+    here, there = world.node(IQPS), world.node(HUR)
+    first = world.take_in(IQPS, 1)
+    former = here.keys.key_id
+    fresh, announced = announce(world)
+    assert (due_key(here), unaware(here), here.keys.key_id) == (None, [HUR], former)
+    with pytest.raises(InputError) as caught:
+        announce_keys(here, fresh, DAYS)
+    assert caught.value.field == "keys"
+    world.pull(HUR, IQPS)
+    assert (due_key(here), unaware(here)) == (fresh.key_id, [])
+    # Known before it is used: what either signs is taken, and either certificate is that of the partner.
+    known = there.partner(IQPS)
+    assert known.signing_key == fresh.public_key
+    assert known.certificates(world.clock.now()) == (fresh.certificate_der, here.keys.certificate_der)
+    second = world.take_in(IQPS, 2)
+    world.pull(HUR, IQPS)
+    rotate_keys(here, fresh)
+    world.tick()
+    third = world.take_in(IQPS, 3)
+    world.pull(HUR, IQPS)
+    assert {item.product.id for item in there.store.items.all()} == {first.id, second.id, third.id}
+    assert here.journal.verify().size == here.store.log.size()
+    assert here.knowledge().announced is None
+    # A second process that found it due does it no second time.
+    size = here.store.log.size()
+    rotate_keys(here, fresh)
+    assert here.store.log.size() == size
+    # Both end when it was said, and a former key's word from before then still counts.
+    end = announced.until
+    assert known.certificates(end) == (fresh.certificate_der,)
+    assert there.partner(IQPS).signing_at(Instant(end + timedelta(seconds=1))) == (fresh.public_key,)
+
+
+def test_a_former_certificate_is_refused_at_its_end_and_once_revoked(world):
+    here, there = world.node(IQPS), world.node(HUR)
+    former, shown = here.keys.key_id, hashlib.sha256(here.keys.certificate_der).hexdigest()
+    fresh, announced = announce(world)
+    world.pull(HUR, IQPS)
+    desk = Sharing(there)
+    assert desk.peer_of(shown) == IQPS
+    # At its end.
+    now = world.clock.now()
+    world.clock.set(announced.until)
+    assert desk.peer_of(shown) is None
+    assert desk.peer_of(hashlib.sha256(fresh.certificate_der).hexdigest()) == IQPS
+    world.clock.set(now)
+    # On revocation, at once; what it signed, too.
+    revoke_key(there, IQPS, former, "Stolen.")
+    world.tick()
+    assert desk.peer_of(shown) is None
+    assert desk.peer_of(hashlib.sha256(fresh.certificate_der).hexdigest()) == IQPS
+    rotate_keys(here, fresh)
+    world.tick()
+    world.take_in(IQPS, 1)
+    assert len(world.pull(HUR, IQPS).received) == 1
+    # Nothing that the thief signs is taken, whatever date it bears.
+    late = seal("x", {"made_at": format_instant(now)}, type(here.keys)(IQPS, now, IQPS.encode()))
+    with pytest.raises(PartnerMisbehaved, match="revoked"):
+        there.partner(IQPS).key_for(late)
+
+
+def test_announced_keys_are_used_on_their_day_whoever_has_not_confirmed(world):
+    here = world.node(IQPS)
+    fresh, announced = announce(world)
+    world.clock.set(Instant(announced.by - timedelta(seconds=1)))
+    assert due_key(here) is None
+    world.tick()
+    assert (due_key(here), unaware(here)) == (fresh.key_id, [HUR])
+    rotate_keys(here, fresh)
+    world.tick()
+    # Whoever comes later needs the card, which it may have from anybody.
+    with pytest.raises(PartnerMisbehaved):
+        world.pull(HUR, IQPS)
+    introduce_anew(world)
+    world.pull(HUR, IQPS)
+
+
+def test_a_partner_that_only_pulls_hands_its_announcement_over(world):
+    here, there = world.node(IQPS), world.node(HUR)
+    world.take_in(IQPS, 1)
+    fresh, _ = announce(world, HUR)
+    hand_over_statements(there, IQPS, world.way(HUR, IQPS))
+    assert (unaware(there), due_key(there)) == ([], fresh.key_id)
+    assert here.partner(HUR).signing_key == fresh.public_key
+    size = here.store.log.size()
+    hand_over_statements(there, IQPS, world.way(HUR, IQPS))
+    assert here.store.log.size() == size
+    # Under either certificate, before and after.
+    assert len(world.pull(HUR, IQPS).received) == 1
+    rotate_keys(there, fresh)
+    world.tick()
+    world.take_in(IQPS, 2)
+    assert len(world.pull(HUR, IQPS).received) == 1
+    assert here.store.book.acknowledged(HUR) == here.store.book.last_sequence(HUR)
+    # Said once more, by its feed, nothing changes.
+    size = here.store.log.size()
+    world.pull(IQPS, HUR)
+    assert [fact.kind for index, fact in here.journal.facts() if index >= size] == [FactKind.MESSAGE_RECEIVED]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_card_tells_of_announced_keys_too(world, known):
+    here, there = world.node(IQPS), world.node(HUR)
+    old = node_card(here, "https://127.0.0.1:1")
+    fresh, _ = announce(world)
+    if known:
+        world.pull(HUR, IQPS)
+    assert introduce_anew(world) == IQPS
+    assert there.partner(IQPS).signing_key == fresh.public_key
+    assert len(there.partner(IQPS).certificates(world.clock.now())) == 2
+    world.take_in(IQPS, 1)
+    assert len(world.pull(HUR, IQPS).received) == 1
+    # A card from before is behind what is known.
+    with pytest.raises(InputError):
+        pin_partner(there, old)
+    stranger = world.node(NZL)
+    pin_partner(stranger, node_card(here, "https://127.0.0.1:1"))
+    assert stranger.partner(IQPS).signing_key == fresh.public_key
+    # Whoever is pinned meanwhile is told, and waited for.
+    pin_partner(here, node_card(stranger, ""))
+    world.tick()
+    assert unaware(here) == [NZL]
+    world.pull(NZL, IQPS)
+    assert due_key(here) == fresh.key_id
+
+
+def test_statements_that_could_not_be_pinned_are_refused(world):
+    here, there = world.node(IQPS), world.node(HUR)
+    desk = Sharing(there)
+    now = world.clock.now()
+    fresh = here.keys.make_next(IQPS, now)
+
+    def said(keys, **changes):
+        whole = {"signing_key": keys.public_key, "certificate_der": keys.certificate_der, "party": IQPS} | changes
+        return seal_rotation(Rotation(former_key_id=here.keys.key_id, at=now, **whole), here.keys, keys)
+
+    expired = type(here.keys)(IQPS, Instant(now - timedelta(days=500)), b"old")
+    ours = there.keys
+    refused = [
+        said(expired),
+        said(fresh, certificate_der=b"none"),
+        said(fresh, certificate_der=ours.certificate_der),
+        said(ours),
+        said(fresh, party=HUR),
+        seal_rotation(Rotation(IQPS, fresh.key_id, fresh.public_key, fresh.certificate_der, now), fresh, fresh),
+        seal("application/vnd.kizuna.rotation.1+json", {}, here.keys),
+        seal("application/vnd.kizuna.sealing-key.1+json", {}, here.keys),
+    ]
+    size = there.store.log.size()
+    for envelope in refused:
+        assert desk.receipt(IQPS, envelope) is False
+    assert there.store.log.size() == size
+    # By the feed the same is refused as any malformed entry: the cursor stands.
+    with here.store.transaction():
+        queue_message(here, HUR, KeyStatement(refused[0].decode()), authority="test")
+    world.tick()
+    with pytest.raises(PartnerMisbehaved, match="ended"):
+        world.pull(HUR, IQPS)
+    assert there.store.book.cursor(IQPS) == 0
+    assert desk.receipt(IQPS, said(fresh)) is True
+
+
+def test_a_witness_goes_on_while_keys_are_announced(world):
+    here, there = world.node(IQPS), world.node(HUR)
+    take_cosignature(here, HUR, witness(there, IQPS, checkpoint_for_witness(here, 0)))
+    fresh, announced = announce(world)
+    world.pull(HUR, IQPS)
+    for change in (lambda: None, lambda: rotate_keys(here, fresh)):
+        change()
+        world.tick()
+        take_cosignature(here, HUR, witness(there, IQPS, checkpoint_for_witness(here, seen_size(there, IQPS))))
+        assert seen_size(there, IQPS) == here.store.log.size()
+    assert not witness_lines(there)[0].forked
+    assert announced.key_id == fresh.key_id
 
 
 def test_the_former_key_gives_up_and_the_new_one_takes_over_in_the_log(world):

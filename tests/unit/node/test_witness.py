@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -134,11 +135,11 @@ def test_two_trees_of_one_size_end_all_cosigning_until_the_partner_is_pinned_ane
     with pytest.raises(PartnerMisbehaved, match="two different logs before"):
         witness(there, IQPS, b"old %d\n" % seen + first.removeprefix(b"old 0\n"))
     # Pinned anew under a new key it has another log, and begins again.
-    party = IQPS
-    node.journal = replace(node.journal, keys=MemoryKeys(party, world.clock.now(), b"new"))
-    node.keys = node.journal.keys
+    fresh = MemoryKeys(IQPS, world.clock.now(), b"new")
+    keys = {"signing_key": fresh.public_key, "certificate": fresh.certificate_der}
+    card = node_card(node, "https://127.0.0.1:1") | {name: base64.b64encode(key).decode() for name, key in keys.items()}
     remove_partner(there, IQPS)
-    pin_partner(there, node_card(node, "https://127.0.0.1:1"))
+    pin_partner(there, card)
     assert seen_size(there, IQPS) == 0
 
 
