@@ -65,6 +65,7 @@ __all__ = [
     "address",
     "announce_node_keys",
     "beside",
+    "forget_sealing_keys",
     "give_sealing_key",
     "label_path",
     "language",
@@ -82,6 +83,7 @@ __all__ = [
     "read_label_file",
     "read_tile",
     "rotate_node_keys",
+    "rotate_sealing_key",
     "sample_folder",
     "shelf_of",
     "speak",
@@ -403,6 +405,46 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
 def give_sealing_key(folder: Path) -> None:
     """Make the key for removable media of the node in `folder`, if it has none."""
     FileKeys.add_sealing_key(folder / KEYS)
+
+
+def rotate_sealing_key(folder: Path, within: timedelta) -> tuple[str, Instant]:
+    """Make a new key for removable media for the node in `folder`, and announce it to its partners.
+
+    Returns
+    -------
+    id, until
+        Its id, and when the former one ends.
+
+    Raises
+    ------
+    InputError
+        If the node has none yet.
+    TailUnconfirmed, StoreError
+        As `kizuna.node.key_change.announce_sealing_key`, or if the key cannot be written.
+    """
+    from kizuna.node.key_change import announce_sealing_key
+
+    with open_node(folder) as node:
+        node.require_confirmed()
+        if node.keys.sealing_key is None:
+            raise InputError(
+                Message("this node has no key for removable media yet"),
+                hint=Message("make one: kizuna exchange key"),
+                field="key",
+            )
+    # The key before the word of it: what is announced is there, whatever happens in between.
+    former = FileKeys.rotate_sealing_key(folder / KEYS)
+    with open_node(folder) as node:
+        return node.keys.sealing_ids[0], announce_sealing_key(node, former, within)
+
+
+def forget_sealing_keys(folder: Path) -> int:
+    """Remove the former keys for removable media that have ended; give how many there were."""
+    with open_node(folder) as node:
+        now = node.now()
+        return FileKeys.forget_sealing_keys(
+            folder / KEYS, [id_ for id_, end in node.knowledge().sealing_ends.items() if end <= now]
+        )
 
 
 def shelf_of(folder: Path) -> Shelf:

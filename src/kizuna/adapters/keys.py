@@ -22,6 +22,8 @@ from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.medium import open_sealed
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
 
@@ -34,6 +36,7 @@ _SEALING = "sealing.pem"
 # Names the folder inside of the keys in use, once they were rotated; which they are is said by the log.
 _CURRENT = "current"
 _GROUP_AND_OTHERS = 0o077
+_FORMER_SEALING = re.compile(r"sealing-[0-9a-f]{64}\.pem\Z", re.ASCII)
 _ID = re.compile(r"[0-9a-f]{64}\Z", re.ASCII)
 
 
@@ -75,7 +78,7 @@ class FileKeys:
     __slots__ = ("_certificate_der", "_place", "_public_key", "_sealing", "_signing", "folder")
 
     def __init__(
-        self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes, sealing: X25519PrivateKey | None = None
+        self, folder: Path, signing: Ed25519PrivateKey, certificate_der: bytes, sealing: Sequence[X25519PrivateKey] = ()
     ) -> None:
         self.folder = self._place = folder
         self._signing = signing
@@ -165,7 +168,7 @@ class FileKeys:
             certificate = ssl.PEM_cert_to_DER_cert(_read_private(certificate_path).decode("ascii"))
         except ValueError as error:
             raise _unusable(certificate_path, "it holds no certificate") from error
-        found = cls(folder, signing, certificate, cls._load_sealing(folder / _SEALING))
+        found = cls(folder, signing, certificate, cls._load_all_sealing(folder))
         found._place = place
         return found
 
@@ -241,6 +244,15 @@ class FileKeys:
         except OSError as error:
             raise _unusable(self.folder, error.strerror or str(error)) from error
 
+    @classmethod
+    def _load_all_sealing(cls, folder: Path) -> list[X25519PrivateKey]:
+        """Keys for removable media, the present one first, then those that open what was made before."""
+        present = cls._load_sealing(folder / _SEALING)
+        if present is None:
+            return []
+        former = sorted(path for path in folder.iterdir() if _FORMER_SEALING.match(path.name))
+        return [present, *(key for key in map(cls._load_sealing, former) if key is not None)]
+
     @staticmethod
     def _load_sealing(path: Path) -> X25519PrivateKey | None:
         # A node that was made before there were removable media has none.
@@ -265,16 +277,61 @@ class FileKeys:
         """
         path = folder / _SEALING
         if not path.exists():
-            pem = X25519PrivateKey.generate().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-            # Written beside and renamed: half a key would stand in the way for good.
-            fresh = path.with_name(f".{_SEALING}-{secrets.token_hex(8)}")
-            try:
-                _write_private(fresh, pem)
-                fresh.rename(path)
-            except OSError as error:
-                fresh.unlink(missing_ok=True)
-                raise _unusable(path, error.strerror or str(error)) from error
+            cls._write_sealing(path, X25519PrivateKey.generate())
         return cls.load(folder)
+
+    @staticmethod
+    def _write_sealing(path: Path, key: X25519PrivateKey) -> None:
+        # Written beside and renamed: half a key would stand in the way for good.
+        fresh = path.with_name(f".{_SEALING}-{secrets.token_hex(8)}")
+        try:
+            _write_private(fresh, key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+            fresh.rename(path)
+            _sync_folder(path.parent)
+        except OSError as error:
+            fresh.unlink(missing_ok=True)
+            raise _unusable(path, error.strerror or str(error)) from error
+
+    @classmethod
+    def rotate_sealing_key(cls, folder: Path) -> bytes:
+        """Put a new key for removable media in the place of the present one, which stays beside it.
+
+        Returns
+        -------
+        former
+            Raw X25519 public key of the one whose place it took.
+
+        Raises
+        ------
+        StoreError
+            If there is none yet, or the new one cannot be written.
+        """
+        present = cls._load_sealing(folder / _SEALING)
+        if present is None:
+            raise _unusable(folder / _SEALING, "it is not there")
+        former = present.public_key().public_bytes_raw()
+        # First the copy: at no moment is there no key to open what is under way.
+        cls._write_sealing(folder / f"sealing-{key_id_of(former)}.pem", present)
+        cls._write_sealing(folder / _SEALING, X25519PrivateKey.generate())
+        return former
+
+    @classmethod
+    def forget_sealing_keys(cls, folder: Path, ids: Iterable[str]) -> int:
+        """Remove former keys for removable media: what was made for them opens no more. Gives how many were there.
+
+        Raises
+        ------
+        StoreError
+            If one cannot be removed.
+        """
+        paths = [path for path in (folder / f"sealing-{id_}.pem" for id_ in ids) if path.exists()]
+        try:
+            for path in paths:
+                path.unlink()
+            _sync_folder(folder)
+        except OSError as error:
+            raise _unusable(folder, error.strerror or str(error)) from error
+        return len(paths)
 
     @property
     def key_id(self) -> str:
@@ -302,10 +359,15 @@ class FileKeys:
     @property
     def sealing_key(self) -> bytes | None:
         """Raw X25519 public key to which removable media for this node are sealed; None if it has none."""
-        return None if self._sealing is None else self._sealing.public_key().public_bytes_raw()
+        return self._sealing[0].public_key().public_bytes_raw() if self._sealing else None
+
+    @property
+    def sealing_ids(self) -> tuple[str, ...]:
+        """Ids of the keys for removable media that are held, the present one first."""
+        return tuple(key_id_of(key.public_key().public_bytes_raw()) for key in self._sealing)
 
     def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
-        """What somebody sealed to `sealing_key`; see `kizuna.node.ports.Keys`."""
+        """What somebody sealed to one of these keys; see `kizuna.node.ports.Keys`."""
         return open_sealed(sealed, self._sealing, info)
 
     def present(self, context: ssl.SSLContext) -> None:

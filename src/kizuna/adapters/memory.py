@@ -79,11 +79,12 @@ class MemoryKeys:
         Makes signing key and randomness the same on every run (the certificate is fresh all the same); None: fresh ones.
     """
 
-    __slots__ = ("_certificate_der", "_drawn", "_lock", "_next", "_sealing", "_seed", "_signing")
+    __slots__ = ("_certificate_der", "_drawn", "_former_sealing", "_lock", "_next", "_sealing", "_seed", "_signing")
 
     def __init__(self, party: Party, at: Instant, seed: bytes | None = None) -> None:
         self._seed = secrets.token_bytes(32) if seed is None else hashlib.sha256(seed).digest()
         self._signing = Ed25519PrivateKey.from_private_bytes(hashlib.sha256(b"sign" + self._seed).digest())
+        self._former_sealing: list[X25519PrivateKey] = []
         self._sealing = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"seal" + self._seed).digest())
         self._certificate_der = node_certificate(party, ec.generate_private_key(ec.SECP256R1()), at)
         self._drawn = 0
@@ -134,8 +135,20 @@ class MemoryKeys:
         return self._sealing.public_key().public_bytes_raw()
 
     def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
-        """What somebody sealed to `sealing_key`."""
-        return open_sealed(sealed, self._sealing, info)
+        """What somebody sealed to one of the keys."""
+        return open_sealed(sealed, [self._sealing, *self._former_sealing], info)
+
+    @property
+    def sealing_ids(self) -> tuple[str, ...]:
+        """Ids of the keys for removable media, the present one first."""
+        return tuple(key_id_of(key.public_key().public_bytes_raw()) for key in (self._sealing, *self._former_sealing))
+
+    def rotate_sealing_key(self) -> bytes:
+        """Put a new key for removable media in the place of the present one; give that one's public key."""
+        former = self._sealing
+        self._former_sealing.append(former)
+        self._sealing = X25519PrivateKey.from_private_bytes(hashlib.sha256(b"seal" + former.private_bytes_raw()).digest())
+        return former.public_key().public_bytes_raw()
 
 
 class MemoryBlobs:

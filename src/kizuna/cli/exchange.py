@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,18 @@ import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import InputError, KizunaError, Message, NotReleasable
-from kizuna.wiring import give_sealing_key, load_settings, media_in, new_medium, open_medium, open_node, shelf_of
+from kizuna.model.instants import format_instant
+from kizuna.wiring import (
+    forget_sealing_keys,
+    give_sealing_key,
+    load_settings,
+    media_in,
+    new_medium,
+    open_medium,
+    open_node,
+    rotate_sealing_key,
+    shelf_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +33,8 @@ if TYPE_CHECKING:
 
 __all__ = ["exchange"]
 
+_WITHIN_DAYS, _MOST_DAYS = 90, 730
+
 
 @click.group(help=_("Carry what goes between nodes on removable media, or through a diode."))
 def exchange() -> None:
@@ -29,12 +43,40 @@ def exchange() -> None:
 
 @exchange.command(
     help=_("Make the key of a node that was made before there were removable media; a node that has one keeps it."),
-    epilog=examples("kizuna exchange key --node ukr", "kizuna partner card --node ukr > ukr.json"),
+    epilog=examples("kizuna exchange key --node ukr", "kizuna exchange key --rotate --within 90 --node ukr"),
 )
+@click.option(
+    "--rotate",
+    is_flag=True,
+    help=_(
+        "Make a new key for removable media, and announce it to the partners; the one before still opens what was made for it."
+    ),
+)
+@click.option(
+    "--within",
+    type=click.IntRange(1, _MOST_DAYS),
+    default=_WITHIN_DAYS,
+    show_default=True,
+    metavar="DAYS",
+    help=_("Partners may make media for the former key for so many days."),
+)
+@click.option("--forget", is_flag=True, help=_("Remove the private keys that have ended: media made for them open no more."))
 @node_option
 @as_json
-def key(folder: Path, json_: bool) -> None:
-    """Make the key."""
+def key(rotate: bool, within: int, forget: bool, folder: Path, json_: bool) -> None:
+    """Make the key, change it, or remove the former ones."""
+    if rotate and forget:
+        raise click.UsageError(_("--rotate and --forget exclude each other."))
+    if rotate:
+        _rotate(folder, within, json_)
+        return
+    if forget:
+        count = forget_sealing_keys(folder)
+        if json_:
+            print_json({"removed": count})
+        else:
+            say(Message("Removed {count} keys that had ended.", {"count": count}))
+        return
     with open_node(folder) as here:
         had = here.keys.sealing_key is not None
         party = here.organisation
@@ -47,6 +89,22 @@ def key(folder: Path, json_: bool) -> None:
         say(Message("{party} has a key for removable media already.", {"party": party}))
     else:
         say(Message("Made the key. Give the new card to the partners: kizuna partner card"))
+
+
+def _rotate(folder: Path, within: int, json_: bool) -> None:
+    id_, until = rotate_sealing_key(folder, timedelta(days=within))
+    if json_:
+        print_json({"key": id_, "former_until": format_instant(until)})
+        return
+    values = {"key": id_, "until": format_instant(until)}
+    say(
+        Message(
+            "Made the key {key}; the former one ends on {until}. "
+            "Partners learn it with their next pull; give the new card to those without a network.",
+            values,
+        )
+    )
+    say(Message("Back up the folder now: older copies have no key for what comes."))
 
 
 def _exported(report: ExportReport, json_: bool) -> dict[str, Json]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING
@@ -228,20 +229,21 @@ def no_sealing_key() -> InputError:
     )
 
 
-def open_sealed(sealed: bytes, private_key: X25519PrivateKey | None, info: bytes) -> bytes:
-    """Content key of a header.
+def open_sealed(sealed: bytes, private_keys: Iterable[X25519PrivateKey], info: bytes) -> bytes:
+    """Content key of a header, by whichever of the keys opens it.
 
     Raises
     ------
     InputError
         If it was sealed to another key or under other `info`, was changed, or there is no key.
     """
-    if private_key is None:
+    keys = list(private_keys)
+    if not keys:
         raise no_sealing_key()
-    try:
-        return SUITE.decrypt(sealed, private_key, info)
-    except (InvalidTag, ValueError):
-        _damaged(HEADER_NAME, Message("its key cannot be opened"))
+    for key in keys:
+        with suppress(InvalidTag, ValueError):
+            return SUITE.decrypt(sealed, key, info)
+    _damaged(HEADER_NAME, Message("its key cannot be opened"))
 
 
 # ---- files of the folder

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message, NotReleasable, PartnerMisbehaved
-from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.feed import (
     MOST_PAGE_BYTES,
     MOST_PAGE_ENTRIES,
@@ -51,6 +50,7 @@ from kizuna.exchange.messages import unseal_any
 from kizuna.exchange.transport import one_by_one
 from kizuna.model.canonical import canonical, parse_json
 from kizuna.model.digests import digest_of
+from kizuna.model.instants import format_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
 from kizuna.node.messages import was_recalled
@@ -66,6 +66,7 @@ if TYPE_CHECKING:
     from kizuna.exchange.transport import Transport
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.node.ports import Medium, NewMedium, Shelf
     from kizuna.node.state import Node, Partner
@@ -386,9 +387,9 @@ class _Way:
         self.header = medium.read(HEADER_NAME)
         if node.keys.sealing_key is None:
             raise no_sealing_key()
-        made_for = receiver_key_of(self.header)
-        if made_for != key_id_of(node.keys.sealing_key):
-            raise foreign(made_for)
+        made_for, ends = receiver_key_of(self.header), node.knowledge().sealing_ends
+        if made_for not in node.keys.sealing_ids:
+            raise _forgotten(ends[made_for]) if made_for in ends else foreign(made_for)
         key = node.keys.open_sealed(*sealed_key_of(self.header))
         self._node = node
         self._stream = Stream(key, self.header, length, medium.read)
@@ -401,6 +402,9 @@ class _Way:
                 hint=Message("give it to the node for which it was made"),
                 field=HEADER_NAME,
             )
+        if made_for in ends and self.contents.made_at > ends[made_for]:
+            # Whoever makes media for a key that has ended was not told, or cares not who else holds it.
+            raise _outdated(self.contents, ends[made_for])
         self._parts = self.contents.parts
         self._places = self._stream.places(envelope, self.contents)
         begin = len(self.contents.entries) + len(self.contents.receipts)
@@ -470,11 +474,38 @@ class _Way:
             self._stream.read(offset, 1)
 
 
+def _forgotten(ended: Instant) -> InputError:
+    return InputError(
+        Message(
+            "{file}: this medium was made for a key of this node that ended on {until} and was removed",
+            {"file": HEADER_NAME, "until": format_instant(ended)},
+        ),
+        hint=Message("ask the partner for another medium; what the removed key could open, nobody can open any more"),
+        field=HEADER_NAME,
+    )
+
+
+def _outdated(contents: Contents, ended: Instant) -> InputError:
+    values: dict[str, str | int | float] = {
+        "file": HEADER_NAME,
+        "made": format_instant(contents.made_at),
+        "until": format_instant(ended),
+    }
+    return InputError(
+        Message("{file}: this medium was made on {made} for a key that ended on {until}", values),
+        hint=Message(
+            "ask {party} to add this node's new card (kizuna partner card), and to export again", {"party": contents.sender}
+        ),
+        field=HEADER_NAME,
+    )
+
+
 def is_for(node: Node, medium: Medium) -> bool:
     """Whether a medium was made for this node, as far as its readable line tells; True where that cannot be told."""
     if medium.sizes.get(HEADER_NAME) != HEADER_BYTES or node.keys.sealing_key is None:
         return True
-    return receiver_key_of(medium.read(HEADER_NAME)) == key_id_of(node.keys.sealing_key)
+    made_for = receiver_key_of(medium.read(HEADER_NAME))
+    return made_for in node.keys.sealing_ids or made_for in node.knowledge().sealing_ends
 
 
 def import_medium(

@@ -85,8 +85,13 @@ class Keys(Protocol):
         """Raw X25519 public key to which removable media for this node are sealed, 32 bytes; None if it has none."""
         ...
 
+    @property
+    def sealing_ids(self) -> tuple[str, ...]:
+        """Ids of the keys for removable media that are held, the present one first: former ones open what was made for them."""
+        ...
+
     def open_sealed(self, sealed: bytes, info: bytes) -> bytes:
-        """What somebody sealed to `sealing_key` by HPKE, as `kizuna.exchange.medium` does.
+        """What somebody sealed to one of these keys by HPKE, as `kizuna.exchange.medium` does.
 
         Raises
         ------

@@ -14,7 +14,9 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from simulators.products import NOON, UKR
 
 from kizuna.adapters.keys import FileKeys
-from kizuna.errors import StoreError
+from kizuna.errors import InputError, Message, StoreError
+from kizuna.exchange.envelope import key_id_of
+from kizuna.exchange.medium import make_header, sealed_key_of
 from kizuna.model.parties import Party, parse_party
 
 if TYPE_CHECKING:
@@ -125,3 +127,38 @@ def test_a_key_for_media_that_is_none_is_named(keys: FileKeys) -> None:
     path.write_bytes(b"nothing")
     with pytest.raises(StoreError, match=r"sealing\.pem"):
         FileKeys.load(keys.folder)
+
+
+def test_a_former_key_for_media_opens_what_was_made_for_it_until_it_is_removed(keys: FileKeys) -> None:
+    folder = keys.folder
+    header = make_header(bytes(32), keys.sealing_key or b"")
+    former = FileKeys.rotate_sealing_key(folder)
+    assert former == keys.sealing_key
+    after = FileKeys.load(folder)
+    assert after.sealing_ids == (key_id_of(after.sealing_key or b""), key_id_of(former))
+    assert after.sealing_key != former
+    assert after.open_sealed(*sealed_key_of(header)) == bytes(32)
+    FileKeys.rotate_sealing_key(folder)
+    assert len(FileKeys.load(folder).sealing_ids) == 3
+    assert [path for path in folder.iterdir() if path.stat().st_mode & 0o077] == []
+    assert FileKeys.forget_sealing_keys(folder, [key_id_of(former), "0" * 64]) == 1
+    with pytest.raises(InputError):
+        FileKeys.load(folder).open_sealed(*sealed_key_of(header))
+
+
+def test_a_change_of_the_key_for_media_that_was_cut_off_loses_no_key(keys: FileKeys, monkeypatch: pytest.MonkeyPatch) -> None:
+    header, write, written = make_header(bytes(32), keys.sealing_key or b""), FileKeys._write_sealing, []
+
+    def once(path: Path, key: object) -> None:
+        if written:
+            raise StoreError(Message("cut off"))
+        written.append(path)
+        write(path, key)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(FileKeys, "_write_sealing", once)
+    with pytest.raises(StoreError):
+        FileKeys.rotate_sealing_key(keys.folder)
+    monkeypatch.undo()
+    assert FileKeys.load(keys.folder).sealing_key == keys.sealing_key
+    FileKeys.rotate_sealing_key(keys.folder)
+    assert FileKeys.load(keys.folder).open_sealed(*sealed_key_of(header)) == bytes(32)

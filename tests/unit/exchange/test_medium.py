@@ -109,7 +109,7 @@ def test_a_header_is_what_the_document_says():
     assert open_by_hand(header, secret) == KEY
     assert receiver_key_of(header) == hashlib.sha256(public).hexdigest()
     sealed, info = sealed_key_of(header)
-    assert open_sealed(sealed, secret, info) == KEY
+    assert open_sealed(sealed, [secret], info) == KEY
 
 
 def test_two_headers_for_one_receiver_share_nothing_but_their_line():
@@ -129,7 +129,7 @@ def test_a_header_that_was_changed_opens_nothing(at):
     def opened(header):
         receiver_key_of(header)
         sealed, info = sealed_key_of(header)
-        return open_sealed(sealed, secret, info)
+        return open_sealed(sealed, [secret], info)
 
     with pytest.raises(InputError) as caught:
         opened(bytes(header))
@@ -138,7 +138,7 @@ def test_a_header_that_was_changed_opens_nothing(at):
 
 def test_a_node_without_the_key_is_told_what_to_do():
     with pytest.raises(InputError) as caught:
-        open_sealed(b"", None, b"")
+        open_sealed(b"", [], b"")
     assert "kizuna exchange key" in caught.value.hint.render()
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import itertools
+import json
 import os
 import random
 import shutil
+from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 from hypothesis import given, settings
@@ -17,6 +20,7 @@ from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMed
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import InputError, KizunaError, Message, NotReleasable, PartnerUnreachable
 from kizuna.exchange.answers import Fate
+from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.feed import Receipt, seal_receipt
 from kizuna.exchange.medium import (
     HEADER_NAME,
@@ -26,14 +30,17 @@ from kizuna.exchange.medium import (
     make_header,
     make_segments,
     printable,
+    receiver_key_of,
     seal_contents,
     segment_name,
 )
+from kizuna.exchange.rotation import SealingKey, seal_sealing_key
 from kizuna.model.digests import digest_of
 from kizuna.model.product import Asset, AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node import media
 from kizuna.node.founding import node_card, pin_partner, remove_partner, resume_agreement, suspend_agreement
+from kizuna.node.key_change import announce_sealing_key, hand_over_statements
 from kizuna.node.media import export_media, import_medium, is_for, release_held, send_kept_receipts
 from kizuna.node.recall import order_recall, recall_of
 from kizuna.node.withdrawals import answer_withdrawal
@@ -808,3 +815,88 @@ def test_a_recall_and_its_answer_travel_on_media(post):
     (back,) = post.export(HUR, IQPS)
     post.take(back, IQPS)
     assert recall_of(post.node(IQPS), HUR, product.id).fate is Fate.DESTROYED
+
+
+# ---- the key changes
+
+
+def rotated(post, days=30):
+    """The taker changes its key for media; gives the id of the former one and when it ends."""
+    node = post.node()
+    former = node.keys.rotate_sealing_key()
+    until = announce_sealing_key(node, former, timedelta(days=days))
+    post.world.tick()
+    return key_id_of(former), until
+
+
+def test_media_made_for_the_former_key_are_read_and_later_ones_are_made_for_the_new_one(post):
+    first = post.world.take_in(IQPS, 1)
+    (under_way,) = post.export()
+    rotated(post)
+    post.world.pull(IQPS, HUR)
+    assert post.node(IQPS).partner(HUR).sealing_key == post.node().keys.sealing_key
+    second = post.world.take_in(IQPS, 2)
+    (later,) = post.export(since=1)
+    with FolderMedium(later) as medium:
+        assert receiver_key_of(medium.read(HEADER_NAME)) == key_id_of(post.node().keys.sealing_key)
+    post.take(under_way)
+    post.take(later)
+    assert post.held() == {first.id, second.id}
+
+
+def test_a_medium_made_after_the_former_keys_end_is_refused_and_one_made_before_is_not(post):
+    first = post.world.take_in(IQPS, 1)
+    (before,) = post.export()
+    _id, until = rotated(post)
+    post.world.clock.set(until)
+    (at_the_end,) = post.export()
+    post.world.tick()
+    # The giver was never told.
+    (after,) = post.export()
+    post.world.tick(days=400)
+    with pytest.raises(InputError, match="for a key that ended on 2025-07-31") as caught:
+        post.take(after)
+    assert "add this node's new card" in str(caught.value.hint)
+    assert post.held() == set()
+    for path in (at_the_end, before):
+        post.take(path)
+    assert post.held() == {first.id}
+
+
+def test_what_was_made_for_a_key_that_was_removed_is_said_to_be_lost(post, monkeypatch):
+    post.world.take_in(IQPS, 1)
+    (path,) = post.export()
+    rotated(post)
+    monkeypatch.setattr(MemoryKeys, "sealing_ids", property(lambda keys: (key_id_of(keys.sealing_key),)))
+    with pytest.raises(InputError, match="a key of this node that ended on"):
+        post.take(path)
+    with FolderMedium(path) as medium:
+        assert is_for(post.node(), medium)
+        assert not is_for(post.node(IQPS), medium)
+
+
+def test_a_partner_learns_of_the_new_key_by_whichever_way_and_never_goes_back(post):
+    giver, taker = post.node(IQPS), post.node()
+    statements = []
+    for _ in range(2):
+        rotated(post)
+        key = taker.store.settings("key-statement/JPN/IQPS/")
+        statements.append(json.loads(key["key-statement/JPN/IQPS/sealing-key"])["statement"].encode())
+    post.world.tick()
+    # Handed over by a node that only pulls: the latest.
+    hand_over_statements(taker, IQPS, post.world.way(HUR, IQPS))
+    assert giver.partner(HUR).sealing_key == taker.keys.sealing_key
+    desk, size = post.world.desk(IQPS), giver.store.log.size()
+    for statement in statements:
+        assert desk.receipt(HUR, statement)
+    assert giver.store.log.size() == size
+    assert giver.partner(HUR).sealing_key == taker.keys.sealing_key
+    # On a medium, as part of the feed.
+    (back,) = post.export(HUR, IQPS)
+    post.take(back, IQPS)
+    assert giver.partner(HUR).sealing_key == taker.keys.sealing_key
+    # Nobody speaks for another, nor takes a key that is another's.
+    said = SealingKey(IQPS, bytes(32), post.world.clock.now(), post.world.clock.now())
+    for lie in (said, replace(said, party=HUR, sealing_key=giver.keys.sealing_key)):
+        assert not desk.receipt(HUR, seal_sealing_key(lie, taker.keys))
+    assert not desk.receipt(HUR, seal_sealing_key(replace(said, party=HUR), giver.keys))
