@@ -7,7 +7,28 @@ import sys
 import tempfile
 from pathlib import Path
 
+from hypothesis import settings
+
 # What a machine remembers of its nodes' tails is not this user's while tests run.
 os.environ["KIZUNA_STATE"] = tempfile.mkdtemp(prefix="kizuna-state-")
 
+# Tests start hundreds of processes; one that may keep no bytecode compiles all of kizuna anew, for half of its time.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
+
 sys.path.insert(0, str(Path(__file__).parent))
+
+# Tests run side by side: how long one example takes by the clock says nothing of it. A whole test has its limit.
+settings.register_profile("side-by-side", settings.default, deadline=None)
+settings.load_profile("side-by-side")
+
+# Where tests run side by side, the long ones come first: what is begun last is waited for by everybody.
+_LONGEST_FIRST = ("e2e/test_soak.py", "browser", "e2e", "docs", "property", "ports", "proofs", "reference")
+
+
+def pytest_collection_modifyitems(config, items):
+    if not hasattr(config, "workerinput"):
+        return
+    folder = Path(__file__).parent
+    first = [folder / name for name in _LONGEST_FIRST]
+    items.sort(key=lambda item: next((rank for rank, path in enumerate(first) if item.path.is_relative_to(path)), len(first)))

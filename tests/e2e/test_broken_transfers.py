@@ -225,6 +225,7 @@ def part_bytes(folder):
     return sum(path.stat().st_blocks * 512 for path in (folder / "blobs" / "parts").iterdir())
 
 
+@pytest.mark.timed
 def test_a_suspension_by_another_process_bites_inside_a_chunk_on_a_slow_line(large):
     pair, digest = large
     with serving(pair.jpn) as giver:

@@ -150,6 +150,7 @@ def test_a_french_speaker_reads_french(untouched):
     assert kizuna("node", "status", "--node", untouched.parent / "none", env={"KIZUNA_LANG": "tlh"}).err == english.err
 
 
+@pytest.mark.timed
 def test_serving_loads_nothing_that_only_files_need(capsys):
     program = (
         "import json, sys, time; begin = time.perf_counter(); import kizuna.web.launch;"
@@ -164,6 +165,7 @@ def test_serving_loads_nothing_that_only_files_need(capsys):
         click.echo(f"\n    importing what `kizuna node serve` needs took {seconds:.2f} s")
 
 
+@pytest.mark.timed
 def test_a_node_answers_soon_after_it_is_started(untouched, capsys):
     begun = time.perf_counter()
     with serving(untouched):

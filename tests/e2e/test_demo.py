@@ -26,6 +26,7 @@ def runs(pid):
         return False
 
 
+@pytest.mark.timed
 def test_the_demo_checks_itself_and_leaves_nothing_behind(tmp_path):
     seen: set[int] = set()
     with begin("demo", "--check", "--json", env={"TMPDIR": str(tmp_path)}) as demo:

@@ -176,6 +176,7 @@ def test_a_setting_of_another_form_is_refused(untouched, name, value):
     assert (done.status, done.fault()["field"]) == (2, name)
 
 
+@pytest.mark.timed
 def test_sigterm_ends_a_transfer_within_seconds(stocked):
     pair, _product = stocked
     with serving(pair.jpn) as giver, Line(giver.partner_port, hold_after=500_000) as line:

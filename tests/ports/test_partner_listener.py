@@ -525,6 +525,7 @@ def test_desk_is_asked_only_when_the_piece_before_has_left(desk: SimulatedDesk, 
     assert left == [True] * 5
 
 
+@pytest.mark.timed
 def test_reader_who_leaves_ends_the_reading(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
     digest = desk.hold(DATA * 40)
     context = client_context(node_keys["ukr"], node_keys["jpn"].certificate_der)

@@ -52,6 +52,7 @@ print("ended", flush=True)
 """
 
 
+@pytest.mark.timed
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_stops_within_five_seconds_although_requests_hang(node_keys: dict[str, FileKeys], number: signal.Signals) -> None:
     keys = node_keys["jpn"]
