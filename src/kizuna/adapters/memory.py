@@ -412,8 +412,9 @@ class _Book:
                 count = sum(key[:2] == (partner, product) for key in state.queue)
                 state.queue[partner, product, count + 1] = None
 
-    def waiting(self, partner: Party) -> Sequence[ProductId]:
-        return [product for (to, product, _), entry in self._shared.read().queue.items() if to == partner and entry is None]
+    def waiting(self, partner: Party) -> Iterator[ProductId]:
+        queue = self._shared.read().queue
+        return iter([product for (to, product, _), entry in queue.items() if to == partner and entry is None])
 
     def drop(self, partner: Party, product: ProductId) -> None:
         with self._shared.writing() as state:

@@ -130,16 +130,20 @@ class _Book:
             if (None,) not in rows:
                 self.enqueue(partner, ProductId(f"{product}#{len(rows) + 1}") if rows else product)
 
-    def waiting(self, partner: Party) -> Sequence[ProductId]:
-        rows = self._database.rows(
-            "SELECT product FROM outgoing WHERE partner = ? AND sequence IS NULL ORDER BY queued", (partner,)
-        )
-        return [_product_of(str(product)) for (product,) in rows]
+    def waiting(self, partner: Party) -> Iterator[ProductId]:
+        last: Value = -1
+        while rows := self._database.rows(
+            "SELECT product, queued FROM outgoing WHERE partner = ? AND sequence IS NULL AND queued > ? ORDER BY queued LIMIT ?",
+            (partner, last, _BATCH),
+        ):
+            for product, last in rows:  # noqa: B007 - where the next batch begins
+                yield _product_of(str(product))
 
     def drop(self, partner: Party, product: ProductId) -> None:
         with self._database.writing():
             self._database.write(
-                "DELETE FROM outgoing WHERE partner = ? AND product >= ? AND product < ? AND sequence IS NULL",
+                # The sign keeps SQLite from looking through all that waits.
+                "DELETE FROM outgoing WHERE partner = ? AND product >= ? AND product < ? AND +sequence IS NULL",
                 (partner, *_all_of(product)),
             )
 
@@ -150,7 +154,7 @@ class _Book:
                 raise _out_of_order(f"feed for {outgoing.partner}", outgoing.sequence, following)
             changed = self._database.write(
                 "UPDATE outgoing SET sequence = ?, envelope = ?"
-                " WHERE partner = ? AND product >= ? AND product < ? AND sequence IS NULL",
+                " WHERE partner = ? AND product >= ? AND product < ? AND +sequence IS NULL",
                 (outgoing.sequence, outgoing.envelope, outgoing.partner, *_all_of(outgoing.product)),
             )
             if changed != 1:
@@ -201,14 +205,13 @@ class _Book:
     def last_sequence(self, partner: Party) -> int:
         return _number(self._database, "SELECT coalesce(max(sequence), 0) FROM outgoing WHERE partner = ?", (partner,))
 
-    def _outgoing(self, partner: Party, after: int, limit: int, blob: Digest | None = None) -> Sequence[Outgoing]:
-        # A negative limit is none.
+    def _outgoing(self, partner: Party, which: str, values: Sequence[Value]) -> Sequence[Outgoing]:
         rows = self._database.rows(
-            "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"
+            # Of the two callers below, which hold no value in it.
+            "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"  # noqa: S608
             " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place)) FROM outgoing AS o"
-            " WHERE partner = ? AND sequence > ? AND (? IS NULL OR sequence IN"
-            " (SELECT sequence FROM outgoing_blob WHERE partner = ? AND blob = ?)) ORDER BY sequence LIMIT ?",
-            (partner, after, blob, partner, blob, limit),
+            f" WHERE partner = ? AND {which}",
+            (partner, *values),
         )
         found = []
         for row in rows:
@@ -221,10 +224,11 @@ class _Book:
         return found
 
     def outgoing(self, partner: Party, after: int, limit: int) -> Sequence[Outgoing]:
-        return self._outgoing(partner, after, max(0, limit))
+        return self._outgoing(partner, "sequence > ? ORDER BY sequence LIMIT ?", (after, max(0, limit)))
 
     def holding(self, partner: Party, blob: Digest) -> Sequence[Outgoing]:
-        return self._outgoing(partner, 0, -1, blob)
+        numbers = "SELECT sequence FROM outgoing_blob WHERE partner = ? AND blob = ?"
+        return self._outgoing(partner, f"sequence IN ({numbers}) ORDER BY sequence", (partner, blob))
 
     def acknowledge(self, partner: Party, sequence: int, receipt: bytes) -> None:
         with self._database.writing():

@@ -324,7 +324,7 @@ def partner_statuses(node: Node) -> list[PartnerStatus]:
                 partner,
                 instant(notes.get("last_in")),
                 instant(notes.get("last_out")),
-                len(node.store.book.waiting(partner)),
+                sum(1 for _ in node.store.book.waiting(partner)),
                 instant(notes.get("last_refusal")),
                 # The partner's own words: nothing in them is a field.
                 Message("{cause}", {"cause": cause}) if cause else None,

@@ -250,8 +250,11 @@ class ExchangeBook(Protocol):
         """Queue a product that has its number once more: it will have another one as well. What waits already waits once."""
         ...
 
-    def waiting(self, partner: Party) -> Sequence[ProductId]:
-        """Queued products that have no sequence number yet, in the order of their queueing."""
+    def waiting(self, partner: Party) -> Iterator[ProductId]:
+        """Queued products that have no sequence number yet, in the order of their queueing.
+
+        They are read as they are asked for, and may be given their numbers meanwhile.
+        """
         ...
 
     def drop(self, partner: Party, product: ProductId) -> None:

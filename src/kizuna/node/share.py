@@ -22,7 +22,6 @@ from kizuna.exchange.feed import (
     Refusal,
     page_to_bytes,
     page_within_limits,
-    seal_entry,
     seal_refusal,
     unseal_receipt,
 )
@@ -31,11 +30,11 @@ from kizuna.exchange.rotation import ROTATION_TYPE, SEALING_KEY_TYPE
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.provenance import FactKind
-from kizuna.node.decisions import as_labelled_now, decide_item, decider, decision_facts, decision_record, labelling, partner_terms
+from kizuna.node.decisions import as_labelled_now, decide_item, decider, decision_facts, labelling, partner_terms
+from kizuna.node.entries import Release, record_releases, release
 from kizuna.node.follow_keys import take_handed_statement
 from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
-from kizuna.node.ports import Outgoing
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
 from kizuna.node.reduce import outgoing_label, prepare, reduce_product, reduces_for
 from kizuna.node.witnessing import queue_checkpoint, take_witness_answer
@@ -46,11 +45,11 @@ from kizuna.release.view import amount
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kizuna.exchange.manifest import Manifest
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
+    from kizuna.node.ports import Outgoing
     from kizuna.node.state import Node
     from kizuna.release.agreements import Term
     from kizuna.release.decision import Decision, Reason
@@ -59,12 +58,12 @@ if TYPE_CHECKING:
 __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconsider_all"]
 
 _RECONSIDERED = "reconsidered"
-_MOST_NUMBERED_AT_ONCE = 20
+_MOST_NUMBERED_AT_ONCE = 50
 _MOST_QUEUED_AT_ONCE = 128
 _MICROSECONDS_AN_HOUR = 3_600_000_000
 _PERMIT = timedelta(seconds=0.1)
 _MOST_PERMITS = 256
-_MOST_OPENED = 16
+_MOST_OPENED_BYTES = 16 * 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +164,8 @@ class Sharing:
         # What was verified of signed entries lately, by their very bytes.
         self._entries: dict[bytes, FeedEntry | MessageEntry] = {}
         self._permits: dict[tuple[Party, Digest], tuple[str | None, Instant]] = {}
+        # The same of the place of the node's folder and the end of its log.
+        self._confirmed: tuple[str | None, Instant] | None = None
         self._manifests = Manifests(node.blobs)
 
     def peer_of(self, fingerprint: str) -> Party | None:
@@ -359,7 +360,6 @@ class Sharing:
             return None
         while True:
             with node.store.transaction():
-                now = node.now()
                 item = node.store.items.get(outgoing.product)
                 decision = None if item is None else decide_item(node, item.product, peer)
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
@@ -370,9 +370,10 @@ class Sharing:
                     return None
                 manifests = self._manifests.find(reduced.assets)
                 if manifests is not None:
-                    sealed = self._make_entry(peer, product, reduced, manifests, decision, outgoing.sequence, now)
-                    node.store.book.reseal(sealed)
-                    return sealed
+                    sealed = release(node, peer, product, reduced, manifests, decision, outgoing.sequence)
+                    self._record([sealed])
+                    node.store.book.reseal(sealed.outgoing)
+                    return sealed.outgoing
             self._manifests.prepare(reduced.assets)
 
     def _called_back(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
@@ -432,10 +433,14 @@ class Sharing:
             entry = unseal_any(outgoing.envelope, self._node.journal.key_of(outgoing.envelope))
         except PartnerMisbehaved as error:
             raise _unlike(outgoing, str(error)) from error
-        if len(self._entries) >= _MOST_OPENED:
-            self._entries.clear()
-        self._entries[outgoing.envelope] = entry
+        self._know(outgoing.envelope, entry)
         return entry
+
+    def _know(self, envelope: bytes, entry: FeedEntry | MessageEntry) -> None:
+        # Another thread may be at it, too.
+        if sum(map(len, list(self._entries))) + len(envelope) > _MOST_OPENED_BYTES:
+            self._entries.clear()
+        self._entries[envelope] = entry
 
     def _sequence_waiting(self, peer: Party, most: int) -> list[Outgoing]:
         """Give what waits and may go now its place in the feed, and record it before anything is served."""
@@ -457,64 +462,47 @@ class Sharing:
         live = any_live_grant(node.knowledge().register, node.organisation, peer, node.now())
         if most < 1 or not any(live or is_message(key) for key in book.waiting(peer)):
             return made, None
+        releases: list[Release] = []
+        unhashed: Product | None = None
         with node.store.transaction():
-            now = node.now()
+            now, following = node.now(), book.last_sequence(peer) + 1
+            # Nothing that is recorded here has a part in a decision.
+            decide, labelled = decider(node), labelling(node)
             for product_id in book.waiting(peer):
                 if len(made) == most:
                     break
                 if is_message(product_id):
                     content = waiting_message(node, peer, product_id)
                     if why_withheld(node, peer, content, now) is None:
-                        outgoing = make_message(node, peer, product_id, content, book.last_sequence(peer) + 1, now)
-                        book.sequence(outgoing)
-                        made.append(outgoing)
+                        # In the log as in the feed.
+                        self._record(releases)
+                        releases.clear()
+                        made.append(make_message(node, peer, product_id, content, following + len(made), now))
+                        book.sequence(made[-1])
                     continue
                 item = node.store.items.get(product_id)
-                decision = None if item is None else decide_item(node, item.product, peer)
+                decision = None if item is None else decide(item.product, peer)
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT or not live:
                     continue
-                product = as_labelled_now(node, item.product)
+                product = labelled(item.product)
                 reduced = reduce_product(node, product, decision)
                 if reduced is None or was_recalled(node, peer, product_id):
                     continue
                 manifests = self._manifests.find(reduced.assets)
                 if manifests is None:
-                    return made, reduced
-                outgoing = self._make_entry(peer, product, reduced, manifests, decision, book.last_sequence(peer) + 1, now)
-                book.sequence(outgoing)
-                made.append(outgoing)
-        return made, None
+                    unhashed = reduced
+                    break
+                releases.append(release(node, peer, product, reduced, manifests, decision, following + len(made)))
+                made.append(releases[-1].outgoing)
+                book.sequence(made[-1])
+            self._record(releases)
+        return made, unhashed
 
-    def _make_entry(
-        self,
-        peer: Party,
-        product: Product,
-        reduced: Product,
-        manifests: tuple[Manifest, ...],
-        decision: Decision,
-        sequence: int,
-        now: Instant,
-    ) -> Outgoing:
-        node = self._node
-        entry = FeedEntry(sequence, node.organisation, peer, reduced, manifests, partner_terms(decision), now)
-        envelope = seal_entry(entry, node.keys)
-        released: dict[str, Json] = {
-            "partner": peer,
-            "sequence": sequence,
-            "product": product.id,
-            "entry": digest_of(envelope),
-            "blobs": [manifest.digest for manifest in manifests],
-        }
-        grant = decision.reasons[0]
-        node.journal.record_all(
-            [
-                (FactKind.DECISION_MADE, decision_record(product, peer, decision, "serve", now)),
-                (FactKind.RELEASE_SEQUENCED, released),
-            ],
-            by="exchange",
-            authority=f"{grant.agreement} article {grant.article}",
-        )
-        return Outgoing(peer, sequence, product.id, envelope, tuple(manifest.digest for manifest in manifests))
+    def _record(self, releases: Sequence[Release]) -> None:
+        record_releases(self._node, releases)
+        for made in releases:
+            # It will be looked at again when its files are asked for.
+            self._know(made.outgoing.envelope, made.entry)
 
     # ---- files and receipts
 
@@ -536,10 +524,15 @@ class Sharing:
         node = self._node
         # Before anything is read that the decision rests upon.
         note, now = node.store.log.checkpoint(), node.journal.clock.now()
-        permit = self._permits.get((peer, digest))
-        if permit is not None and permit[0] == note and permit[1] <= now < permit[1] + _PERMIT:
+
+        def holds(since: tuple[str | None, Instant] | None) -> bool:
+            return since is not None and since[0] == note and since[1] <= now < since[1] + _PERMIT
+
+        if holds(self._permits.get((peer, digest))):
             return True
-        node.require_confirmed()
+        if not holds(self._confirmed):
+            node.require_confirmed()
+            self._confirmed = note, now
         if not any(self._may_go_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
             return False
         if len(self._permits) >= _MOST_PERMITS:
