@@ -28,7 +28,17 @@ if TYPE_CHECKING:
     from kizuna.release.subject import Subject
     from kizuna.release.view import Consents, Entry, View
 
-__all__ = ["Granted", "NeededConsents", "ProductColumns", "granted", "product_columns"]
+__all__ = [
+    "Granted",
+    "NeededConsents",
+    "ProductColumns",
+    "compact",
+    "granted",
+    "in_common",
+    "in_words",
+    "needed_consents",
+    "product_columns",
+]
 
 type Truths = npt.NDArray[np.bool_]
 type Numbers = npt.NDArray[np.integer]
@@ -167,18 +177,28 @@ def product_columns(view: View, giver: Party, subjects: Iterable[Subject]) -> Pr
     return ProductColumns(
         giver,
         size,
-        {name: _compact(_joined(parts)) for name, parts in numbers.items()},
-        {name: _in_words(tuple(known[name]), _joined(parts)) for name, parts in codes.items()},
-        _needed_consents(needed[0]),
-        _needed_consents(needed[1]),
+        {name: compact(_joined(parts)) for name, parts in numbers.items()},
+        {name: in_words(tuple(known[name]), _joined(parts)) for name, parts in codes.items()},
+        needed_consents(needed[0]),
+        needed_consents(needed[1]),
     )
+
+
+def in_common(words: Words, mask: int) -> Truths:
+    """Rows of a column of masks that have something in common with a mask."""
+    width = words[0].itemsize * 8
+    parts = words_of(folded(mask, width * len(words)), len(words), width)
+    found: Truths = np.zeros(len(words[0]), np.bool_)
+    for word, part in zip(words, parts, strict=True):
+        found |= (word & part) != 0
+    return found
 
 
 def _joined(parts: Sequence[Numbers]) -> Numbers:
     return np.concatenate(parts) if parts else np.zeros(0, np.int64)
 
 
-def _compact(values: Numbers) -> Numbers:
+def compact(values: Numbers) -> Numbers:
     """The same numbers in the smallest type that holds them."""
     for kind in (np.int8, np.int16, np.int32):
         if values.size and np.iinfo(kind).min <= values.min() and values.max() <= np.iinfo(kind).max:
@@ -186,7 +206,7 @@ def _compact(values: Numbers) -> Numbers:
     return values
 
 
-def _in_words(masks: Sequence[int], codes: Numbers) -> Words:
+def in_words(masks: Sequence[int], codes: Numbers) -> Words:
     """Words of a column of which the masks are given by their codes."""
     # One bit more than the vocabulary has: the sign, for what is not in it yet.
     bits = 1 + max(((~mask if mask < 0 else mask).bit_length() for mask in masks), default=0)
@@ -196,7 +216,8 @@ def _in_words(masks: Sequence[int], codes: Numbers) -> Words:
     return tuple(np.ascontiguousarray(table[codes, word]) for word in range(words))
 
 
-def _needed_consents(found: Sequence[tuple[int, Consents]]) -> NeededConsents:
+def needed_consents(found: Sequence[tuple[int, Consents]]) -> NeededConsents:
+    """Consents that rows need, given by row, ascending."""
     answered: dict[tuple[Party, str], list[int]] = {}
     starts, count = [], 0
     for _, consents in found:

@@ -266,6 +266,11 @@ class View:
             found.learn(self.needs.words())
         return found
 
+    def next_date(self, at: Instant) -> Instant | None:
+        """First instant after `at` at which the state of an agreement, suspension, withdrawal or pair may change."""
+        following = bisect_right(self._cuts, at)
+        return self._cuts[following] if following < len(self._cuts) else None
+
     def label_of(self, product: str, label: Label) -> Label:
         """Label of a product as corrected by what was known."""
         return self._relabelled.get(product, label) if self._relabelled else label

@@ -1,0 +1,281 @@
+"""The embedded index: items in columns in memory, beside the store's R*Tree, and a planner that picks between the two.
+
+The store is the truth. The index follows it by the numbers that items got as they were put: each time it is asked it reads what
+is newer, as a small segment of its own; segments of like size are joined, so that there are few.
+"""
+
+from __future__ import annotations
+
+import heapq
+import threading
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import total_ordering
+from itertools import islice
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+
+from kizuna.catalog.extents import Extent, turns
+from kizuna.catalog.query import NEWEST_FIRST, Found
+from kizuna.catalog.scan import OLDEST_FIRST, Scan, is_natural
+from kizuna.catalog.segments import Names, joined, segment_of
+from kizuna.catalog.shelf import Shelf
+from kizuna.release.columns import ALWAYS, NEVER, micros
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from kizuna.catalog.query import Position, Query, Sight
+    from kizuna.catalog.store import ItemRows
+    from kizuna.model.canonical import Json
+    from kizuna.model.parties import Party
+    from kizuna.release.subject import Subject
+
+__all__ = ["ColumnIndex", "Plan"]
+
+_TIMES_SMALLER = 4
+_MOST_TRIES = 3
+_SAMPLE = 1_000
+# Costs in microseconds, measured: benchmarks/speed/catalog.py.
+_SCAN_US, _SCAN_ROW_US = 60.0, 0.006
+_TREE_US, _TREE_ROW_US = 80.0, 1.2
+
+
+class Plan(StrEnum):
+    """Where the rows to look at come from."""
+
+    SCAN = "scan"
+    TREE = "tree"
+
+
+@dataclass(frozen=True, slots=True)
+class _State:
+    """What was read of the store."""
+
+    stamp: tuple[int, int]
+    shelves: tuple[Shelf, ...]
+
+
+class ColumnIndex:
+    """Index over the items of a store (`kizuna.catalog.query.Index`). Safe to use from several threads.
+
+    Parameters
+    ----------
+    rows
+        The store's items.
+    holder
+        Whose store it is.
+    detected
+        Whether anything remains of a product, given as its record, where its phase is taken away.
+    plan
+        The plan to take for each query with a place; None: the one that is expected to be faster.
+    """
+
+    __slots__ = ("_children", "_detected", "_holder", "_lock", "_names", "_plan", "_rows", "_state")
+
+    def __init__(
+        self, rows: ItemRows, holder: Party, detected: Callable[[Mapping[str, Json]], bool], plan: Plan | None = None
+    ) -> None:
+        self._rows, self._holder, self._detected, self._plan = rows, holder, detected, plan
+        self._lock = threading.Lock()
+        self._forget()
+
+    def _forget(self) -> None:
+        self._names = Names()
+        # By product those that were derived from it.
+        self._children: dict[str, set[str]] = {}
+        self._state = _State((0, 0), ())
+
+    # ---- following the store
+
+    def _followed(self) -> _State:
+        """State with all that is in the store by now."""
+        stamp = self._rows.stamp()
+        if self._state.stamp == stamp:
+            return self._state
+        with self._lock:
+            stamp = self._rows.stamp()
+            before = self._state
+            if stamp[0] < before.stamp[0] or stamp[1] < before.stamp[1]:
+                # An older store stands where the newer one was.
+                self._forget()
+                before = self._state
+            if before.stamp != stamp:
+                self._state = self._grown(before, stamp)
+            return self._state
+
+    def _grown(self, before: _State, stamp: tuple[int, int]) -> _State:
+        changed: list[str] = list(self._rows.removed_after(before.stamp[1], stamp[1]))
+        fresh = segment_of(
+            self._noted(self._rows.rows_after(before.stamp[0], stamp[0]), changed), self._names, self._holder, self._detected
+        )
+        shelves = list(before.shelves)
+        # What hangs on what changed is looked at anew: it stands in new segments too.
+        hanging = self._descendants(changed) if shelves else set()
+        anew = []
+        for place, shelf in enumerate(shelves):
+            rows = shelf.rows_with(sorted(hanging))
+            rows = rows[shelf.alive[rows]]
+            if len(rows):
+                taken: npt.NDArray[np.bool_] = np.zeros(shelf.segment.size, np.bool_)
+                taken[rows] = True
+                anew.append(Shelf(joined([shelf.segment], [taken]), self._names))
+            gone = [int(row) for row in (*shelf.rows_with(changed), *rows) if shelf.alive[row]]
+            if gone:
+                shelves[place] = shelf.without(gone)
+        shelves += anew
+        if fresh.size:
+            shelves.append(Shelf(fresh, self._names))
+        return _State(stamp, tuple(self._fewer(shelves)))
+
+    def _noted[R](self, rows: Iterable[R], changed: list[str]) -> Iterator[R]:
+        """The same rows, their products noted, and what they were derived from."""
+        for row in rows:
+            record = cast("Mapping[str, list[str]]", getattr(row, "record"))  # noqa: B009 - of a row of any store
+            product = str(record["id"])
+            changed.append(product)
+            for parent in record["lineage"]:
+                self._children.setdefault(parent, set()).add(product)
+            yield row
+
+    def _descendants(self, products: Iterable[str]) -> set[str]:
+        changed, found = set(products), set[str]()
+        waiting = list(changed)
+        while waiting:
+            for child in self._children.get(waiting.pop(), ()):
+                if child not in found:
+                    found.add(child)
+                    waiting.append(child)
+        return found - changed
+
+    def _fewer(self, shelves: list[Shelf]) -> list[Shelf]:
+        """Shelves, the larger ones first, none of which is about as large as the one before."""
+        kept: list[Shelf] = []
+        for shelf in shelves:
+            kept.append(shelf)
+            while len(kept) > 1 and kept[-1].segment.size * _TIMES_SMALLER >= kept[-2].segment.size:
+                last = kept[-2:]
+                segment = joined([one.segment for one in last], [one.alive for one in last])
+                kept[-2:] = [Shelf(segment, self._names)]
+        return [shelf for shelf in kept if shelf.segment.size]
+
+    # ---- searching
+
+    def search(self, query: Query, sight: Sight) -> Found:
+        """Page of what a query finds for a caller."""
+        for _ in range(_MOST_TRIES):
+            state = self._followed()
+            scans = self._scans(state, query, sight)
+            some = self._candidates(scans, query)
+            # What the tree tells is of this very state, or it is asked again.
+            if some is None or query.ids is not None or self._rows.stamp() == state.stamp:
+                break
+        else:
+            some = None
+        parts = [_pairs(scan, None if some is None else some[place]) for place, scan in enumerate(scans)]
+        merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=lambda pair: _rank(query, pair[0], pair[1]))
+        page = list(islice(merged, query.limit + 1))
+        more = len(page) > query.limit
+        page = page[: query.limit]
+        return Found(
+            tuple(int(scan.shelf.segment.number[row]) for scan, row in page), _position(query, *page[-1]) if page else None, more
+        )
+
+    def _scans(self, state: _State, query: Query, sight: Sight) -> list[Scan]:
+        def subject_of(number: int) -> Subject | None:
+            item = self._rows.with_numbers([number]).get(number)
+            return None if item is None else sight.subject_of(item)
+
+        return [Scan(shelf, query, shelf.visible(sight, subject_of)[0], shelf.properties(sight.view)) for shelf in state.shelves]
+
+    def _candidates(self, scans: Sequence[Scan], query: Query) -> list[npt.NDArray[np.intp]] | None:
+        """Of each scan the rows to look at; None: all."""
+        if query.ids is not None:
+            return [scan.shelf.rows_with(query.ids) for scan in scans]
+        if query.where is None or (self._plan or self._planned(scans, query)) is Plan.SCAN:
+            return None
+        begin_us = ALWAYS if query.begin is None else micros(query.begin)
+        end_us = NEVER if query.end is None else micros(query.end)
+        box = query.where.extent
+        numbers: set[int] = set()
+        for turn in turns(box, -180.0, max((scan.shelf.most_east for scan in scans), default=0.0)):
+            moved = Extent(box.west + turn, box.south, box.east + turn, box.north)
+            numbers.update(self._rows.in_box(moved, begin_us, end_us))
+        asked = list(numbers)
+        return [scan.shelf.rows_of(asked) for scan in scans]
+
+    def _planned(self, scans: Sequence[Scan], query: Query) -> Plan:
+        """Plan whose cost is estimated to be lower."""
+        assert query.where is not None  # noqa: S101 - INVARIANT: asked only where there is a place
+        natural = query.expression is None and is_natural(query.order)
+        scan_us, tree_us = 0.0, _TREE_US
+        for scan in scans:
+            first, last = scan.span()
+            rows, size = last - first, scan.shelf.segment.size
+            inside = scan.shelf.in_box(query.where.extent) + 1.0
+            looked: float = rows
+            if natural:
+                # So many are looked at until a page is full.
+                looked = min(looked, (query.limit + 1) * size / (inside * _share(scan.visible)))
+            scan_us += _SCAN_US + _SCAN_ROW_US * looked
+            tree_us += _TREE_ROW_US * inside * rows / size
+        return Plan.SCAN if scan_us <= tree_us else Plan.TREE
+
+
+def _share(visible: npt.NDArray[np.bool_] | None) -> float:
+    """About what share of rows is there for a caller, never none."""
+    if visible is None:
+        return 1.0
+    sample = visible[:: 1 + len(visible) // _SAMPLE]
+    return (float(np.count_nonzero(sample)) + 1.0) / (len(sample) + 1.0)
+
+
+def _pairs(scan: Scan, some: npt.NDArray[np.intp] | None) -> Iterator[tuple[Scan, int]]:
+    for row in scan.rows(some):
+        yield scan, row
+
+
+@total_ordering
+@dataclass(frozen=True, slots=True)
+class _Turned:
+    """A value that stands before lower ones."""
+
+    value: object
+
+    def __lt__(self, other: _Turned) -> bool:
+        return bool(other.value < self.value)  # type: ignore[operator]
+
+
+def _position(query: Query, scan: Scan, row: int) -> Position:
+    segment = scan.shelf.segment
+    place = int(segment.begin[row]), segment.id[row].decode()
+    if is_natural(query.order):
+        return place
+    return (*(_value(scan, order.name, row) for order in query.order[: -len(NEWEST_FIRST)]), *place)
+
+
+def _value(scan: Scan, name: str, row: int) -> str | float | int | None:
+    rows = np.array([row], np.intp)
+    words = scan.columns.words(name, rows)
+    if words is not None:
+        return words[0][int(words[1][0])]
+    values, known = scan.columns.values(name, rows)
+    if known is not None and not known[0]:
+        return None
+    value = values[0].item()
+    return value.decode() if isinstance(value, bytes) else cast("float | int", value)
+
+
+def _rank(query: Query, scan: Scan, row: int) -> tuple[object, ...]:
+    """What items of several shelves are merged by."""
+    *values, moment, id_ = _position(query, scan, row)
+    if query.order == OLDEST_FIRST:
+        return moment, _Turned(id_)
+    ranks: list[object] = []
+    for order, value in zip(query.order, values, strict=False):
+        ranks.append(value is None)
+        ranks.append(0 if value is None else _Turned(value) if order.descending else value)
+    return *ranks, _Turned(moment), id_

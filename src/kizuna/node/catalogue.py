@@ -1,0 +1,182 @@
+"""The catalogue of this node: what a caller may see of the products that it holds, in the form in which it may have them."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from kizuna.catalog.query import NEWEST_FIRST, Query, Sight
+from kizuna.catalog.scan import OLDEST_FIRST
+from kizuna.catalog.tokens import Tokens
+from kizuna.errors import InputError
+from kizuna.kinds.registry import kind_named
+from kizuna.model.digests import Digest
+from kizuna.model.product import Asset, AssetRole, ProductId
+from kizuna.node.decisions import as_labelled_now, subject_of
+from kizuna.node.messages import recalled_under
+from kizuna.node.reduce import reduce_product
+from kizuna.release.decide import decide_in
+from kizuna.release.decision import ObligationKind, Outcome
+from kizuna.release.view import view_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from kizuna.catalog.query import Index
+    from kizuna.catalog.store import Item
+    from kizuna.model.canonical import Json
+    from kizuna.model.parties import Party
+    from kizuna.model.product import Product
+    from kizuna.node.state import Node
+    from kizuna.release.decision import Decision
+    from kizuna.release.subject import Subject
+
+__all__ = ["Catalogue", "Page", "Shown", "detected_remains"]
+
+_MOST_TRIES = 3
+_TOKEN_TEXT = b"kizuna/catalogue-token-key/1"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A product as a caller may see it.
+
+    Parameters
+    ----------
+    product
+        In the form in which the caller may have it, under its label as it is now.
+    decision
+        The permit, for a partner; None for the node's own people.
+    """
+
+    product: Product
+    decision: Decision | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """A page of what a query found; `token` leads to the next one, None where none follows."""
+
+    items: tuple[Shown, ...]
+    token: str | None
+
+
+def detected_remains(record: Mapping[str, Json]) -> bool:
+    """Whether anything remains of a product, given as its record, where its phase is taken away."""
+    # As `product_to_json` wrote it.
+    stored: Mapping[str, Any] = record
+    assets = [Asset(AssetRole(a["role"]), a["name"], a["media_type"], Digest(a["digest"]), a["size"]) for a in stored["assets"]]
+    try:
+        return bool(kind_named(stored["kind"]).redact(assets, {ObligationKind.DETECTED_ONLY}))
+    except InputError:
+        # Of a kind that is unknown here nobody can say what remains.
+        return False
+
+
+class Catalogue:
+    """Answers the questions of people and partners about products. Safe to use from several threads.
+
+    Parameters
+    ----------
+    node
+        This node.
+    index
+        Finds products.
+    """
+
+    def __init__(self, node: Node, index: Index) -> None:
+        self._node, self._index = node, index
+        self._lock = threading.Lock()
+        self._recalled: tuple[str | None, dict[Party, frozenset[ProductId]]] = (None, {})
+
+    @cached_property
+    def _tokens(self) -> Tokens:
+        # Ed25519 gives one signature for one text, and nobody else can make it. Nothing else that the node signs begins so.
+        return Tokens(hashlib.sha256(self._node.keys.sign(_TOKEN_TEXT)).digest())
+
+    def sight(self, partner: Party | None) -> Sight:
+        """What of the catalogue there is now for a partner, or for the node's own people.
+
+        Raises
+        ------
+        TailUnconfirmed
+            If a partner asks, and the node's tail is not confirmed.
+        """
+        node = self._node
+        if partner is not None:
+            node.require_confirmed()
+        at = node.now()
+        known = node.knowledge()
+        placer = node.placer()
+
+        def subject(item: Item) -> Subject:
+            return subject_of(node.store.items, item.product, node.organisation, placer)
+
+        recalled = frozenset[ProductId]() if partner is None else self._recalled_from(partner)
+        return Sight(node.organisation, partner, view_of(known.register, at), at, placer, subject, recalled)
+
+    def _recalled_from(self, partner: Party) -> frozenset[ProductId]:
+        # INVARIANT: nothing is recalled without a fact in the same transaction. The checkpoint is read first.
+        checkpoint = self._node.store.log.checkpoint()
+        with self._lock:
+            if self._recalled[0] is None or self._recalled[0] != checkpoint:
+                self._recalled = checkpoint, {}
+            kept = self._recalled[1]
+        found = kept.get(partner)
+        if found is None:
+            names = [recalled_under(to, ProductId("")) for to in (partner, "*")]
+            settings = self._node.store.settings
+            found = kept[partner] = frozenset(ProductId(key.removeprefix(name)) for name in names for key in settings(name))
+        return found
+
+    def search(self, query: Query, partner: Party | None, token: str | None = None) -> Page:
+        """Page of what a query finds for a caller.
+
+        Parameters
+        ----------
+        query
+            What is looked for.
+        partner
+            Who asks; None for the node's own people.
+        token
+            Token of the page before; None for the first page.
+
+        Raises
+        ------
+        InputError
+            If the token was not given to this caller for this query.
+        """
+        caller, told = partner or "", query.told
+        if token is not None:
+            length = 2 if query.order == OLDEST_FIRST else len(query.order)
+            query = replace(query, after=self._tokens.position(caller, told, token, length=length))
+        sight = self.sight(partner)
+        for _ in range(_MOST_TRIES):
+            found = self._index.search(query, sight)
+            items = self._node.store.items.with_numbers(found.numbers)
+            if len(items) == len(found.numbers):
+                break
+            # One was put again just now, or removed.
+        shown = [self._show(sight, items[number]) for number in found.numbers if number in items]
+        following = None if found.last is None or not found.more else self._tokens.token(caller, told, found.last)
+        return Page(tuple(one for one in shown if one is not None), following)
+
+    def item(self, product: ProductId, partner: Party | None) -> Shown | None:
+        """Product of this id as a caller may see it; None where there is none for it."""
+        page = self.search(Query(ids=(product,), order=NEWEST_FIRST, limit=1), partner)
+        return page.items[0] if page.items else None
+
+    def _show(self, sight: Sight, item: Item) -> Shown | None:
+        product = as_labelled_now(self._node, item.product)
+        if sight.partner is None:
+            return Shown(product)
+        # A second wall: what is shown was decided on by itself, whatever found it.
+        decision = decide_in(sight.view, sight.subject_of(item), sight.partner, sight.at)
+        if decision.outcome is not Outcome.PERMIT or product.id in sight.recalled:
+            return None
+        reduced = reduce_product(self._node, product, decision)
+        return None if reduced is None else Shown(reduced, decision)
