@@ -206,3 +206,15 @@ def test_new_keys_are_presented_without_refusing_anybody_meanwhile(
     renew(node.context, fresh, [later.certificate_der])
     assert knock(node, client_context(ukr, fresh.certificate_der)) == b""
     assert causes.get(timeout=10) is RefusedConnection.UNKNOWN_CERTIFICATE
+
+
+def test_whoever_is_let_in_as_a_handshake_begins_is_not_refused_by_it(node_keys: Keys, desk: SimulatedDesk) -> None:
+    """A partner may use a certificate in the very moment in which it was told that it is known."""
+    running: list[Served] = []
+
+    def look() -> None:
+        renew(running[0].context, node_keys["jpn"], [node_keys["ukr"].certificate_der])
+
+    with served(partner_app(desk), node_keys["jpn"], [], before_handshake=look) as node:
+        running.append(node)
+        assert knock(node, client_context(node_keys["ukr"], node_keys["jpn"].certificate_der)).startswith(b"HTTP/1.1 200")

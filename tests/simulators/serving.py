@@ -45,9 +45,10 @@ def served(
     pinned: Iterable[bytes],
     people: ASGIApp = nothing,
     on_refused: Callable[[RefusedConnection], object] = lambda _cause: None,
+    before_handshake: Callable[[], object] = lambda: None,
 ) -> Iterator[Served]:
     """Serve `app` to partners until the block ends."""
-    partners = Listener(app, "127.0.0.1", 0, server_context(keys, pinned, on_refused))
+    partners = Listener(app, "127.0.0.1", 0, server_context(keys, pinned, on_refused, before_handshake))
     ready = threading.Event()
     ports: list[int] = []
     loop: list[asyncio.AbstractEventLoop] = []

@@ -126,12 +126,11 @@ def _bare_context(keys: FileKeys, pinned: Iterable[bytes], on_refused: Callable[
     return context
 
 
-def _nothing(_cause: RefusedConnection) -> None:
-    pass
-
-
 def server_context(
-    keys: FileKeys, pinned: Iterable[bytes], on_refused: Callable[[RefusedConnection], object] = _nothing
+    keys: FileKeys,
+    pinned: Iterable[bytes],
+    on_refused: Callable[[RefusedConnection], object] = lambda _cause: None,
+    before_handshake: Callable[[], object] = lambda: None,
 ) -> ssl.SSLContext:
     """Context of the partners' listener.
 
@@ -143,11 +142,14 @@ def server_context(
         Certificates of the partners, DER. Other ones are accepted from `renew` on, while the node runs.
     on_refused
         Told why, whenever a handshake is refused.
+    before_handshake
+        Called at the beginning of each, in the thread that makes it; what it then lets in (`renew`) counts for this one already.
     """
     context = _bare_context(keys, pinned, on_refused)
     context.successor = context
 
     def turn(connection: ssl.SSLSocket | ssl.SSLObject, _name: str | None, _context: ssl.SSLContext) -> None:
+        before_handshake()
         if context.successor is not context:
             connection.context = context.successor
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import sys
 import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.clock import SystemClock
@@ -27,7 +27,6 @@ from kizuna.web.serve import Listener, serve
 from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile, take_due_keys
 
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable
     from pathlib import Path
 
@@ -49,51 +48,63 @@ def _take_over(logger: logging.Logger, log: EventLog) -> None:
     logger.propagate = False
 
 
-@dataclass(slots=True)
 class _Door:
     """Who comes in, and what is shown to them.
 
+    # INVARIANT: whoever was told that its new certificate is known here is let in with it: each handshake begins with what the
+    # log says then, whichever process recorded it.
+
     Parameters
     ----------
-    folder
-        The node's folder.
-    keys
-        Its keys, as they are shown.
-    names
-        Parties by fingerprint of their certificates.
+    folder, node
+        The node.
     """
 
-    folder: Path
-    keys: FileKeys
-    names: dict[str, str] = field(default_factory=dict)
-    context: ssl.SSLContext = field(init=False)
-    refused: RefusedConnection | None = None
-    _shown: tuple[bytes, frozenset[bytes]] = (b"", frozenset())
-
-    def __post_init__(self) -> None:
-        self.context = server_context(self.keys, (), self._note)
+    def __init__(self, folder: Path, node: Node) -> None:
+        self.folder = folder
+        self.names: dict[str, str] = {}
+        """Parties by fingerprint of their certificates."""
+        self._node = node
+        self._keys = FileKeys.load(folder / KEYS)
+        self._shown: tuple[bytes, frozenset[bytes]] = (b"", frozenset())
+        self._seen: str | None = None
+        self._refused: RefusedConnection | None = None
+        self._lock = threading.Lock()
+        self.context = server_context(self._keys, (), self._note, self._look)
+        self.keep_up()
 
     def _note(self, cause: RefusedConnection) -> None:
         # In the midst of a handshake: written down later.
-        self.refused = cause
+        self._refused = cause
 
-    def keep_up(self, node: Node) -> None:
+    def _look(self) -> None:
+        # A damaged log is told by what is asked next, and by the watcher.
+        with contextlib.suppress(KizunaError):
+            if self._node.store.log.checkpoint() != self._seen:
+                self.keep_up()
+
+    def keep_up(self) -> None:
         """Show the node's present certificate, and accept those by which partners are known now."""
-        if node.journal.own_keys()[-1] != self.keys.public_key:
-            # The node's keys were rotated: who connects from now on is shown the new certificate.
-            self.keys.use(node.keys.key_id)
-        now, partners = node.now(), node.knowledge().partners
-        # What a removed partner asked before stays under its name.
-        self.names |= {seen: party for party, partner in partners.items() for seen in partner.fingerprints(now)}
-        # Who was removed, or whose certificate has ended, gets from the desk what any stranger gets.
-        accepted = self._shown[1].union(*(partner.certificates(now) for partner in partners.values()))
-        if (self.keys.certificate_der, accepted) != self._shown:
-            renew(self.context, self.keys, accepted)
-            self._shown = self.keys.certificate_der, accepted
+        node = self._node
+        with self._lock:
+            seen = node.store.log.checkpoint()
+            if node.journal.own_keys()[-1] != self._keys.public_key:
+                # The node's keys were rotated: who connects from now on is shown the new certificate.
+                self._keys.use(node.keys.key_id)
+            now, partners = node.now(), node.knowledge().partners
+            # What a removed partner asked before stays under its name.
+            self.names |= {mark: party for party, partner in partners.items() for mark in partner.fingerprints(now)}
+            # Who was removed, or whose certificate has ended, gets from the desk what any stranger gets.
+            accepted = self._shown[1].union(*(partner.certificates(now) for partner in partners.values()))
+            if (self._keys.certificate_der, accepted) != self._shown:
+                renew(self.context, self._keys, accepted)
+                self._shown = self._keys.certificate_der, accepted
+            self._seen = seen
 
-    def write_down(self, node: Node) -> None:
+    def write_down(self) -> None:
         """Keep why a connection was refused, for the node's status."""
-        cause, self.refused = self.refused, None
+        cause, self._refused = self._refused, None
+        node = self._node
         kept, now = last_refused(node), node.now()
         if cause is not None and (kept is None or kept[0] is not cause or (now - kept[1]).total_seconds() >= _REFUSED_ANEW_S):
             note_refused(node, cause, now)
@@ -108,8 +119,8 @@ def _keep_up(node: Node, desk: Sharing, door: _Door, stop: threading.Event, log:
     while True:
         try:
             take_due_keys(door.folder, node)
-            door.keep_up(node)
-            door.write_down(node)
+            door.keep_up()
+            door.write_down()
             for party in node.knowledge().partners:
                 desk.reconsider(party, node.now())
             # Last, because it may take long.
@@ -149,8 +160,7 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
     with open_node(folder, by="exchange") as node:
         node.now()
         node.require_confirmed()
-        door = _Door(folder, FileKeys.load(folder / KEYS))
-        door.keep_up(node)
+        door = _Door(folder, node)
         desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
         people_host, people_port = address(settings.people_listen, field="people_listen")
