@@ -15,7 +15,7 @@ from xml.etree import ElementTree as ET
 ROOT = Path(__file__).resolve().parent.parent
 BIN = Path(sys.executable).parent
 
-QUICK_TESTS = ["src", "tests/unit", "tests/property", "tests/docs", "tests/decisions", "tests/proofs"]
+QUICK_TESTS = ["src", "tests/unit", "tests/docs", "tests/decisions", "tests/proofs"]
 ALL_TESTS = ["src", "tests"]
 # A file stays together: its tests share what they set up. tests/conftest.py puts the longest first.
 SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
