@@ -149,6 +149,10 @@ def test_settings_are_found_by_how_their_names_begin(store: Store) -> None:
     assert store.settings("recall/") == found
     assert list(store.settings("recall/")) == sorted(found)
     assert store.settings("nothing") == {}
+    # More names than one query takes.
+    names = [f"absent/{number}" for number in range(600)]
+    assert store.settings_among([*names, *found, *found]) == found
+    assert store.settings_among(names) == store.settings_among([]) == {}
 
 
 def test_a_setting_that_was_dropped_is_not_kept(store: Store) -> None:

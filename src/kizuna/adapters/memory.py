@@ -518,6 +518,11 @@ class MemoryStore:
         """Value kept under `name`; None if there is none."""
         return self._shared.read().settings.get(name)
 
+    def settings_among(self, names: Iterable[str]) -> dict[str, str]:
+        """Values kept under those of `names` under which there is one."""
+        kept = self._shared.read().settings
+        return {name: kept[name] for name in names if name in kept}
+
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
         with self._shared.writing() as state:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import batched
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.sqlite_database import Database
@@ -12,7 +13,7 @@ from kizuna.model.product import ProductId
 from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -314,6 +315,15 @@ class SqliteStore:
         """Value kept under `name`; None if there is none."""
         row = self._database.row("SELECT value FROM setting WHERE name = ?", (name,))
         return None if row is None else str(row[0])
+
+    def settings_among(self, names: Iterable[str]) -> dict[str, str]:
+        """Values kept under those of `names` under which there is one."""
+        found: dict[str, str] = {}
+        for some in batched(names, _BATCH):
+            marks = ", ".join("?" * len(some))
+            rows = self._database.rows(f"SELECT name, value FROM setting WHERE name IN ({marks})", some)  # noqa: S608 - only question marks
+            found |= {str(name): str(value) for name, value in rows}
+        return found
 
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""

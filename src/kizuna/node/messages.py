@@ -34,6 +34,8 @@ from kizuna.node.ports import Outgoing
 from kizuna.release.decide import any_live_grant
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kizuna.exchange.messages import Content, NoticeState
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
@@ -44,6 +46,7 @@ __all__ = [
     "is_message",
     "make_message",
     "new_id",
+    "not_recalled",
     "queue_message",
     "recalled_under",
     "refuse_message",
@@ -75,6 +78,13 @@ def recalled_under(partner: Party | str, product: ProductId) -> str:
 def was_recalled(node: Node, partner: Party, product: ProductId) -> bool:
     """Whether a product was recalled from a partner, or from all: then it does not go to it (again)."""
     return any(node.store.setting(recalled_under(name, product)) is not None for name in (partner, "*"))
+
+
+def not_recalled(node: Node, partner: Party, products: Sequence[ProductId]) -> list[ProductId]:
+    """Those of many products for which `was_recalled` does not hold."""
+    names = {recalled_under(to, product): product for to in (partner, "*") for product in products}
+    recalled = {names[name] for name in node.store.settings_among(names)}
+    return [product for product in products if product not in recalled]
 
 
 # ---- the decision

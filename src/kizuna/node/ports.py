@@ -361,6 +361,10 @@ class Store(Protocol):
         """Value kept under `name` (credentials, tail stamp); None if there is none."""
         ...
 
+    def settings_among(self, names: Iterable[str]) -> dict[str, str]:
+        """Values kept under those of `names` under which there is one."""
+        ...
+
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
         ...

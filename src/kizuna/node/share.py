@@ -34,7 +34,7 @@ from kizuna.node.decisions import as_labelled_now, decide_item, decider, decisio
 from kizuna.node.entries import Release, record_releases, release
 from kizuna.node.follow_keys import take_handed_statement
 from kizuna.node.manifests import Manifests
-from kizuna.node.messages import is_message, make_message, waiting_message, was_recalled, why_withheld
+from kizuna.node.messages import is_message, make_message, not_recalled, waiting_message, was_recalled, why_withheld
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
 from kizuna.node.reduce import outgoing_label, prepare, reduce_product, reduces_for
 from kizuna.node.witnessing import queue_checkpoint, take_witness_answer
@@ -107,7 +107,7 @@ def queue_for_partners(
         node.journal.record_all(facts, by=node.by, authority="release rules")
     for partner in partners:
         permitted = [product.id for product, to, d in made if to == partner and d.outcome is Outcome.PERMIT]
-        node.store.book.enqueue(partner, *(id_ for id_ in permitted if not was_recalled(node, partner, id_)))
+        node.store.book.enqueue(partner, *not_recalled(node, partner, permitted))
     return made
 
 
@@ -262,9 +262,9 @@ class Sharing:
         book = node.store.book
         known = set(book.waiting(peer)) | {o.product for o in book.outgoing(peer, 0, book.last_sequence(peer))}
         fresh = [item.product for item in node.store.items.all() if item.product.id not in known]
-        fresh = [product for product in fresh if not was_recalled(node, peer, product.id)]
+        left = set(not_recalled(node, peer, [product.id for product in fresh]))
         decide = decider(node)
-        permitted = [product for product in fresh if decide(product, peer).outcome is Outcome.PERMIT]
+        permitted = [product for product in fresh if product.id in left and decide(product, peer).outcome is Outcome.PERMIT]
         # The lock is held for some products at a time: a suspension must not wait for it.
         for some in batched(permitted, _MOST_QUEUED_AT_ONCE):
             with node.store.transaction():

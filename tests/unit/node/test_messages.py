@@ -42,6 +42,7 @@ from kizuna.node.people import PeopleRoom, Person
 from kizuna.node.recall import order_recall, recall_of, recalls
 from kizuna.node.receive import pull
 from kizuna.node.requests import answer_request, ask_partner, fulfil_request, request_named, requests
+from kizuna.node.share import queue_for_partners
 from kizuna.node.take_messages import alerts, notices, send_alert
 from kizuna.node.withdrawals import answer_withdrawal, withdrawn_products
 from kizuna.node.witness import checkpoint_for_witness, seen_size, witness, witness_lines
@@ -165,6 +166,12 @@ def test_a_recalled_product_goes_no_more_to_anybody(shared):
     shared.agree(IQPS, id="LATER", parties=["JPN/IQPS", "FRA"], article={"receivers": ["FRA"]})
     shared.pull(fra, IQPS)
     assert held(shared, fra) == {product_id(2)}
+    node = shared.node(IQPS)
+    assert {made["product"] for made in facts(node, FactKind.DECISION_MADE) if made["partner"] == fra} == {product_id(2)}
+    # Nor does it wait for anybody, also if it is decided on once more.
+    with node.store.transaction():
+        queue_for_partners(node, [item.product for item in node.store.items.all()])
+    assert all(product_id(1) not in node.store.book.waiting(party) for party in (HUR, NZL, fra))
     with pytest.raises(InputError, match="recalled already"):
         recall(shared)
 
