@@ -17,8 +17,9 @@ BIN = Path(sys.executable).parent
 
 QUICK_TESTS = ["src", "tests/unit", "tests/docs", "tests/decisions", "tests/proofs"]
 ALL_TESTS = ["src", "tests"]
-# A file stays together: its tests share what they set up. tests/conftest.py puts the longest first.
-SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "8", "--dist", "loadfile", "--no-loadscope-reorder"]
+# A file stays together: its tests share what they set up. tests/conftest.py puts the longest first. More processes would wait for
+# the soak, and where a container has fewer processors than its machine they would crowd it.
+SIDE_BY_SIDE = ["--numprocesses", "auto", "--maxprocesses", "4", "--dist", "loadfile", "--no-loadscope-reorder"]
 
 
 def steps(level: str, reports: Path) -> list[tuple[str, list[str]]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 from hypothesis import settings
 
 # What a machine remembers of its nodes' tails is not this user's while tests run.
-os.environ["KIZUNA_STATE"] = tempfile.mkdtemp(prefix="kizuna-state-")
+_STATE = os.environ["KIZUNA_STATE"] = tempfile.mkdtemp(prefix="kizuna-state-")
 
 # Tests start hundreds of processes; one that may keep no bytecode compiles all of kizuna anew, for half of its time.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
@@ -32,3 +33,7 @@ def pytest_collection_modifyitems(config, items):
     folder = Path(__file__).parent
     first = [folder / name for name in _LONGEST_FIRST]
     items.sort(key=lambda item: next((rank for rank, path in enumerate(first) if item.path.is_relative_to(path)), len(first)))
+
+
+def pytest_unconfigure():
+    shutil.rmtree(_STATE, ignore_errors=True)
