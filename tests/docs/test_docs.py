@@ -14,6 +14,7 @@ import kizuna
 from kizuna.cli.main import kizuna as root
 from kizuna.web.exchange import partner_app
 from kizuna.web.pages import people_app
+from kizuna.web.stac import partner_stac
 from kizuna.wiring import Settings
 
 SOURCE = Path(kizuna.__file__).parent
@@ -54,7 +55,8 @@ def routes(app):
             yield ["GET"], route.path + "/"
 
 
-PARTNERS, PEOPLE = list(routes(partner_app(_Desk()))), list(routes(people_app(_Desk(), {"en": str})))
+PARTNERS = [*routes(partner_app(_Desk())), *routes(partner_stac(str, _Desk(), "JPN"))]
+PEOPLE = list(routes(people_app(_Desk(), {"en": str}, catalogue=_Desk())))
 
 
 def says(text, words):

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from kizuna.model.product import Asset, Footprint, Verdict
     from kizuna.release.decision import ObligationKind
 
-__all__ = ["HEAD_BYTES", "Kind", "kind_named", "sniff"]
+__all__ = ["HEAD_BYTES", "Kind", "kind_named", "kind_names", "sniff"]
 
 _KINDS = ("imagery",)
 HEAD_BYTES = 4096
@@ -54,6 +54,11 @@ class Kind(Protocol):
     def reduce(self, file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:
         """Make what remains under limits, the same bytes each time; raises InputError where nothing does."""
         ...
+
+
+def kind_names() -> Sequence[str]:
+    """Names of all kinds."""
+    return _KINDS
 
 
 def kind_named(name: str) -> Kind:

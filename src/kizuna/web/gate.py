@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     type Tell = Callable[[Event, Mapping[Member, str | float]], None]
 
-__all__ = ["gated"]
+__all__ = ["gated", "peer_fingerprint"]
 
 _BODY = b'{"error":"too many requests"}'
 _ROUTES = {"feed": "feed", "blobs": "blob", "receipts": "receipt"}
@@ -29,7 +29,8 @@ _PARTS = 4
 _TIMED = (200, 403)
 
 
-def _fingerprint(scope: Scope) -> str:
+def peer_fingerprint(scope: Scope) -> str:
+    """SHA-256 of the certificate that the peer showed, in hexadecimal; empty where it showed none."""
     chain = list((scope.get("extensions", {}).get("tls") or {}).get("client_cert_chain") or ())
     return hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain[0])).hexdigest() if chain else ""
 
@@ -61,7 +62,7 @@ def gated(app: ASGIApp, meter: Meter, name_of: Callable[[str], str], tell: Tell,
         if scope["type"] != "http":
             await app(scope, receive, send)
             return
-        partner = name_of(_fingerprint(scope))
+        partner = name_of(peer_fingerprint(scope))
         wait_s = meter.begin(partner)
         if wait_s:
             headers = [

@@ -13,7 +13,9 @@ from kizuna.adapters.event_log import Event, EventLog, Member
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import renew, server_context
 from kizuna.adapters.translations import translator
+from kizuna.catalog.column_index import ColumnIndex
 from kizuna.errors import KizunaError
+from kizuna.node.catalogue import Catalogue, detected_remains
 from kizuna.node.health import HealthReader, last_refused, note_refused
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
@@ -24,6 +26,7 @@ from kizuna.web.limits import Limits, Meter
 from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
+from kizuna.web.stac import PARTNER_PATH, beside, partner_stac
 from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile, take_due_keys
 
 if TYPE_CHECKING:
@@ -170,9 +173,11 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
 
         # Plain logs are for a terminal, where a line for each request would bury what matters.
         tell = log.tell if settings.log_format == "json" else log.tell_failures
+        catalogue = Catalogue(node, ColumnIndex(node.store.items, node.organisation, detected_remains))
+        for_partners = beside(partner_app(desk), PARTNER_PATH, partner_stac(desk.peer_of, catalogue, node.organisation))
         partners = Listener(
             # Names are kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
-            gated(partner_app(desk), meter, lambda seen: door.names.get(seen, _STRANGER), tell, SystemClock().now),
+            gated(for_partners, meter, lambda seen: door.names.get(seen, _STRANGER), tell, SystemClock().now),
             partner_host,
             partner_port,
             door.context,
@@ -180,7 +185,8 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         translators = {language: translator(language) for language in LANGUAGES}
         health = HealthReader(node)
         pages = only_hosts(
-            people_app(PeopleRoom(node, read_tile), translators, lambda: metrics_text(health.read(), meter.usage())), people_host
+            people_app(PeopleRoom(node, read_tile), translators, lambda: metrics_text(health.read(), meter.usage()), catalogue),
+            people_host,
         )
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()

@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import Mount, Route
+from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
 from kizuna.errors import InputError, KizunaError
@@ -28,6 +28,7 @@ from kizuna.web import signin, views
 from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
 from kizuna.web.metrics import METRICS_TYPE
+from kizuna.web.stac import PEOPLE_PATH, StacFace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from kizuna.catalog.store import Item
-    from kizuna.model.product import ProductId
+    from kizuna.model.product import Asset, Product, ProductId
     from kizuna.web.desk import Person
+    from kizuna.web.stac import StacDesk
 
     Translate = Callable[[str], str]
 
@@ -371,7 +373,16 @@ async def _read_form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def people_app(desk: PeopleDesk, translators: Mapping[str, Translate], metrics: Callable[[], str] = str) -> ASGIApp:
+def _asset_path(product: Product, asset: Asset) -> str:
+    return f"/products/{product.id}/assets/{asset.role.value}"
+
+
+def people_app(
+    desk: PeopleDesk,
+    translators: Mapping[str, Translate],
+    metrics: Callable[[], str] = str,
+    catalogue: StacDesk | None = None,
+) -> ASGIApp:
     """Pages of one node, as a plain ASGI callable.
 
     Parameters
@@ -382,6 +393,8 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate], metrics: 
         Gettext function by language code; ``"en"`` must be among them.
     metrics
         What the node counts, in the text format of Prometheus.
+    catalogue
+        What answers searches; None: there is no STAC API.
     """
     pages = _Pages(desk, translators)
 
@@ -392,7 +405,7 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate], metrics: 
         return Response(metrics(), headers={"content-type": METRICS_TYPE})
 
     guard = pages.signed_in
-    routes = [
+    routes: list[BaseRoute] = [
         Route("/", guard(pages.home)),
         Route("/products/{product}", guard(pages.product)),
         Route("/products/{product}/assets/{role}", guard(pages.asset)),
@@ -407,5 +420,8 @@ def people_app(desk: PeopleDesk, translators: Mapping[str, Translate], metrics: 
         Route("/static/basemap.pmtiles", _base_map),
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
+    if catalogue is not None:
+        face = StacFace(catalogue, PEOPLE_PATH, desk.organisation_name, _asset_path)
+        routes += face.routes(lambda endpoint: guard(lambda request, _person: endpoint(request, None)))
     handlers = {HTTPException: pages.failed, KizunaError: pages.unable}
     return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)
