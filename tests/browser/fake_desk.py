@@ -19,7 +19,7 @@ from kizuna.model.instants import Instant, Interval, parse_instant
 from kizuna.model.label import Label
 from kizuna.model.parties import Party
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, ProductId, Verdict, make_product_id
-from kizuna.release.decision import Decision, Fault, Obligation, ObligationKind, Outcome, Reason
+from kizuna.release.decision import Decision, Fault, Grounds, Obligation, ObligationKind, Outcome, Reason
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -197,7 +197,7 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
     if product == SHIP:
         whole = Decision(
             Outcome.PERMIT,
-            (grant,),
+            Grounds((grant,)),
             obligations=(
                 Obligation(ObligationKind.REMARK, "UKR Таємно", "IQPS-HUR-2025", "4"),
                 Obligation(ObligationKind.NO_ONWARD, "", "IQPS-HUR-2025", "2"),
@@ -205,13 +205,15 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
         )
         refuse = Decision(
             Outcome.DENY,
-            (
-                Reason(
-                    "releasable-to",
-                    Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}),
+            Grounds(
+                (
+                    Reason(
+                        "releasable-to",
+                        Message("Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}),
+                    ),
                 ),
+                suggested=(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS}),),
             ),
-            suggested=(Message("{partner} named in Releasable To by {originator}", {"partner": FRANCE, "originator": IQPS}),),
         )
         return (
             FakeRelease(FRANCE, "France", refuse, None),
@@ -220,13 +222,15 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
                 "Poland",
                 Decision(
                     Outcome.DENY,
-                    (
-                        Reason(
-                            "releasable-to",
-                            Message(
-                                "Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}
+                    Grounds(
+                        (
+                            Reason(
+                                "releasable-to",
+                                Message(
+                                    "Its originator {originator} releases it to {named} only.", {"originator": IQPS, "named": HUR}
+                                ),
                             ),
-                        ),
+                        )
                     ),
                 ),
                 None,
@@ -248,7 +252,7 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
         )
         reduced = Decision(
             Outcome.PERMIT,
-            (fictional,),
+            Grounds((fictional,)),
             obligations=(
                 Obligation(ObligationKind.DETECTED_ONLY, "", "FRA-JPN-SUPPLEMENT", "3"),
                 Obligation(ObligationKind.RESOLUTION, "1", "FRA-JPN-SUPPLEMENT", "3"),
@@ -256,24 +260,29 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
         )
         refer = Decision(
             Outcome.REFER,
-            (
-                Reason(
-                    "in-force",
-                    Message(
-                        "{agreement} begins or ends about then ({begin}): a person must decide.",
-                        {"agreement": "JPN-POL-2025", "begin": "end of June 2025"},
+            Grounds(
+                (
+                    Reason(
+                        "in-force",
+                        Message(
+                            "{agreement} begins or ends about then ({begin}): a person must decide.",
+                            {"agreement": "JPN-POL-2025", "begin": "end of June 2025"},
+                        ),
+                        "JPN-POL-2025",
+                        1,
+                        None,
                     ),
-                    "JPN-POL-2025",
-                    1,
-                    None,
-                ),
+                )
             ),
         )
         return (
             FakeRelease(FRANCE, "France", reduced, Message("queued")),
             FakeRelease(POLAND, "Poland", refer, None),
             FakeRelease(
-                HUR, "Ukraine, HUR", Decision(Outcome.PERMIT, (grant,)), Message("sent as number {number}", {"number": 11})
+                HUR,
+                "Ukraine, HUR",
+                Decision(Outcome.PERMIT, Grounds((grant,))),
+                Message("sent as number {number}", {"number": 11}),
             ),
         )
     third = Reason(
@@ -286,17 +295,19 @@ def _decisions(product: ProductId) -> Sequence[FakeRelease]:
             "France",
             Decision(
                 Outcome.DENY,
-                (third,),
-                (
-                    Fault(
-                        "label-known",
-                        Message(
-                            "The marking {classification} of the policy {policy} is unknown here.",
-                            {"classification": "Таємно", "policy": "UKR"},
+                Grounds(
+                    (third,),
+                    (
+                        Fault(
+                            "label-known",
+                            Message(
+                                "The marking {classification} of the policy {policy} is unknown here.",
+                                {"classification": "Таємно", "policy": "UKR"},
+                            ),
                         ),
                     ),
+                    suggested=(Message("consent of {originator} as originator", {"originator": HUR}),),
                 ),
-                suggested=(Message("consent of {originator} as originator", {"originator": HUR}),),
             ),
             None,
         ),

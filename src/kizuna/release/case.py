@@ -87,7 +87,7 @@ class Explanation:
         What it looks at of a product besides its kind, and besides the question. Of all products with one key the same is said,
         so it is said once; None where it must be said of each product anew.
     parents
-        Whether it speaks of what a product is derived from. Of a derived product it is then said anew in any case.
+        Whether it speaks of what a product is derived from. Of a derived product it then looks at all labels of its lineage.
     timeless
         Whether it hangs neither on the instant nor on the purpose that is asked about.
     """

@@ -8,27 +8,30 @@ about one and the same article.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
 from kizuna.release.case import Case, Failure
 from kizuna.release.columns import micros
-from kizuna.release.decision import Decision, Fault, Obligation, ObligationKind, Outcome, Reason
-from kizuna.release.plan import Said, lineage_of, plan_for
-from kizuna.release.reasons import grant, protected_reason
+from kizuna.release.decision import Decision, Fault, Grounds, Obligation, ObligationKind, Outcome, Reason
+from kizuna.release.lineage import lineage_of
+from kizuna.release.measured import millimetres
+from kizuna.release.plan import Said, plan_for
+from kizuna.release.reasons import grant, protected_label, protected_reason
 from kizuna.release.standing import in_force, not_suspended
 from kizuna.release.subject import Ancestor, Subject
-from kizuna.release.view import APPLICABLE, NO_PURPOSE, millimetres, view_of
+from kizuna.release.view import APPLICABLE, NO_PURPOSE, view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.release.agreements import Agreement
     from kizuna.release.columns import ProductRow
-    from kizuna.release.plan import Check, Way
+    from kizuna.release.lineage import Lineage
+    from kizuna.release.plan import Check, Key, Verdict, Way
     from kizuna.release.register import Register
     from kizuna.release.rules import Rule
     from kizuna.release.view import Question, View
@@ -38,6 +41,9 @@ if TYPE_CHECKING:
 __all__ = ["APPLICABLE", "Ancestor", "Subject", "any_live_grant", "decide", "decide_in", "suspended_grants"]
 
 _MOST_KEPT = 20_000
+_NAMELESS = ("",)
+"""Stands for the names of parents that have none yet."""
+_MAY_BE_IDLE = (ObligationKind.DELAY, ObligationKind.DETECTED_ONLY, ObligationKind.RESOLUTION, ObligationKind.AREA)
 
 
 def decide(
@@ -79,87 +85,114 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     label = view.label_of(subject.product, subject.label)
     # A label may hold a need that no question was compiled with yet: labels are looked at before the question is.
     own = view.label_columns(label)
-    lineage = lineage_of(view, subject, label, own) if subject.ancestors else None
+    lineage = lineage_of(view, subject) if subject.ancestors else None
     question = view.question(subject.holder, partner, purpose, valid_at)
     plan = plan_for(view, question, valid_at)
     scope = plan.scope(view, subject.kind)
     key = scope.key(view, subject, label, own, lineage, valid_at)
-    kept = None if key is None else scope.decisions.get(key)
-    if kept is not None:
-        return kept
-    row, now = plan.row(scope, view, subject, label, own, lineage, valid_at)
-    forbidding, way, failed, refer = plan.judge(scope, own, row, now, derived=lineage is not None)
-    asked = (view, question, subject, label, row, valid_at)
-    if forbidding or failed:
-        decision, shared = _refusal((*forbidding, *failed), way, asked, refer=refer)
-    else:
+    found = None if key is None else scope.decisions.get(key)
+    if found is None:
+        row, now = plan.row(scope, view, subject, label, own, lineage, valid_at), plan.asked(valid_at)
+        verdict = plan.judge(scope, own, row, now, derived=lineage is not None)
+        asked = (view, question, subject, label, row, valid_at)
+        found, shared = _decision(verdict, asked, lineage, key)
+        if key is not None and shared:
+            _keep(scope.decisions, key, found)
+    if lineage is None or not found.parents:
+        return found
+    return Decision(found.outcome, found.grounds, found.obligations, lineage.names)
+
+
+def _decision(verdict: Verdict, asked: _Asked, lineage: Lineage | None, key: Key | None) -> tuple[Decision, bool]:
+    """Say what follows, and whether it does for all products of which the question looks at the same (`key`)."""
+    forbidding, way, failed, refer = verdict
+    if not forbidding and not failed:
         assert way is not None  # noqa: S101 - INVARIANT: where no article covers a product, a rule fails
-        decision, shared = _permit(way, Case(*asked, way.entry)), True
-    return _keep(scope.decisions, key, decision) if shared and key is not None else decision
-
-
-def _permit(way: Way, case: Case) -> Decision:
-    row, article = way.entry.row, way.entry.article
-    idle = {ObligationKind.DELAY}
-    # Nothing is stripped of what has nothing to strip; a delay that has passed is over.
-    if not case.subject.complex_data:
-        idle.add(ObligationKind.DETECTED_ONLY)
-    if row.finest <= millimetres(case.subject.resolution_m):
-        idle.add(ObligationKind.RESOLUTION)
-    if case.view.place_columns(case.subject.placement)[0] & row.areas:
-        idle.add(ObligationKind.AREA)
-    marks, protections = protected_reason(case)
-    agreement = way.entry.agreement.id
-    purposes = (
-        (Obligation(ObligationKind.PURPOSE, "; ".join(article.purposes), agreement, article.number),) if article.purposes else ()
-    )
-    obligations = (*(o for o in article.obligations if o.kind not in idle), *purposes, *marks)
-    return Decision(Outcome.PERMIT, (grant(case), *protections), obligations=obligations)
-
-
-def _refusal(failing: Iterable[Check], way: Way | None, asked: _Asked, *, refer: bool) -> tuple[Decision, bool]:
-    """Say why a product does not go, and whether the same is to be said of others."""
-    view, _, subject, label, _, _ = asked
-    shared = True
-    parts = []
-    for check in failing:
-        key = None if check.parents and subject.ancestors else check.key(view, subject, label)
-        said = None if key is None else check.said.get(key)
-        if said is None:
-            entry = None if check.rule.about_product or way is None else way.entry
-            said = Said(tuple(check.explain(Case(*asked, entry))) or _unexplained(check.rule))
-            if key is None:
-                shared = False
-            else:
-                _keep(check.said, key, said)
-        parts.append(said)
-    if not shared:
-        return _new_refusal(parts, refer=refer), False
+        return _permit(way, Case(*asked, way.entry)), True
+    if lineage is None:
+        told = [_said(check, way, asked) for check in (*forbidding, *failed)]
+    else:
+        told = [_said_of_derived(check, way, asked, lineage, key) for check in (*forbidding, *failed)]
+    parts = tuple([said for said, _ in told])
+    if not all(kept for _, kept in told):
+        return _refusal(parts, refer=refer), False
     # What was said is kept, and so stays what it is: parts are told from each other by which they are.
-    key = (refer, *parts)
-    found = view.refusals.get(key)
-    if not isinstance(found, Decision):
-        found = _keep(view.refusals, key, _new_refusal(parts, refer=refer))
+    refusals = asked[0].refusals
+    return refusals.get((refer, parts)) or _keep(refusals, (refer, parts), _refusal(parts, refer=refer)), True
+
+
+def _said(check: Check, way: Way | None, asked: _Asked) -> tuple[Said, bool]:
+    """What a rule that fails says, and whether that is kept for others of which it says the same."""
+    view, _, subject, label, _, _ = asked
+    key = check.key(view, subject, label)
+    found = None if key is None else check.said.get(key)
+    if found is None:
+        found = Said(_failures(check, way, asked))
+        if key is None:
+            return found, False
+        _keep(check.said, key, found)
     return found, True
 
 
-def _new_refusal(parts: Iterable[Said], *, refer: bool) -> Decision:
+def _said_of_derived(check: Check, way: Way | None, asked: _Asked, lineage: Lineage, key: Key | None) -> tuple[Said, bool]:
+    """The same of a product that is derived from others: what is kept of these names none of them."""
+    if not check.parents:
+        return _said(check, way, asked)
+    if key is None:
+        return Said(_failures(check, way, asked)), False
+    found = check.said.get(key[:3])
+    if found is None:
+        view, question, subject, label, row, at = asked
+        asked = (view, question, lineage.nameless(subject), label, row, at)
+        found = _keep(check.said, key[:3], Said(_failures(check, way, asked), nameless=True))
+    return found, True
+
+
+def _failures(check: Check, way: Way | None, asked: _Asked) -> tuple[Failure, ...]:
+    entry = None if check.rule.about_product or way is None else way.entry
+    return tuple(check.explain(Case(*asked, entry))) or _unexplained(check.rule)
+
+
+def _permit(way: Way, case: Case) -> Decision:
+    subject, row = case.subject, way.entry.row
+    protected = protected_label(case)
+    # Nothing is stripped of what has nothing to strip; a delay that has passed is over.
+    idle = (
+        not subject.complex_data,
+        row.finest <= millimetres(subject.resolution_m),
+        bool(row.areas and case.view.place_columns(subject.placement)[0] & row.areas),
+    )
+    marking = None if protected is None else (protected.policy, protected.classification)
+    key = (subject.kind, idle, marking)
+    return way.permits.get(key) or _keep(way.permits, key, _new_permit(way, case, idle, protected))
+
+
+def _new_permit(way: Way, case: Case, idle: tuple[bool, bool, bool], protected: Label | None) -> Decision:
+    unneeded = {kind for kind, is_idle in zip(_MAY_BE_IDLE, (True, *idle), strict=True) if is_idle}
+    article, agreement = way.entry.article, way.entry.agreement.id
+    marks, protections = ((), ()) if protected is None else protected_reason(case, protected)
+    purposes = (
+        (Obligation(ObligationKind.PURPOSE, "; ".join(article.purposes), agreement, article.number),) if article.purposes else ()
+    )
+    obligations = (*(o for o in article.obligations if o.kind not in unneeded), *purposes, *marks)
+    return Decision(Outcome.PERMIT, Grounds((grant(case), *protections)), obligations)
+
+
+def _refusal(parts: Sequence[Said], *, refer: bool) -> Decision:
     failures = [failure for said in parts for failure in said.failures]
     # Two failures with one reason can suggest different things.
     suggested = tuple([failure.change for failure in failures if failure.change is not None])
     if len(failures) > 1:
         # An agreement can stand in the way twice, as what grants and as what protects: it is said once.
-        failures = list({(f.reason.rule, *_said(f.reason.message)): f for f in failures}.values())
-    return Decision(
-        # A person is asked only where nothing but a person's judgement is missing.
-        Outcome.REFER if refer else Outcome.DENY,
-        tuple([failure.reason for failure in failures]),
-        faults=tuple([Fault(f.reason.rule, f.reason.message) for f in failures if f.unknown]),
-        suggested=suggested,
-    )
+        failures = list({(f.reason.rule, *_words(f.reason.message)): f for f in failures}.values())
+    faults = tuple([Fault(f.reason.rule, f.reason.message) for f in failures if f.unknown])
+    # A person is asked only where nothing but a person's judgement is missing.
+    outcome = Outcome.REFER if refer else Outcome.DENY
+    grounds = Grounds(tuple([f.reason for f in failures]), faults, suggested)
+    return Decision(outcome, grounds, parents=_NAMELESS if any(said.nameless for said in parts) else ())
 
 
-def _said(message: Message) -> tuple[object, ...]:
+def _words(message: Message) -> tuple[object, ...]:
     return (message.template, *message.values.values())
 
 
@@ -169,7 +202,7 @@ def _unexplained(rule: Rule) -> tuple[Failure, ...]:
     return (Failure(Reason(rule.id, message)),)
 
 
-def _keep[T](kept: dict[object, Any], key: object, value: T) -> T:
+def _keep[K, V](kept: dict[K, V], key: K, value: V) -> V:
     if len(kept) > _MOST_KEPT:
         kept.clear()
     kept[key] = value

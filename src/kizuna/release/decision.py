@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.release.remedies import smallest
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    from kizuna.errors import Message
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
 
-__all__ = ["Change", "Decision", "Fault", "Obligation", "ObligationKind", "Outcome", "Reason", "decision_to_json"]
+__all__ = [
+    "Change",
+    "Decision",
+    "Fault",
+    "Grounds",
+    "Obligation",
+    "ObligationKind",
+    "Outcome",
+    "Reason",
+    "decision_to_json",
+    "nameless_parent",
+]
 
 
 class Outcome(StrEnum):
@@ -118,6 +130,25 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Grounds:
+    """What led to a decision.
+
+    Parameters
+    ----------
+    reasons
+        Why: for a permit the granting article first, for a refusal each rule that failed.
+    faults
+        What was unknown.
+    suggested
+        What each rule that failed suggests, the superfluous and the repeated with it (`kizuna.release.remedies`).
+    """
+
+    reasons: tuple[Reason, ...]
+    faults: tuple[Fault, ...] = ()
+    suggested: tuple[Message, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class Decision:
     """Outcome with everything that led to it.
 
@@ -125,21 +156,48 @@ class Decision:
     ----------
     outcome
         Permit, deny or refer.
-    reasons
-        Why: for a permit the granting article first, for a refusal each rule that failed.
-    faults
-        What was unknown.
+    grounds
+        What led to it. Of products whose parents are alike these are made once, and the parents have no names in them
+        (`nameless_parent`): `reasons`, `faults` and `changes` give them theirs.
     obligations
         Form in which it may go; empty unless the outcome is permit.
-    suggested
-        What each rule that failed suggests, the superfluous and the repeated with it (`kizuna.release.remedies`).
+    parents
+        Names of the parents; empty where the grounds need none.
     """
 
     outcome: Outcome
-    reasons: tuple[Reason, ...]
-    faults: tuple[Fault, ...] = ()
+    grounds: Grounds
     obligations: tuple[Obligation, ...] = ()
-    suggested: tuple[Message, ...] = ()
+    parents: tuple[str, ...] = ()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Decision) and self._said() == other._said()
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def _said(self) -> tuple[object, ...]:
+        return self.outcome, self.obligations, self.reasons, self.faults, self.suggested
+
+    @property
+    def reasons(self) -> tuple[Reason, ...]:
+        """Why: for a permit the granting article first, for a refusal each rule that failed."""
+        if not self.parents:
+            return self.grounds.reasons
+        return tuple([replace(reason, message=_named(reason.message, self.parents)) for reason in self.grounds.reasons])
+
+    @property
+    def faults(self) -> tuple[Fault, ...]:
+        """What was unknown."""
+        if not self.parents:
+            return self.grounds.faults
+        return tuple([Fault(fault.rule, _named(fault.message, self.parents)) for fault in self.grounds.faults])
+
+    @property
+    def suggested(self) -> tuple[Message, ...]:
+        """What each rule that failed suggests, the superfluous and the repeated with it."""
+        if not self.parents:
+            return self.grounds.suggested
+        return tuple([_named(message, self.parents) for message in self.grounds.suggested])
 
     @property
     def changes(self) -> tuple[Change, ...]:
@@ -151,6 +209,24 @@ class Decision:
         """Whether it may go only with something taken away (a caveat or a second marking takes nothing away)."""
         kept = {ObligationKind.CAVEAT, ObligationKind.REMARK, ObligationKind.NO_ONWARD, ObligationKind.PURPOSE}
         return self.outcome is Outcome.PERMIT and any(o.kind not in kept for o in self.obligations)
+
+
+_NAMELESS = re.compile("\0([0-9]+)\0")
+
+
+def nameless_parent(number: int) -> str:
+    """Stand for the name of a parent. No product has such a name."""
+    return f"\0{number}\0"
+
+
+def _named(message: Message, names: Sequence[str]) -> Message:
+    """Give parents their names."""
+
+    def name(found: re.Match[str]) -> str:
+        return names[int(found[1])]
+
+    values = {field: _NAMELESS.sub(name, value) if isinstance(value, str) else value for field, value in message.values.items()}
+    return Message(message.template, values)
 
 
 def _as_written(template: str) -> str:

@@ -9,16 +9,17 @@ The rules themselves are those of `kizuna.release.rules` and nothing else: this 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache, lru_cache
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 from kizuna.release.columns import ALL, ALWAYS, NEVER, NO, YES, ArticleRow, ProductRow, micros
 from kizuna.release.expressions import Column, Expression, Literal, Operation, columns_of, settle, trace
+from kizuna.release.lineage import dates, dominate
+from kizuna.release.measured import MEASURED, Measured
 from kizuna.release.reasons import EXPLANATIONS
 from kizuna.release.rules import RULES, RuleId
-from kizuna.release.view import millimetres, nobody_in_common
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,11 +29,12 @@ if TYPE_CHECKING:
     from kizuna.release.case import Failure
     from kizuna.release.columns import QuestionRow
     from kizuna.release.decision import Decision
+    from kizuna.release.lineage import Lineage
     from kizuna.release.rules import Condition, Rule
     from kizuna.release.subject import Subject
     from kizuna.release.view import Entry, LabelColumns, Question, View
 
-__all__ = ["Check", "Dominated", "Lineage", "Plan", "Said", "Scope", "Verdict", "Way", "lineage_of", "plan_for"]
+__all__ = ["Check", "Key", "Plan", "Said", "Scope", "Verdict", "Way", "plan_for"]
 
 _NO_PARENTS = {
     "parents_policy": 0,
@@ -72,10 +74,6 @@ _OFFERED = tuple(sorted({column.name for rule in _HANGING for column in _COLUMNS
 _ASKED = ("at", "known", "partner", "secured", "exposed")
 _ANY_SHAPE = 7
 _MOST_KEPT = 20_000
-_TIMES = {"acquired_from", "acquired_until"}
-_MEASURED = {RuleId.ACQUIRED, RuleId.PRODUCED, RuleId.DELAY, RuleId.AREA, RuleId.DENIED_AREA, RuleId.RESOLUTION}
-"""Rules about when, where and how finely something was observed: of these things each product has its own."""
-_PLACES = {"inside", "touches", "placed"}
 # Of a refusal that is not first, more than a person may decide on is missing: it comes after all those of which only that is.
 _BEYOND_A_PERSON = 1_000
 
@@ -107,76 +105,19 @@ class _DerivedRow(_Row):
 
 
 @dataclass(eq=False, slots=True)
-class Dominated:
-    """Columns of the labels of all parents, dominated, but for their dates (`kizuna.release.columns.ProductRow`)."""
-
-    policy: int
-    rank: int
-    marking: int
-    releasable: int
-    needs: int
-    disjoint: int
-
-
-@dataclass(eq=False, slots=True)
-class Lineage:
-    """What a product is derived from.
+class Said:
+    """What a failing rule says, of one product or of many.
 
     Parameters
     ----------
-    labels
-        The parents' labels; None where one is not known.
-    columns
-        Columns of each, one object for all labels that say the same.
-    dominated
-        Columns of all of them together.
+    failures
+        What it says.
+    nameless
+        Whether it may speak of parents that have no names yet (`kizuna.release.lineage.Lineage.nameless`).
     """
 
-    labels: tuple[Label | None, ...]
-    columns: tuple[LabelColumns | None, ...]
-    dominated: Dominated
-
-
-def lineage_of(view: View, subject: Subject, label: Label, own: LabelColumns) -> Lineage:
-    """What a product with this label is derived from."""
-    labels = tuple([None if a.label is None else view.label_of(a.product, a.label) for a in subject.ancestors])
-    columns = tuple([None if one is None else view.label_columns(one) for one in labels])
-    whole = None not in [ancestor.originator for ancestor in subject.ancestors]
-    key = (whole, own, columns)
-    found = view.dominated.get(key)
-    if not isinstance(found, Dominated):
-        if len(view.dominated) > _MOST_KEPT:
-            view.dominated.clear()
-        known = [one for one in labels if one is not None]
-        found = view.dominated[key] = _dominate(view, label, known, whole=whole and len(known) == len(labels))
-    return Lineage(labels, columns, found)
-
-
-def _dominate(view: View, own: Label, labels: Sequence[Label], *, whole: bool) -> Dominated:
-    columns = [view.label_columns(label) for label in labels]
-    classified = [column for column in columns if column.rank > 0]
-    releasable, needs, marking = ALL, view.common_needs([own, *labels]), 0
-    for column in columns:
-        releasable &= column.releasable
-        needs |= column.needs
-        marking |= column.marking
-    # Levels of different policies have no order: of such parents no article's ceiling speaks.
-    unknown = not whole or any(column.rank < 0 for column in columns) or len({column.policy for column in classified}) > 1
-    return Dominated(
-        policy=classified[0].policy if classified else 0,
-        rank=-1 if unknown else max((column.rank for column in columns), default=0),
-        marking=marking,
-        releasable=releasable,
-        needs=needs,
-        disjoint=int(nobody_in_common([own, *labels])),
-    )
-
-
-@dataclass(eq=False, slots=True)
-class Said:
-    """What a failing rule says, of one product or of many."""
-
     failures: tuple[Failure, ...]
+    nameless: bool = False
 
 
 class Check:
@@ -208,6 +149,7 @@ class Check:
             self.said = {}
 
 
+type Key = tuple[object, ...]
 type _Asked = tuple[Check, Condition]
 
 
@@ -227,6 +169,8 @@ class Way:
         Rules that hang on the product, and the columns of the article that they look at.
     open
         Of these, the rules that may fail, with their conditions, by the shape of products.
+    permits
+        What is said of products that go, by what enters into it.
     """
 
     entry: Entry
@@ -234,7 +178,8 @@ class Way:
     referred: bool
     hanging: tuple[Check, ...]
     offered: tuple[int, ...]
-    open: dict[int, tuple[_Asked, ...]]
+    open: dict[int, tuple[_Asked, ...]] = field(default_factory=dict)
+    permits: dict[object, Decision] = field(default_factory=dict)
 
     def asked(self, shape: int) -> tuple[_Asked, ...]:
         """Rules that may fail for products of a shape, with their conditions."""
@@ -252,103 +197,54 @@ none covers its kind; the rules that fail for it; and whether a person may decid
 
 
 class Scope:
-    """A question about one kind of product: what covers it, and which columns of the product have to be filled in."""
+    """A question about one kind of product: what covers it, and what was decided of which.
 
-    __slots__ = (
-        "_checks",
-        "_ways",
-        "covered",
-        "decisions",
-        "forms",
-        "measured",
-        "named",
-        "places",
-        "plan",
-        "produced",
-        "resolution",
-        "shapes",
-        "timed",
-        "times",
-    )
+    Attributes
+    ----------
+    covered
+        What is said where no article covers it.
+    measured
+        What is looked at of when, where and how finely a product was observed; None where nothing is.
+    decisions
+        What was decided, by the `key` of products.
+    """
+
+    __slots__ = ("_checks", "_plan", "_ways", "covered", "decisions", "measured", "shapes")
 
     def __init__(
         self, plan: Plan, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check
     ) -> None:
-        self.plan = plan
+        self._plan = plan
         self._checks, self._ways, self.covered = (checks, known), ways, (covered,)
         self.shapes: dict[int, tuple[tuple[_Asked, ...], tuple[_Offer, ...]]] = {}
         _, offers = self.shape(_ANY_SHAPE)
-        open_ = {check.rule.id for _, _, asked, _ in offers for check, _ in asked}
-        columns = [column for rule in open_ for column in _COLUMNS[rule]]
-        names = {column.name for column in columns if column.side == "p"}
-        self.times, self.produced = not names.isdisjoint(_TIMES), "produced" in names
-        self.places, self.resolution = not names.isdisjoint(_PLACES), "resolution" in names
-        # Where instants of the product are only compared with the one asked about, all that matters is their order to it: that
-        # one is then 0. (An article that asks for a delay adds to an instant.)
-        self.timed = any(column.side == "q" and column.name == "at" for column in columns)
-        self.measured = tuple(
-            [(check.holds, row) for _, row, asked, _ in offers for check, _ in asked if check.rule.id in _MEASURED]
-        )
-        # Of one that is too fine or touches what is excluded, it is said how fine it is, and what it touches.
-        measured = [check.rule.id for _, _, asked, _ in offers for check, _ in asked if check.rule.id in _MEASURED]
-        self.named = [number for number, rule in enumerate(measured) if rule in {RuleId.DENIED_AREA, RuleId.RESOLUTION}]
-        self.forms = tuple([row for _, row, _, _ in offers if row.finest or row.crops])
-        self.decisions: dict[object, Decision] = {}
+        asked = [(check.rule.id, check.holds, row) for _, row, open_, _ in offers for check, _ in open_]
+        names = {column.name for rule, _, _ in asked for column in _COLUMNS[rule] if column.side == "p"}
+        self.measured = Measured(asked, [row for _, row, _, _ in offers]) if names & MEASURED else None
+        self.decisions: dict[Key, Decision] = {}
 
-    def key(self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant) -> object:
+    def key(
+        self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
+    ) -> Key | None:
         """What a decision under this question looks at of a product, if that is nothing of which there is one only; else None.
 
-        Labels are all current, and nobody ever consented to anything about the product or its parents. Of when, where and how
-        finely it was observed enters only which articles allow it.
+        The label is current, and nobody ever consented to anything about the product. First come its label, whose it is, and
+        what it is derived from.
         """
-        holder, whose = subject.holder, None
+        holder, whose, parents = subject.holder, None, None
         if label.created > at or (label.review is not None and label.review <= at):
             return None
         if subject.originator != holder or label.originator != holder:
             if view.has_consents(subject.product):
                 return None
             whose = (subject.originator, label.originator)
-        if lineage is None:
-            parents = None
-        elif _is_ordinary(subject, lineage, at):
-            parents = lineage.columns
-        else:
-            return None
-        key = (own, whose, parents, subject.complex_data)
-        return (*key, *self._held(view, subject, at)) if self.measured else key
-
-    def _held(self, view: View, subject: Subject, at: Instant) -> list[object]:
-        """Which articles allow when, where and how finely a product was observed, and what is said of it where they do not."""
-        row: ProductRow = _Row()  # type: ignore[assignment]
-        self.measure(row, view, subject)
-        asked = self.plan.question.row(micros(at)) if self.timed else self.plan.now
-        held: list[object] = [holds(row, article, asked) for holds, article in self.measured]
-        if not all(held):
-            # What is said of one that was observed at another time, or elsewhere, may be that this is not known.
-            touches = subject.placement.touches
-            held.append((subject.event is None or subject.event.end is None, subject.produced is None, touches is None))
-            for number in self.named:
-                # Of one that touches what is excluded, or is too fine, it is said what it touches, and how fine it is.
-                if not held[number]:
-                    denied = self.measured[number][1].denied
-                    held.append((row.touches & denied if self.places else 0, subject.resolution_m if self.resolution else None))
-        for article in self.forms:
-            held.append(self.resolution and article.finest <= row.resolution)
-            held.append(self.places and row.inside & article.areas != 0)
-        return held
-
-    def measure(self, row: ProductRow, view: View, subject: Subject) -> None:
-        """Fill in when, where and how finely a product was observed, as far as it is looked at."""
-        if self.times:
-            event = subject.event
-            row.acquired_from = ALWAYS if event is None else micros(event.begin)
-            row.acquired_until = NEVER if event is None or event.end is None else micros(event.end)
-        if self.produced:
-            row.produced = NEVER if subject.produced is None else micros(subject.produced)
-        if self.resolution:
-            row.resolution = millimetres(subject.resolution_m)
-        if self.places:
-            row.inside, row.touches, row.placed = view.place_columns(subject.placement)
+        if lineage is not None:
+            parents = lineage.key(view, subject, at)
+            if parents is None:
+                return None
+        if self.measured is None:
+            return own, whose, parents, subject.complex_data
+        return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self._plan.asked(at))
 
     def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
         """What is left to ask of products of a shape: of the product alone, and of each article.
@@ -365,16 +261,6 @@ class Scope:
         return found
 
 
-def _is_ordinary(subject: Subject, lineage: Lineage, at: Instant) -> bool:
-    """Whether all parents are the holder's own, and their labels known and current."""
-    for ancestor, label in zip(subject.ancestors, lineage.labels, strict=True):
-        if label is None or ancestor.originator != subject.holder or label.originator != subject.holder:
-            return False
-        if label.created > at or (label.review is not None and label.review <= at):
-            return False
-    return True
-
-
 class Plan:
     """A question, compiled.
 
@@ -382,11 +268,9 @@ class Plan:
     ----------
     question
         The question.
-    now
-        Its row where the instant asked about is 0.
     """
 
-    __slots__ = ("_checks", "_known", "_scopes", "_ways", "now", "question")
+    __slots__ = ("_checks", "_known", "_latest", "_scopes", "_ways", "question")
 
     def __init__(self, view: View, question: Question, at: Instant) -> None:
         self.question = question
@@ -399,12 +283,12 @@ class Plan:
         )
         self._ways = tuple([_way(view, question, entry, asked) for entry in entries])
         self._scopes: dict[str, Scope] = {}
-        self.now = question.row(0)
+        self._latest = (at, asked)
 
     def _scope(self, view: View, kind: str) -> Scope:
         row: ProductRow = _Row()  # type: ignore[assignment]
         row.kind = view.kinds.bit(kind)
-        ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self.now)])
+        ways = tuple([way for way in self._ways if _COVERED.holds(row, way.entry.row, self._latest[1])])
         covered = Check(_COVERED, view, self.question)
         covered.said = view.said.setdefault((_COVERED.id, self.question.giver, self.question.partner, kind), {})
         scope = self._scopes[kind] = Scope(self, self._checks, self._known, ways, covered)
@@ -438,51 +322,37 @@ class Plan:
         refer = referred and (not forbidding or _refers(forbidding, row, _NO_ARTICLE, asked))
         return forbidding, nearest, best, refer
 
+    def asked(self, at: Instant) -> QuestionRow:
+        """Row of the question at an instant: as a rule the one that was asked about last."""
+        latest, row = self._latest
+        if latest != at:
+            row = self.question.row(micros(at))
+            self._latest = (at, row)
+        return row
+
     def row(
         self, scope: Scope, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
-    ) -> tuple[ProductRow, QuestionRow]:
+    ) -> ProductRow:
         """What the rules that are left look at of a product with its own label and those of its parents."""
         row: ProductRow = _Row() if lineage is None else _DerivedRow()  # type: ignore[assignment]
         row.policy, row.rank, row.marking = own.policy, own.rank, own.marking
         row.releasable, row.needs = own.releasable, own.needs
         row.phase = subject.complex_data
-        if scope.timed:
-            asked = self.question.row(micros(at))
-            row.made = micros(label.created)
-            row.review = NEVER if label.review is None else micros(label.review)
-        else:
-            asked = self.now
-            row.made = 0 if label.created <= at else 1
-            row.review = 1 if label.review is None or at < label.review else 0
-        holder = subject.holder
-        row.consent = (
-            YES
-            if subject.originator == holder and label.originator == holder
-            else view.own_consent(subject, label, self.question.partner, at)
-        )
-        scope.measure(row, view, subject)
+        row.made = micros(label.created)
+        row.review = NEVER if label.review is None else micros(label.review)
+        partner = self.question.partner
+        row.consent = view.own_consent(subject, label, partner, at)
+        if scope.measured is not None:
+            scope.measured.fill(row, view, subject)
         if lineage is not None:
-            all_ = lineage.dominated
+            all_ = dominate(view, subject, label, lineage)
+            # What all parents have in common may be a need that was never heard of before.
+            self.question.learn(view.needs)
             row.parents_policy, row.parents_rank, row.parents_marking = all_.policy, all_.rank, all_.marking
             row.parents_releasable, row.parents_needs, row.disjoint = all_.releasable, all_.needs, all_.disjoint
-            row.parents_made, row.parents_review = _dates(lineage, at, timed=scope.timed)
-            row.parents_consent = view.parents_consent(subject, lineage.labels, self.question.partner, at)
-        return row, asked
-
-
-def _dates(lineage: Lineage, at: Instant, *, timed: bool) -> tuple[int, int]:
-    """Latest making and earliest review of labels: in microseconds, or as their order to the instant asked about, which is 0."""
-    made, review = (ALWAYS, NEVER) if timed else (0, 1)
-    for label in lineage.labels:
-        if label is None:
-            continue
-        if timed:
-            made = max(made, micros(label.created))
-            review = review if label.review is None else min(review, micros(label.review))
-        else:
-            made = made if label.created <= at else 1
-            review = review if label.review is None or at < label.review else 0
-    return made, review
+            row.parents_made, row.parents_review = dates(lineage)
+            row.parents_consent = view.parents_consent(subject, lineage.labels, partner, at)
+        return row
 
 
 def _refers(failed: Sequence[Check], row: ProductRow, article: ArticleRow, asked: QuestionRow) -> bool:
@@ -503,7 +373,6 @@ def _way(view: View, question: Question, entry: Entry, asked: QuestionRow) -> Wa
         _refers(settled, _NO_PRODUCT, entry.row, asked),
         tuple([Check(rule, view, question, entry) for rule in _HANGING]),
         tuple([getattr(entry.row, name) for name in _OFFERED]),
-        {},
     )
 
 

@@ -17,10 +17,11 @@ from kizuna.release.reasons_product import PRODUCT_EXPLANATIONS, protection
 from kizuna.release.rules import RuleId
 
 if TYPE_CHECKING:
+    from kizuna.model.label import Label
     from kizuna.release.case import Case, Values
     from kizuna.release.decision import Reason
 
-__all__ = ["EXPLANATIONS", "grant", "protected_reason"]
+__all__ = ["EXPLANATIONS", "grant", "protected_label", "protected_reason"]
 
 EXPLANATIONS = PRODUCT_EXPLANATIONS | ARTICLE_EXPLANATIONS
 """By rule. INVARIANT: a rule that fails says something, else a refusal had no reason (`kizuna.release.decide` makes sure)."""
@@ -40,19 +41,22 @@ def grant(case: Case) -> Reason:
     return cite(RuleId.GRANT, message, agreement, article.number)
 
 
-def protected_reason(case: Case) -> tuple[tuple[Obligation, ...], tuple[Reason, ...]]:
-    """The receiver's marking of what may go, and which article asks for it.
+def protected_label(case: Case) -> Label | None:
+    """The label that the receiver must protect it by; None where it is not classified.
 
-    A product carries at least the dominant label of all that it is derived from: of its own label and those of its parents the
-    highest is what the receiver must protect.
+    A product carries at least the dominant label of all that it is derived from: of its own label and those of its parents it is
+    the highest.
     """
     rank, label = case.product.rank, case.label
     for _, parent in parents(case):
         above = case.view.register.ladder_rank(parent.policy, parent.classification) or 0
         if above > rank:
             rank, label = above, parent
-    if rank <= 0:
-        return (), ()
+    return label if rank > 0 else None
+
+
+def protected_reason(case: Case, label: Label) -> tuple[tuple[Obligation, ...], tuple[Reason, ...]]:
+    """The receiver's marking of what carries a label and may go, and which article asks for it."""
     protected = protection(case, label)
     agreement, equal = protected.agreement, protected.pair
     assert agreement is not None  # noqa: S101 - INVARIANT: the rule on equivalence held

@@ -472,7 +472,7 @@ ARTICLE_EXPLANATIONS: dict[RuleId, Explanation] = {
     RuleId.NOT_WITHDRAWN: Explanation(lambda case: not_withdrawn(case.view.register, case.article.agreement, case.at), always),
     RuleId.NOT_SUSPENDED: Explanation(lambda case: not_suspended(case.view.register, case.article.agreement, case.at), always),
     RuleId.CEILING: Explanation(_ceiling, by_marking),
-    RuleId.LINEAGE_CEILING: Explanation(_lineage_ceiling, never),
+    RuleId.LINEAGE_CEILING: Explanation(_lineage_ceiling, never, parents=True),
     RuleId.CATEGORIES: Explanation(_categories, _by_categories, timeless=True),
     RuleId.PURPOSE: Explanation(_purpose, always),
     RuleId.AREA: Explanation(_area, _by_touches, timeless=True),

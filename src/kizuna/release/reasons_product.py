@@ -294,8 +294,8 @@ PRODUCT_EXPLANATIONS: dict[RuleId, Explanation] = {
     RuleId.LABEL_CURRENT: Explanation(_label_current, never),
     RuleId.RELEASABLE_TO: Explanation(_releasable_to, _by_releasable, timeless=True),
     RuleId.ORIGINATOR_CONSENT: Explanation(_originator_consent, _by_originators),
-    RuleId.LINEAGE: Explanation(_lineage, never),
-    RuleId.DOMINANT: Explanation(_dominant, never),
+    RuleId.LINEAGE: Explanation(_lineage, never, parents=True, timeless=True),
+    RuleId.DOMINANT: Explanation(_dominant, never, parents=True, timeless=True),
     RuleId.INFORMATION_SECURITY: Explanation(_secured, by_marking, parents=True),
     RuleId.EQUIVALENCE: Explanation(_equivalence, by_marking, parents=True),
 }

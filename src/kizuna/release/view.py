@@ -18,7 +18,9 @@ from kizuna.model.parties import NATIONS, nation_of
 from kizuna.release.agreements import AgreementKind, State, Term
 from kizuna.release.columns import ALL, ALWAYS, NEVER, NO, PERHAPS, YES, ArticleRow, ProductRow, QuestionRow, micros
 from kizuna.release.decision import ObligationKind
+from kizuna.release.lineage import NO_PARENTS, Dominated, common_values, dates, dominate, lineage_of
 from kizuna.release.markings import UNCLASSIFIED
+from kizuna.release.measured import millimetres
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.regions import Placement
     from kizuna.release.agreements import Agreement, Article, Equivalence
+    from kizuna.release.decision import Decision
     from kizuna.release.register import Register
     from kizuna.release.subject import Subject
 
@@ -43,8 +46,6 @@ __all__ = [
     "Vocabulary",
     "amount",
     "find_equivalence",
-    "millimetres",
-    "nobody_in_common",
     "view_of",
 ]
 
@@ -120,23 +121,6 @@ class LabelColumns:
 
 
 @dataclass(frozen=True, slots=True)
-class _Lineage:
-    """Columns of the labels of all parents, dominated."""
-
-    policy: int = 0
-    rank: int = 0
-    marking: int = 0
-    made: int = ALWAYS
-    review: int = NEVER
-    releasable: int = ALL
-    needs: int = 0
-    disjoint: int = NO
-
-
-_NO_PARENTS = _Lineage()
-
-
-@dataclass(frozen=True, slots=True)
 class Entry:
     """An article that a question looks at."""
 
@@ -187,12 +171,16 @@ class Question:
         self.plan: object = None
         self.compiled: dict[object, object] = {}
 
-    def learn(self, needs: Sequence[object]) -> None:
-        """Write into its articles' rows which of all needs they grant."""
-        for entry in self.entries:
-            granted = sum(1 << bit for bit, need in enumerate(needs) if _granted(entry.article, need))
-            entry.row.lacking &= ~granted
-        self.needs_known = len(needs)
+    def learn(self, needs: Vocabulary) -> None:
+        """Write into its articles' rows which of the needs that were never heard of before they grant."""
+        if self.needs_known == len(needs.bits):
+            return
+        words = needs.words()
+        for bit in range(self.needs_known, len(words)):
+            for entry in self.entries:
+                if _granted(entry.article, words[bit]):
+                    entry.row.lacking &= ~(1 << bit)
+        self.needs_known = len(words)
 
     def row(self, at: int) -> QuestionRow:
         """Row of this question at an instant between its dates."""
@@ -209,7 +197,7 @@ class View:
     parties, kinds, markings, needs, areas, purposes
         Vocabularies of the masks.
     dominated, said, refusals
-        What `kizuna.release.plan` and `kizuna.release.decide` keep of this view.
+        What `kizuna.release.lineage`, `kizuna.release.plan` and `kizuna.release.decide` keep of this view.
     """
 
     __slots__ = (
@@ -245,9 +233,9 @@ class View:
         self._questions: dict[tuple[Party, Party, str, int], Question] = {}
         self._labels: dict[object, LabelColumns] = {}
         self._area_masks: dict[frozenset[str], int] = {}
-        self.dominated: dict[object, object] = {}
+        self.dominated: dict[object, Dominated] = {}
         self.said: dict[object, dict[object, object]] = {}
-        self.refusals: dict[object, object] = {}
+        self.refusals: dict[object, Decision] = {}
         self._relabelled = {r.product: r.label for r in sorted(register.relabellings, key=lambda r: r.recorded_at)}
         self._consents: dict[tuple[Party, str, Party], list[Term]] = {}
         for consent in register.consents:
@@ -261,9 +249,7 @@ class View:
         found = self._questions.get(key)
         if found is None:
             found = self._questions[key] = Question(self, giver, partner, purpose, at)
-        if found.needs_known < len(self.needs.bits):
-            # Which articles grant a need that was never heard of before is not in their rows yet.
-            found.learn(self.needs.words())
+        found.learn(self.needs)
         return found
 
     def next_date(self, at: Instant) -> Instant | None:
@@ -485,7 +471,7 @@ class View:
         It is what the dominant label keeps (ADatP-4774.1): who may have a value of each label, but none that all have, may not
         have what is derived from both.
         """
-        return self.needs.mask((tag, values) for tag, values in _common(labels) if values)
+        return self.needs.mask((tag, values) for tag, values in common_values(labels) if values)
 
     def category_needs(self, category: Category) -> int:
         """Mask of what one category asks of an article."""
@@ -493,41 +479,15 @@ class View:
 
     def repeated_needs(self, label: Label) -> Iterator[tuple[str, int]]:
         """Tag and mask of what the permissive categories of one tag, where a label has several, ask together."""
-        for need in _common([label]):
+        for need in common_values([label]):
             yield need[0], self.needs.mask([need])
-
-    def _lineage(self, subject: Subject, own: Label) -> _Lineage:
-        if not subject.ancestors:
-            return _NO_PARENTS
-        labels = [None if a.label is None else self.label_of(a.product, a.label) for a in subject.ancestors]
-        known = [label for label in labels if label is not None]
-        columns = [self.label_columns(label) for label in known]
-        classified = [column for column in columns if column.rank > 0]
-        whole = len(known) == len(labels) and all(a.originator is not None for a in subject.ancestors)
-        releasable, needs, marking = ALL, self.common_needs([own, *known]), 0
-        for column in columns:
-            releasable &= column.releasable
-            needs |= column.needs
-            marking |= column.marking
-        return _Lineage(
-            policy=classified[0].policy if classified else 0,
-            # Levels of different policies have no order: of such parents no article's ceiling speaks.
-            rank=-1
-            if not whole or any(column.rank < 0 for column in columns) or len({column.policy for column in classified}) > 1
-            else max((column.rank for column in columns), default=0),
-            marking=marking,
-            made=max((micros(label.created) for label in known), default=ALWAYS),
-            review=min((_review(label) for label in known), default=NEVER),
-            releasable=releasable,
-            needs=needs,
-            disjoint=int(nobody_in_common([own, *known])),
-        )
 
     def product_row(self, subject: Subject, own: Label, partner: Party, at: Instant) -> ProductRow:
         """Row of a product with its own label (`label_of`) for a partner and an instant, on which only its consents depend."""
         columns = self.label_columns(own)
-        parents = self._lineage(subject, own)
-        labels = [None if a.label is None else self.label_of(a.product, a.label) for a in subject.ancestors]
+        lineage = lineage_of(self, subject)
+        parents = dominate(self, subject, own, lineage) if subject.ancestors else NO_PARENTS
+        made, review = dates(lineage) if subject.ancestors else (ALWAYS, NEVER)
         event = subject.event
         return ProductRow(
             self.kinds.bit(subject.kind),
@@ -541,13 +501,13 @@ class View:
             parents.policy,
             parents.rank,
             parents.marking,
-            parents.made,
-            parents.review,
+            made,
+            review,
             parents.releasable,
             parents.needs,
             parents.disjoint,
             self.own_consent(subject, own, partner, at),
-            self.parents_consent(subject, labels, partner, at),
+            self.parents_consent(subject, lineage.labels, partner, at),
             ALWAYS if event is None else micros(event.begin),
             NEVER if event is None or event.end is None else micros(event.end),
             NEVER if subject.produced is None else micros(subject.produced),
@@ -615,13 +575,6 @@ def amount(text: str | None) -> float:
     return amount if 0 <= amount < 1e6 else math.inf  # noqa: PLR2004 - a million hours or metres
 
 
-def millimetres(resolution_m: float | None) -> int:
-    """Resolution in millimetres, rounded down; 0 where it is unknown or no length at all."""
-    if resolution_m is None or not 0 <= resolution_m < math.inf:
-        return 0
-    return min(int(resolution_m * _MILLIMETRES_A_METRE + 1e-6), NEVER)
-
-
 def _review(label: Label) -> int:
     return NEVER if label.review is None else micros(label.review)
 
@@ -632,17 +585,7 @@ def _needs(label: Label) -> Iterator[tuple[str, frozenset[str]]]:
         yield from _needs_of(category)
     # Nobody says whether one value of each of several categories of one tag is enough: one that stands in all of them is asked,
     # and where there is none, nothing that an article can grant.
-    yield from _common([label])
-
-
-def _common(labels: Iterable[Label]) -> Iterator[tuple[str, frozenset[str]]]:
-    """Tags of which labels have several permissive categories, with the values that stand in all of them."""
-    permissive: dict[str, list[frozenset[str]]] = {}
-    for label in labels:
-        for category in label.categories:
-            if category.type is CategoryType.PERMISSIVE:
-                permissive.setdefault(category.tag, []).append(frozenset(category.values))
-    yield from ((tag, frozenset.intersection(*values)) for tag, values in permissive.items() if len(values) > 1)
+    yield from common_values([label])
 
 
 def _needs_of(category: Category) -> Iterator[tuple[str, frozenset[str]]]:
@@ -661,14 +604,6 @@ def _granted(article: Article, need: object) -> bool:
             return any(grant.tag == tag and not values.isdisjoint(grant.values) for grant in article.categories)
         case _:
             return False
-
-
-def nobody_in_common(labels: Sequence[Label]) -> bool:
-    """Whether labels that each let somebody have it have nobody in common, in Releasable To or in a permissive category."""
-    limits = [set(label.releasable_to) for label in labels if label.releasable_to is not None]
-    if limits and all(limits) and not set.intersection(*limits):
-        return True
-    return any(not values for _, values in _common(labels))
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,7 +33,7 @@ from kizuna.node.founding import record_agreement, resume_agreement, suspend_agr
 from kizuna.node.health import HealthReader
 from kizuna.node.publish import record_published
 from kizuna.node.reduce import reduce_product
-from kizuna.release.decision import Decision, Obligation, ObligationKind, Outcome
+from kizuna.release.decision import Decision, Grounds, Obligation, ObligationKind, Outcome
 
 EMPTY = b'{"after":0,"entries":[],"more":false,"schema":"kizuna/feed/1"}'
 WITHHELD = Label("JPN", "UNCLASSIFIED", IQPS, START, ())
@@ -147,7 +147,7 @@ def test_lineage_stays_at_home(world):
 
 
 def permit(*kinds):
-    return Decision(Outcome.PERMIT, (), obligations=tuple(Obligation(kind, "", "SHARE", "3") for kind in kinds))
+    return Decision(Outcome.PERMIT, Grounds(()), obligations=tuple(Obligation(kind, "", "SHARE", "3") for kind in kinds))
 
 
 def test_where_an_obligation_leaves_no_file_nothing_goes(world):

@@ -132,3 +132,62 @@ def test_each_product_gets_its_own_decision(about, article):
 def test_consent_makes_the_difference(about):
     outcomes = [decide(facts({}), subject, HUR, NOW, NOW).outcome for subject in ALIKE[about][:3]]
     assert outcomes == [Outcome.PERMIT, Outcome.PERMIT, Outcome.DENY]
+
+
+@pytest.mark.parametrize(
+    ("label", "says"),
+    [
+        ({"classification": "極秘"}, "It is derived from {}, marked JPN 極秘."),
+        ({"releasable_to": (FRA,)}, "It is derived from {}, which its originator JPN releases to FRA only."),
+        ({"releasable_to": ()}, "It is derived from {}, which its originator JPN releases to nobody."),
+    ],
+)
+def test_what_is_kept_names_each_product_s_own_parents(label, says):
+    register = facts({})
+    for names in (("a", "b"), ("c", "d"), ("1", "0"), ("a", "b")):
+        subject = replace(PLAIN, ancestors=tuple(made_of(name, **label) for name in names))
+        decision = decide(register, subject, HUR, NOW, NOW)
+        texts = [reason.message.render() for reason in decision.reasons]
+        assert [text for text in texts if text.startswith("It is derived")] == [says.format(name) for name in names]
+        changes = " ".join(change.message.render() for change in decision.changes)
+        assert "\0" not in " ".join([*texts, changes])
+        assert decision == decide(facts({}), subject, HUR, NOW, NOW)
+
+
+def test_one_parent_named_twice_is_spoken_of_once():
+    register = facts({})
+    twice, two = (
+        replace(PLAIN, ancestors=tuple(made_of(name, releasable_to=()) for name in names)) for names in (("a", "a"), ("a", "b"))
+    )
+    for subject, count in ((two, 2), (twice, 1), (two, 2)):
+        assert len(decide(register, subject, HUR, NOW, NOW).reasons) == count
+
+
+def test_another_s_parent_is_asked_for_the_consent_of_its_originator():
+    register = facts({})
+    for originator in (FRA, "ITA", FRA):
+        subject = replace(PLAIN, ancestors=(made_of("x", originator),))
+        (reason,) = decide(register, subject, HUR, NOW, NOW).reasons
+        assert reason.message.render() == f"It is derived from x, and {originator} has not agreed that this goes on to {HUR}."
+
+
+LIMITS = ["2025-01-01", "2024-12-31T23:59:59.999999Z", "2025-06-15", "2025-06-14T23:59:59.999999Z", "2025-06-15T00:00:00.000001Z"]
+
+
+@pytest.mark.parametrize("first", LIMITS)
+def test_limits_of_periods_are_exact_whatever_was_asked_before(first):
+    """A period lies in an article's from its first instant on, and may end with it."""
+    events = [Interval(parse_instant(begin), parse_instant(end)) for begin in LIMITS for end in LIMITS if begin <= end]
+    register = facts({"acquired": term("2025-01-01", "2025-06-15")})
+    for event in sorted(events, key=lambda event: parse_instant(first) not in {event.begin, event.end}):
+        decision = decide(register, replace(PLAIN, event=event), HUR, NOW, NOW)
+        begin, end = parse_instant("2025-01-01"), parse_instant("2025-06-15")
+        inside = begin <= event.begin < end and event.end <= end
+        assert (decision.outcome is Outcome.PERMIT) == inside
+
+
+def test_a_permit_names_the_kind_of_what_goes():
+    register = facts({"kinds": ("imagery", "detections")})
+    for kind in ("imagery", "detections"):
+        (grant, *_) = decide(register, replace(PLAIN, kind=kind), HUR, NOW, NOW).reasons
+        assert f"give {kind} to" in grant.message.render()
