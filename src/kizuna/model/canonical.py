@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import json
 import math
+from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, NewType, assert_never
 
 from kizuna.errors import InputError, Message
@@ -23,6 +25,9 @@ CanonicalBytes = NewType("CanonicalBytes", bytes)
 _LARGEST_INTEGER = 2**53 - 1
 # ECMAScript writes decimals without an exponent from 1e-6 up to 1e21.
 _PLAIN_FROM, _PLAIN_TO = -7, 21
+# Between these, Python and ECMAScript write a fraction alike.
+_ALIKE_FROM, _ALIKE_TO = 1e-4, 1e15
+_MOST_NAMES, _LONGEST_NAMES = 32, 512
 
 
 def _number(value: float) -> str:
@@ -51,97 +56,67 @@ def _number(value: float) -> str:
     return sign + text
 
 
-def _write(value: Json, parts: list[str]) -> None:  # noqa: C901, PLR0912 - one case a type of JSON
+def _sorted_members(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    """Names of a table in their order, each with the beginning of its member."""
+    in_order = sorted(names, key=lambda name: name.encode("utf-16-be", "surrogatepass"))
+    return [(name, f"{encode_basestring(name)}:") for name in in_order]
+
+
+_kept_members = lru_cache(maxsize=512)(_sorted_members)
+
+
+def _members(names: tuple[str, ...]) -> list[tuple[str, str]]:
+    # Most tables are of a few forms, which recur. Others are not kept: whoever sends them could fill the memory with them.
+    recurs = len(names) <= _MOST_NAMES and len("".join(names)) <= _LONGEST_NAMES
+    return _kept_members(names) if recurs else _sorted_members(names)
+
+
+def _written(value: Any) -> str:  # noqa: ANN401 - JSON, whose exact type is asked for
+    # A node writes thousands of values at once: the types that nearly all have are told apart cheaply.
+    kind = type(value)
+    if kind is str:
+        # It escapes exactly what RFC 8785 asks for.
+        return encode_basestring(value)
+    if kind is dict:
+        members = [
+            begin + (encode_basestring(member) if type(member := value[name]) is str else _written(member))
+            for name, begin in _members(tuple(value))
+        ]
+        return f"{{{','.join(members)}}}"
+    if kind is list or kind is tuple:
+        return f"[{','.join([_written(item) for item in value])}]"
+    if kind is float and _ALIKE_FROM <= abs(value) < _ALIKE_TO:
+        return str(int(value)) if value.is_integer() else repr(value)
+    if kind is int and -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
+        return str(value)
+    return _written_out(value)
+
+
+def _written_out(value: Json) -> str:
     match value:
         case None | True | False:
-            parts.append({None: "null", True: "true", False: "false"}[value])
+            return {None: "null", True: "true", False: "false"}[value]
         case int():
             if abs(value) > _LARGEST_INTEGER:
                 raise InputError(
                     Message("the integer {value} is too large for JSON", {"value": value}),
                     hint=Message("write it as a string"),
                 )
-            parts.append(str(value))
+            return int.__repr__(value)
         case float():
             if not math.isfinite(value):
                 raise InputError(
                     Message("JSON has no number for {value}", {"value": str(value)}), hint=Message("leave the member out")
                 )
-            parts.append(_number(value))
+            return _number(value)
         case str():
-            # json escapes exactly what RFC 8785 asks for when it need not be ASCII.
-            parts.append(json.dumps(value, ensure_ascii=False))
+            return encode_basestring(value)
         case list() | tuple():
-            parts.append("[")
-            for index, item in enumerate(value):
-                if index:
-                    parts.append(",")
-                _write(item, parts)
-            parts.append("]")
+            return _written([*value])
         case dict():
-            parts.append("{")
-            for index, name in enumerate(sorted(value, key=lambda name: name.encode("utf-16-be", "surrogatepass"))):
-                if index:
-                    parts.append(",")
-                parts.append(json.dumps(name, ensure_ascii=False) + ":")
-                _write(value[name], parts)
-            parts.append("}")
+            return _written({**value})
         case _:
             assert_never(value)
-
-
-_ENCODE = json.JSONEncoder(ensure_ascii=False, check_circular=False, separators=(",", ":"), sort_keys=True).encode
-# Between these, Python and RFC 8785 write a fraction alike.
-_ALIKE_FROM, _ALIKE_TO = 1e-4, 1e15
-
-
-class _OddError(Exception):
-    """A value that Python's own encoder would write in another form, or not refuse."""
-
-
-def _alike(value: Any) -> Any:  # noqa: ANN401 - JSON, whose exact type is asked for
-    """`value` in a form that Python's own encoder, which is far faster, writes as RFC 8785 asks for."""
-    # The types that nearly all values have, cheaply: a node writes thousands of values at once.
-    kind = type(value)
-    if kind is str or value is None or kind is bool:
-        return value
-    if kind is dict and "".join(value).isascii():
-        return {name: member if type(member) is str else _alike(member) for name, member in value.items()}
-    if kind is float and _ALIKE_FROM <= abs(value) < _ALIKE_TO:
-        return int(value) if value.is_integer() else value
-    if kind is list:
-        return [_alike(item) for item in value]
-    return _alike_in(value)
-
-
-def _alike_in(value: Json) -> Json:
-    match value:
-        case str() | None:
-            return value
-        case int():
-            if -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
-                return value
-        case float():
-            if value.is_integer() and abs(value) < _ALIKE_TO:
-                return int(value)
-            if _ALIKE_FROM <= abs(value) < _ALIKE_TO:
-                return value
-        case list() | tuple():
-            return [_alike(item) for item in value]
-        case dict():
-            # Beyond ASCII the order by UTF-16 may be another than that by characters.
-            if all(map(str.isascii, value)):
-                return {name: _alike(member) for name, member in value.items()}
-    raise _OddError
-
-
-def _written(value: Json) -> str:
-    try:
-        return _ENCODE(_alike(value))
-    except _OddError:
-        parts: list[str] = []
-        _write(value, parts)
-        return "".join(parts)
 
 
 def canonical(value: Json) -> CanonicalBytes:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import struct
+from collections import OrderedDict
+from enum import IntEnum, StrEnum
 
+import numpy as np
 import pytest
 import rfc8785
 from hypothesis import given
 from hypothesis import strategies as st
 
 from kizuna.errors import InputError
-from kizuna.model.canonical import canonical, parse_json
+from kizuna.model.canonical import _kept_members, canonical, parse_json
 
 EXACT = st.integers(-(2**53) + 1, 2**53 - 1)
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -88,6 +91,25 @@ def test_a_float_that_writes_itself_in_another_way_is_a_float_all_the_same():
 def test_what_has_no_canonical_form_is_refused(value):
     with pytest.raises(InputError):
         canonical([value])
+
+
+@pytest.mark.parametrize("names", [[f"é{n}" for n in range(100)], ["\U0001f6f0" * 600, "\uff21", "a"]])
+def test_tables_of_many_or_long_names_are_written_as_others_and_not_kept_in_memory(names):
+    kept = _kept_members.cache_info().currsize
+    table = dict.fromkeys(reversed(names), 0.5)
+    assert canonical(table) == rfc8785.dumps(table)
+    assert _kept_members.cache_info().currsize == kept
+
+
+class Word(StrEnum):
+    """A text that is of another type."""
+
+    A = "絆"
+
+
+def test_values_of_types_derived_from_those_of_json_are_written_alike():
+    value = {"a": Word.A, "b": IntEnum("Number", {"TWO": 2}).TWO, "c": OrderedDict(z=1, y=(2.0, np.float64(0.1)))}
+    assert canonical(value) == '{"a":"絆","b":2,"c":{"y":[2,0.1],"z":1}}'.encode()
 
 
 def test_what_is_no_json_is_never_left_out_in_silence():
