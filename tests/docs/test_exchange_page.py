@@ -8,13 +8,17 @@ from pathlib import Path
 import pytest
 from simulators.products import JPN, NOON, UKR, product_id
 
+from kizuna.adapters.memory import MemoryKeys
 from kizuna.exchange.answers import RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, Fate, Witnessed
+from kizuna.exchange.envelope import peek
 from kizuna.exchange.feed import ENTRY_TYPE, RECEIPT_TYPE, REFUSAL_TYPE
 from kizuna.exchange.messages import (
     ENTRY_TYPES,
     AgreementNotice,
     Alert,
     Ask,
+    Closed,
+    ConsentNotice,
     KeyStatement,
     LogCheckpoint,
     NoticeState,
@@ -24,8 +28,11 @@ from kizuna.exchange.messages import (
     content_to_json,
     type_of,
 )
+from kizuna.exchange.onward import CONSENT_TYPE, OnwardConsent, seal_consent
 from kizuna.exchange.rotation import ROTATION_TYPE
+from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
+from kizuna.model.parties import Party
 from kizuna.model.product import product_to_json
 from kizuna.model.regions import area_of
 
@@ -39,6 +46,8 @@ CONTENTS = [
     Ask(product_id(1), "imagery", AREA, NOON, NOON),
     Reply(product_id(1), Step.ACCEPT),
     KeyStatement("x"),
+    ConsentNotice(b"{}"),
+    Closed(),
 ]
 
 
@@ -49,7 +58,7 @@ def section(name):
 
 def test_the_page_has_a_section_for_each_type_of_entry_and_no_other():
     assert set(re.findall(r"^### `([a-z-]+)`$", PAGE, re.MULTILINE)) == set(ENTRY_TYPES)
-    assert {type_of(content) for content in CONTENTS} | {"publish"} == set(ENTRY_TYPES)
+    assert {type_of(content) for content in CONTENTS} | {"publish", "relay"} == set(ENTRY_TYPES)
 
 
 @pytest.mark.parametrize("content", CONTENTS, ids=lambda content: type(content).__name__)
@@ -70,7 +79,17 @@ def a_record():
     return product_to_json(a_product())
 
 
-@pytest.mark.parametrize("word", [ENTRY_TYPE, REFUSAL_TYPE, RECEIPT_TYPE, RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, ROTATION_TYPE])
+def test_each_member_of_a_consent_to_pass_on_stands_there():
+    keys = MemoryKeys(JPN, NOON, b"keys")
+    consent = OnwardConsent(JPN, UKR, Party("POL"), product_id(1), 1, digest_of(b"x"), NOON, None, NOON)
+    text = PAGE.split("\n## Passing on\n")[1].split("\n## ")[0]
+    assert [name for name in peek(seal_consent(consent, keys)) if f"`{name}`" not in text] == []
+    assert "`consent`" in section("relay")
+
+
+@pytest.mark.parametrize(
+    "word", [ENTRY_TYPE, REFUSAL_TYPE, RECEIPT_TYPE, RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, ROTATION_TYPE, CONSENT_TYPE]
+)
 def test_each_payload_type_stands_there(word):
     assert f"`{word}`" in PAGE
 

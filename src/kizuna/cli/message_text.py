@@ -6,8 +6,22 @@ from typing import TYPE_CHECKING
 
 from kizuna.cli.terminal import _, say
 from kizuna.errors import Message
-from kizuna.exchange.messages import AgreementNotice, Alert, Ask, KeyStatement, LogCheckpoint, Reply, Step, Withdraw
+from kizuna.exchange.envelope import peek
+from kizuna.exchange.messages import (
+    AgreementNotice,
+    Alert,
+    Ask,
+    Closed,
+    ConsentNotice,
+    KeyStatement,
+    LogCheckpoint,
+    Reply,
+    Step,
+    Withdraw,
+)
+from kizuna.exchange.onward import read_consent
 from kizuna.model.instants import format_instant
+from kizuna.node.kept_receipts import refused_receipts
 from kizuna.node.recall import recalls
 from kizuna.node.requests import requests
 from kizuna.node.take_messages import alerts, notice_message, notices
@@ -20,6 +34,7 @@ if TYPE_CHECKING:
 
     from kizuna.exchange.answers import Fate
     from kizuna.exchange.messages import Content
+    from kizuna.exchange.onward import OnwardConsent
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -74,21 +89,42 @@ def state_word(request: Request) -> str:
 
 def content_message(content: Content) -> Message:
     """One sentence about a message that came."""
+    said: Message
     match content:
         case Withdraw():
-            return Message("recalled: {product}: {reason}", {"product": content.product, "reason": content.reason})
+            said = Message("recalled: {product}: {reason}", {"product": content.product, "reason": content.reason})
         case AgreementNotice():
-            return notice_message(content)
-        case LogCheckpoint() | KeyStatement():
-            of_log = isinstance(content, LogCheckpoint)
-            return Message("a checkpoint of its log") if of_log else Message("a statement about its keys")
+            said = notice_message(content)
+        case LogCheckpoint():
+            said = Message("a checkpoint of its log")
+        case KeyStatement():
+            said = Message("a statement about its keys")
+        case ConsentNotice():
+            said = _consent_message(read_consent(peek(content.consent)))
+        case Closed():
+            said = Message("something that had a number is not available any more")
         case Alert():
-            return Message("alert [{marking}]: {text}", {"marking": content.label.marking, "text": content.text})
+            said = Message("alert [{marking}]: {text}", {"marking": content.label.marking, "text": content.text})
         case Ask():
-            return Message("asks for {kind}: request {id}", {"kind": content.kind, "id": content.id})
+            said = Message("asks for {kind}: request {id}", {"kind": content.kind, "id": content.id})
         case Reply():
             template = _REPLIES[content.step].template
-            return Message(template, {"id": content.id, "reason": content.reason or "-", "product": content.product or "-"})
+            said = Message(template, {"id": content.id, "reason": content.reason or "-", "product": content.product or "-"})
+    return said
+
+
+def _consent_message(consent: OnwardConsent) -> Message:
+    values = {
+        "product": consent.product,
+        "receiver": consent.receiver,
+        "begin": _when(consent.begin) or "-",
+        "end": _when(consent.end) or "-",
+    }
+    if consent.begin is None:
+        return Message("does not agree any more that {product} goes on to {receiver}, and never did", values)
+    if consent.end is None:
+        return Message("agrees that {product} goes on to {receiver} from {begin} on", values)
+    return Message("agrees that {product} goes on to {receiver} from {begin} until {end}", values)
 
 
 # ---- as JSON
@@ -182,6 +218,7 @@ def dealings_json(here: Node, partner: Party) -> dict[str, Json]:
         "notices": [notice_json(line) for line in notices(here) if line.partner == partner],
         "alerts": [alert_json(line) for line in alerts(here) if line.partner == partner and not line.sent],
         "requests": [request_json(request) for request in requests(here) if request.partner == partner],
+        "receipts_refused": refused_receipts(here, partner),
         "witness": {
             "seen": witness.seen,
             "cosigned": witness.cosigned,
@@ -200,6 +237,10 @@ def say_dealings(here: Node) -> None:
     for partner in sorted(here.knowledge().partners):
         for message in (*_of_recalls(here, partner), *_of_notices(here, partner), *_of_requests(here, partner)):
             say(message)
+        refused = refused_receipts(here, partner)
+        if refused:
+            values: dict[str, str | int | float] = {"partner": partner, "count": refused}
+            say(Message("{partner} did not take {count} receipts or answers: they are sent again.", values))
     for witness in witness_lines(here):
         if witness.forked:
             values = {"partner": witness.partner}

@@ -15,9 +15,9 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
+from kizuna.node.forms import held_back
 from kizuna.node.health import HealthReader, last_refused, refused_message
 from kizuna.node.key_change import unaware
-from kizuna.node.reduce import held_back
 from kizuna.wiring import announce_node_keys, load_settings, make_node, open_node, rotate_node_keys
 
 if TYPE_CHECKING:

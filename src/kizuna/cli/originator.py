@@ -29,6 +29,7 @@ _OFFICER = "release officer"
     ),
     epilog=examples(
         "kizuna product consent abcd --to UKR/HUR",
+        "kizuna product consent abcd --to POL --by UKR --until 2026-01-01",
         "kizuna product consent abcd --to UKR/HUR --originator FIN --authority 'letter of 3 June 2025' --until 2026-01-01",
         "kizuna product consent abcd --to UKR/HUR --withdraw",
     ),
@@ -40,6 +41,13 @@ _OFFICER = "release officer"
 )
 @click.option("--until", "end", metavar="INSTANT", help=_("Until when (default: without end; with --withdraw: now)."))
 @click.option("--withdraw", is_flag=True, help=_("Take the consent back: it ends with --until, which may have passed."))
+@click.option(
+    "--by",
+    "holders",
+    multiple=True,
+    metavar="PARTNER",
+    help=_("Partner that may pass this node's own product on (default: each that is handed it). They get a signed consent."),
+)
 @click.option("--originator", metavar="PARTY", help=_("Who agrees (default: this node's organisation)."))
 @click.option("--authority", help=_("By what authority; for another's consent the document that gives it."))
 @node_option
@@ -49,6 +57,7 @@ def consent(
     receiver: str,
     begin: str | None,
     end: str | None,
+    holders: tuple[str, ...],
     originator: str | None,
     authority: str | None,
     folder: Path,
@@ -57,6 +66,12 @@ def consent(
     withdraw: bool,
 ) -> None:
     """Record a consent."""
+    if withdraw and holders:
+        raise InputError(
+            Message("by: a consent is taken back from all that were told of it"),
+            hint=Message("leave --by out"),
+            field="by",
+        )
     if withdraw and begin is not None:
         raise InputError(
             Message("from: a consent that is taken back keeps its begin"),
@@ -77,7 +92,8 @@ def consent(
             made = withdraw_consent(here, product, to, authority or _OFFICER, originator=by, at=until)
         else:
             since = None if begin is None else parse_instant(begin, field="from")
-            made = record_consent(here, product, to, authority or _OFFICER, originator=by, begin=since, end=until)
+            named = [here.partner_named(name) for name in holders] or None
+            made = record_consent(here, product, to, authority or _OFFICER, originator=by, begin=since, end=until, holders=named)
     if json_:
         print_json(
             {

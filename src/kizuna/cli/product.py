@@ -13,21 +13,26 @@ from kizuna.cli.originator import consent, relabel
 from kizuna.cli.recall import answer_recall, recall, recalled
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import InputError, Message
+from kizuna.model.canonical import parse_json
 from kizuna.model.instants import Interval, format_instant, parse_instant
 from kizuna.model.label import label_to_json
 from kizuna.model.product import product_to_json
 from kizuna.node.decisions import as_labelled_now, decide_item, require_item
+from kizuna.node.forms import why_held
+from kizuna.node.onward import passed_on
 from kizuna.node.people import shown
 from kizuna.node.publish import Described, publish
 from kizuna.node.recall import recall_of
-from kizuna.node.reduce import why_held
+from kizuna.node.versions import superseded_versions
 from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.wiring import label_path, open_input, open_node, read_label_file
 
 if TYPE_CHECKING:
     from kizuna.catalog.store import Item
     from kizuna.model.canonical import Json
+    from kizuna.node.onward import PassedOn
     from kizuna.node.publish import Published
+    from kizuna.node.versions import Superseded
 
 __all__ = ["ingest", "product"]
 
@@ -47,6 +52,7 @@ def _published_json(published: Published) -> dict[str, Json]:
     epilog=examples(
         "kizuna ingest scene.nitf --node jpn",
         "kizuna ingest scene.tif --label scene.label.toml --title 'Port, morning'",
+        "kizuna ingest corrected.tif --replaces abcd --node jpn",
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -56,6 +62,7 @@ def _published_json(published: Published) -> dict[str, Json]:
 @click.option("--event", metavar="INSTANT", help=_("When it was observed, where the file does not say."))
 @click.option("--note", "notes", multiple=True, help=_("A sentence that must be read with it."))
 @click.option("--derived-from", "parents", multiple=True, metavar="PRODUCT", help=_("A product that it was made from."))
+@click.option("--replaces", metavar="PRODUCT", help=_("Own product of which the file is a newer, corrected version."))
 @node_option
 @as_json
 def ingest(
@@ -66,10 +73,13 @@ def ingest(
     event: str | None,
     notes: tuple[str, ...],
     parents: tuple[str, ...],
+    replaces: str | None,
     folder: Path,
     json_: bool,
 ) -> None:
     """Take in."""
+    if replaces is not None and len(files) > 1:
+        raise click.UsageError(_("--replaces takes one file."))
     moment = None if event is None else parse_instant(event, field="event")
     published: list[Published] = []
     with open_node(folder) as here:
@@ -79,6 +89,7 @@ def ingest(
             event=None if moment is None else Interval(moment, moment),
             notes=notes,
             derived_from=tuple(require_item(here, parent).product.id for parent in parents),
+            replaces=None if replaces is None else require_item(here, replaces).product.id,
         )
         try:
             for path in files:
@@ -145,10 +156,11 @@ def list_(folder: Path, json_: bool) -> None:
         print_json([product_to_json(item.product) | {"received_from": item.received_from} for item in items])
         return
     print_table(
-        [_("product"), _("observed"), _("sensor"), _("marking"), _("from"), _("title")],
+        [_("product"), _("version"), _("observed"), _("sensor"), _("marking"), _("from"), _("title")],
         [
             [
                 item.product.id,
+                f"{item.product.version}",
                 _when(item),
                 item.product.sensor,
                 item.product.label.marking,
@@ -158,6 +170,37 @@ def list_(folder: Path, json_: bool) -> None:
             for item in items
         ],
     )
+
+
+def _former_words(version: Superseded) -> str:
+    values: dict[str, str | int | float | Message] = {
+        "version": version.version,
+        "marking": version.marking,
+        "until": format_instant(version.until)[:19] + "Z",
+    }
+    return Message("version {version} [{marking}], until {until}", values).render(_)
+
+
+def _passed_on_words(relayed: PassedOn) -> str:
+    consent = relayed.consent
+    values = {"holder": consent.holder, "originator": consent.originator, "at": format_instant(consent.made_at)[:19] + "Z"}
+    if not relayed.verifies:
+        return Message("by {holder}; the consent of {originator} does not verify any more", values).render(_)
+    return Message("by {holder}, with the signed consent of {originator} of {at}", values).render(_)
+
+
+def _passed_on_json(relayed: PassedOn) -> dict[str, Json]:
+    consent = relayed.consent
+    return {
+        "originator": consent.originator,
+        "holder": consent.holder,
+        "record": consent.record,
+        "begin": None if consent.begin is None else format_instant(consent.begin),
+        "end": None if consent.end is None else format_instant(consent.end),
+        "made_at": format_instant(consent.made_at),
+        "verifies": relayed.verifies,
+        "consent": parse_json(relayed.envelope),
+    }
 
 
 @product.command(help=_("Show a product, its files, and who may have it."), epilog=examples("kizuna product show abcd --json"))
@@ -170,13 +213,18 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         item = require_item(here, product_id)
         decisions = [(partner, decide_item(here, item.product, partner)) for partner in sorted(here.knowledge().partners)]
         current = as_labelled_now(here, item.product)
-        held = {p: why_held(here, current, decision) for p, decision in decisions if decision.outcome is Outcome.PERMIT}
+        held = {p: why_held(here, p, current, decision) for p, decision in decisions if decision.outcome is Outcome.PERMIT}
         named = [*sorted(here.knowledge().partners), "*"]
+        former, relayed = superseded_versions(here, item.product.id), passed_on(here, item)
         called_back = [found for name in named if (found := recall_of(here, name, item.product.id)) is not None]
     first = item.product.label
     if json_:
         releases: list[Json] = [{"partner": partner} | decision_to_json(decision, _) for partner, decision in decisions]
         beside: dict[str, Json] = {"received_from": item.received_from, "releases": releases}
+        beside["versions"] = [
+            {"version": v.version, "content": v.content, "marking": v.marking, "until": format_instant(v.until)} for v in former
+        ]
+        beside["passed_on"] = None if relayed is None else _passed_on_json(relayed)
         beside["recalls"] = [recall_json(one) for one in called_back]
         beside["first_label"] = None if current.label == first else label_to_json(first)
         print_json(product_to_json(current) | beside)
@@ -188,6 +236,9 @@ def show(product_id: str, folder: Path, json_: bool) -> None:
         *([] if current.label == first else [(_("labelled first"), first.marking)]),
         (_("originator"), current.originator),
         (_("received from"), item.received_from or "-"),
+        *([] if relayed is None else [(_("passed on"), _passed_on_words(relayed))]),
+        *([] if current.version == 1 else [(_("version"), f"{current.version}")]),
+        *((_("replaced"), _former_words(version)) for version in former),
         (_("sensor"), current.sensor),
         (_("observed"), _when(item)),
         (_("resolution"), "-" if current.resolution_m is None else f"{current.resolution_m:.2f} m"),

@@ -66,8 +66,8 @@ def _report(report: PullReport, json_: bool) -> dict[str, Json]:
 
 
 def _pull(here: Node, folder: Path, partner: Partner, told: Callable[[str, int, int], None], intake: Intake) -> PullReport:
+    from kizuna.node.kept_receipts import send_kept_receipts
     from kizuna.node.key_change import hand_over_statements
-    from kizuna.node.media import send_kept_receipts
     from kizuna.node.receive import pull
 
     clock: list[tuple[Instant, Instant]] = []

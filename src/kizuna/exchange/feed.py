@@ -37,6 +37,9 @@ __all__ = [
     "MOST_PAGE_BYTES",
     "MOST_PAGE_ENTRIES",
     "MOST_RECEIPT_BYTES",
+    "PUBLISH",
+    "RECEIPT_TYPE",
+    "RELAY",
     "FeedEntry",
     "FeedPage",
     "Receipt",
@@ -63,6 +66,9 @@ _RECEIPT_SCHEMA = "kizuna/receipt/1"
 ENTRY_TYPE = "application/vnd.kizuna.feed-entry.1+json"
 REFUSAL_TYPE = "application/vnd.kizuna.refusal.1+json"
 RECEIPT_TYPE = "application/vnd.kizuna.receipt.1+json"
+
+PUBLISH, RELAY = "publish", "relay"
+"""Types of the entries that hand out a product: the sender's own, or a third party's with its consent."""
 
 MOST_PAGE_ENTRIES = 100
 MOST_PAGE_BYTES = 8 * 2**20
@@ -91,6 +97,9 @@ class FeedEntry:
         Why it may go, in the words meant for the partner.
     made_at
         When the entry was made.
+    consent
+        Where the product is not the sender's own: the envelope in which its originator agrees
+        (`kizuna.exchange.onward.OnwardConsent`), still to be unsealed.
     """
 
     sequence: int
@@ -100,6 +109,7 @@ class FeedEntry:
     manifests: tuple[Manifest, ...]
     decision: dict[str, Json]
     made_at: Instant
+    consent: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,12 +197,13 @@ def strictly[S, T](what: str, read: Callable[[S], T], document: S) -> T:
 
 
 def _entry_to_json(entry: FeedEntry) -> dict[str, Json]:
-    return {
+    relayed: dict[str, Json] = {} if entry.consent is None else {"consent": parse_json(entry.consent)}
+    return relayed | {
         "schema": ENTRY_SCHEMA,
         "sequence": entry.sequence,
         "sender": entry.sender,
         "receiver": entry.receiver,
-        "type": "publish",
+        "type": PUBLISH if entry.consent is None else RELAY,
         "product": product_to_json(entry.product),
         "manifests": [manifest_to_json(manifest) for manifest in entry.manifests],
         "decision": entry.decision,
@@ -209,10 +220,12 @@ def entry_from_json(document: object) -> FeedEntry:
         If the form is off, or files and manifests differ.
     """
     table = open_table(document, schema=ENTRY_SCHEMA, what="feed entry")
-    table.choice("type", ["publish"])
-    decision = table.raw("decision")
+    relayed = table.choice("type", [PUBLISH, RELAY]) == RELAY
+    decision, consent = table.raw("decision"), table.raw("consent") if relayed else None
     if not isinstance(decision, dict):
         table.fault("decision", Message("a table"))
+    if relayed and not isinstance(consent, dict):
+        table.fault("consent", Message("the envelope of the originator's consent"))
     entry = FeedEntry(
         sequence=table.integer("sequence", least=1),
         sender=table.party("sender"),
@@ -221,6 +234,7 @@ def entry_from_json(document: object) -> FeedEntry:
         manifests=tuple(read_manifest(manifest) for manifest in table.tables("manifests")),
         decision=decision,
         made_at=table.instant("made_at"),
+        consent=canonical(consent) if isinstance(consent, dict) else None,
     )
     table.done()
     promised = {(asset.digest, asset.size) for asset in entry.product.assets}

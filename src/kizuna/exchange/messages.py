@@ -1,4 +1,4 @@
-"""What a feed carries besides products: recalls, notices about agreements, checkpoints, alerts, requests. No I/O.
+"""What a feed carries besides products: recalls, notices, checkpoints, alerts, requests, consents, closed places. No I/O.
 
 They stand in the same gap-free sequence as products, are signed in the same way, and are confirmed by the same receipts. An
 entry of a type that is not known here is refused, and what follows it waits: nothing is skipped that a partner meant.
@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import Message, PartnerMisbehaved
 from kizuna.exchange.envelope import seal, unseal
-from kizuna.exchange.feed import ENTRY_SCHEMA, ENTRY_TYPE, FeedEntry, entry_from_json, strictly
+from kizuna.exchange.feed import ENTRY_SCHEMA, ENTRY_TYPE, PUBLISH, RELAY, FeedEntry, entry_from_json, strictly
 from kizuna.exchange.rotation import MOST_STATEMENT_BYTES
 from kizuna.exchange.witness import MOST_REQUEST_BYTES
 from kizuna.formats.agreement_areas import area_to_json, no_files, read_area
+from kizuna.model.canonical import canonical, parse_json
 from kizuna.model.instants import format_instant
 from kizuna.model.label import label_to_json, read_label
 from kizuna.model.product import parse_product_id
@@ -39,6 +40,8 @@ __all__ = [
     "AgreementNotice",
     "Alert",
     "Ask",
+    "Closed",
+    "ConsentNotice",
     "Content",
     "KeyStatement",
     "LogCheckpoint",
@@ -54,7 +57,6 @@ __all__ = [
     "unseal_any",
 ]
 
-PUBLISH = "publish"
 _ID = re.compile(r"[a-z2-7]{26}\Z", re.ASCII)
 
 
@@ -178,7 +180,25 @@ class KeyStatement:
     statement: str
 
 
-type Content = Withdraw | AgreementNotice | LogCheckpoint | Alert | Ask | Reply | KeyStatement
+@dataclass(frozen=True, slots=True)
+class ConsentNotice:
+    """That the sender agrees, or agrees no longer, that the receiver passes a product of its own on.
+
+    Parameters
+    ----------
+    consent
+        Envelope of the signed consent (`kizuna.exchange.onward.OnwardConsent`), still to be unsealed; it goes with the product.
+    """
+
+    consent: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Closed:
+    """What had this number is not available any more. It says no more than that: not what it was, nor why."""
+
+
+type Content = Withdraw | AgreementNotice | LogCheckpoint | Alert | Ask | Reply | KeyStatement | ConsentNotice | Closed
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,46 +212,48 @@ class MessageEntry:
     made_at: Instant
 
 
+_TYPES: dict[type, str] = {
+    Withdraw: "withdraw",
+    AgreementNotice: "agreement-notice",
+    LogCheckpoint: "checkpoint",
+    Alert: "alert",
+    Ask: "request",
+    Reply: "request",
+    KeyStatement: "keys",
+    ConsentNotice: "onward-consent",
+    Closed: "closed",
+}
+
+
 def type_of(content: Content) -> str:
     """Type of the entry that carries this."""
-    match content:
-        case Withdraw():
-            return "withdraw"
-        case AgreementNotice():
-            return "agreement-notice"
-        case LogCheckpoint():
-            return "checkpoint"
-        case Alert():
-            return "alert"
-        case Ask() | Reply():
-            return "request"
-        case KeyStatement():
-            return "keys"
+    return _TYPES[type(content)]
 
 
 def content_to_json(content: Content) -> dict[str, Json]:
     """Members that an entry of this type has besides those of all entries; `content_from_json` reads them back."""
+    members: dict[str, Json]
     match content:
         case Withdraw():
-            return {
+            members = {
                 "product": content.product,
                 "recalls": content.recalls,
                 "reason": content.reason,
                 "agreement": content.agreement,
             }
         case AgreementNotice():
-            return {
+            members = {
                 "agreement": content.agreement,
                 "state": content.state.value,
                 "since": format_instant(content.since),
                 "reason": content.reason,
             }
         case LogCheckpoint() | KeyStatement():
-            return asdict(content)
+            members = asdict(content)
         case Alert():
-            return {"id": content.id, "text": content.text, "label": label_to_json(content.label)}
+            members = {"id": content.id, "text": content.text, "label": label_to_json(content.label)}
         case Ask():
-            return {
+            members = {
                 "id": content.id,
                 "step": Step.ASK.value,
                 "kind": content.kind,
@@ -241,7 +263,12 @@ def content_to_json(content: Content) -> dict[str, Json]:
                 "text": content.text,
             }
         case Reply():
-            return {"id": content.id, "step": content.step.value, "reason": content.reason, "product": content.product}
+            members = {"id": content.id, "step": content.step.value, "reason": content.reason, "product": content.product}
+        case ConsentNotice():
+            members = {"consent": parse_json(content.consent)}
+        case Closed():
+            members = {}
+    return members
 
 
 def _line(table: Table, name: str) -> str:
@@ -312,6 +339,17 @@ def _read_request(table: Table) -> Ask | Reply:
     return ask
 
 
+def _read_consent(table: Table) -> ConsentNotice:
+    consent = table.raw("consent")
+    if not isinstance(consent, dict):
+        table.fault("consent", Message("the envelope of a signed consent"))
+    return ConsentNotice(canonical(consent))
+
+
+def _read_closed(_table: Table) -> Closed:
+    return Closed()
+
+
 _READERS: dict[str, Callable[[Table], Content]] = {
     "withdraw": _read_withdraw,
     "agreement-notice": _read_notice,
@@ -319,9 +357,11 @@ _READERS: dict[str, Callable[[Table], Content]] = {
     "alert": _read_alert,
     "request": _read_request,
     "keys": _read_keys,
+    "onward-consent": _read_consent,
+    "closed": _read_closed,
 }
 
-ENTRY_TYPES = (PUBLISH, *_READERS)
+ENTRY_TYPES = (PUBLISH, RELAY, *_READERS)
 """All types of entries that this version knows."""
 
 
@@ -374,7 +414,7 @@ def unseal_any(envelope: bytes, public_key: bytes) -> FeedEntry | MessageEntry:
     """
     document = unseal(envelope, public_key, ENTRY_TYPE)
     type_ = document.get("type") if isinstance(document, dict) else None
-    if type_ == PUBLISH:
+    if isinstance(type_, str) and type_ in {PUBLISH, RELAY}:
         return strictly("feed entry", entry_from_json, document)
     if isinstance(document, dict) and isinstance(type_, str) and type_ not in _READERS:
         raise PartnerMisbehaved(

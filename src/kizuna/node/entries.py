@@ -10,6 +10,7 @@ from kizuna.exchange.feed import FeedEntry, seal_entry
 from kizuna.model.digests import digest_of
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decision_record, partner_terms
+from kizuna.node.forms import as_told
 from kizuna.node.ports import Outgoing
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
+    from kizuna.node.forms import Form
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
 
@@ -49,7 +51,7 @@ def release(
     node: Node,
     peer: Party,
     product: Product,
-    reduced: Product,
+    form: Form,
     manifests: tuple[Manifest, ...],
     decision: Decision,
     sequence: int,
@@ -64,8 +66,8 @@ def release(
         To whom.
     product
         Under its present label.
-    reduced
-        In the form in which it may go.
+    form
+        In which it may go.
     manifests
         Of the files of that.
     decision
@@ -74,7 +76,8 @@ def release(
         Number in the partner's feed.
     """
     now = node.now()
-    entry = FeedEntry(sequence, node.organisation, peer, reduced, manifests, partner_terms(decision), now)
+    told = as_told(node, peer, product, form)
+    entry = FeedEntry(sequence, node.organisation, peer, told, manifests, partner_terms(decision), now, form.consent)
     envelope = seal_entry(entry, node.keys)
     blobs = tuple(manifest.digest for manifest in manifests)
     released: dict[str, Json] = {

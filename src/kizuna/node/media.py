@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -53,17 +52,16 @@ from kizuna.model.digests import digest_of
 from kizuna.model.instants import format_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
+from kizuna.node.kept_receipts import forget_receipts, keep_answers, keep_receipt, kept_receipts
 from kizuna.node.messages import was_recalled
 from kizuna.node.receive import Intake, PullReport, pull
 from kizuna.node.share import Sharing
-from kizuna.node.withdrawals import owed_answers, was_told
 from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from kizuna.exchange.feed import Refusal
-    from kizuna.exchange.transport import Transport
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Instant
@@ -82,7 +80,6 @@ __all__ = [
     "import_medium",
     "is_for",
     "release_held",
-    "send_kept_receipts",
 ]
 
 MOST_HELD = 64
@@ -94,47 +91,8 @@ _ID_BYTES = 16
 _INTAKE = Intake()
 
 
-# ---- receipts that wait for the next medium
-
-
-def _receipts_under(partner: Party) -> str:
-    return f"media/receipt/{partner}/"
-
-
 def _taken_under(partner: Party) -> str:
     return f"media/taken/{partner}"
-
-
-def _keep_receipt(node: Node, partner: Party, envelope: bytes) -> None:
-    # In the order in which they were made: a partner takes the last one for all before it.
-    name = f"{_receipts_under(partner)}{node.store.book.cursor(partner):016d}/{digest_of(envelope)}"
-    node.store.keep_setting(name, envelope.decode())
-
-
-def _keep_answers(node: Node, partner: Party) -> None:
-    """Keep what officers answered to recalls since the last medium came, for the next one back."""
-    for withdrawn, envelope in owed_answers(node, partner):
-        _keep_receipt(node, partner, envelope)
-        was_told(node, withdrawn)
-
-
-def _forget_receipts(node: Node, partner: Party, taken: Sequence[Digest]) -> None:
-    if not taken:
-        return
-    gone = set(taken)
-    with node.store.transaction():
-        for name in node.store.settings(_receipts_under(partner)):
-            if name.rpartition("/")[2] in gone:
-                node.store.drop_setting(name)
-
-
-def send_kept_receipts(node: Node, partner: Partner, transport: Transport) -> None:
-    """Hand over by network what would go with the next medium."""
-    for name, text in node.store.settings(_receipts_under(partner.party)).items():
-        # One that is not taken is of an entry that the partner has sealed anew since: it never would be.
-        with suppress(PartnerMisbehaved):
-            transport.receipt(text.encode())
-        node.store.drop_setting(name)
 
 
 # ---- export
@@ -287,8 +245,8 @@ def export_media(
         )
     desk, party = Sharing(node), partner.party
     after = node.store.book.acknowledged(party) if since is None else since
-    _keep_answers(node, party)
-    kept = [text.encode() for text in node.store.settings(_receipts_under(party)).values()]
+    keep_answers(node, party)
+    kept = kept_receipts(node, party)
     reports: list[ExportReport] = []
     while True:
         receipts, kept = kept[:MOST_RECEIPTS], kept[MOST_RECEIPTS:]
@@ -466,7 +424,7 @@ class _Way:
 
     def receipt(self, envelope: bytes) -> None:
         """Keep a receipt for the next medium back."""
-        _keep_receipt(self._node, self.partner.party, envelope)
+        keep_receipt(self._node, self.partner.party, envelope)
 
     def verify(self) -> None:
         """Open all segments once."""
@@ -607,7 +565,7 @@ def _take(node: Node, medium: Medium, way: _Way, shelf: Shelf, progress: Progres
 def _take_receipts(node: Node, way: _Way) -> int:
     desk, party = Sharing(node), way.partner.party
     taken = sum(desk.receipt(party, envelope) for envelope in way.receipts())
-    _forget_receipts(node, party, way.contents.taken)
+    forget_receipts(node, party, way.contents.taken)
     # Those that were not taken never will be: the partner need not carry them any longer either.
     kept = canonical([part.digest for part in way.contents.receipts]).decode()
     if node.store.setting(_taken_under(party)) != kept:

@@ -15,6 +15,8 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    Closed,
+    ConsentNotice,
     KeyStatement,
     LogCheckpoint,
     MessageEntry,
@@ -93,7 +95,8 @@ def not_recalled(node: Node, partner: Party, products: Sequence[ProductId]) -> l
 def why_withheld(node: Node, partner: Party, content: Content, now: Instant) -> Message | None:
     """Why a message may not go to a partner at an instant; None if it may."""
     match content:
-        case Withdraw() | LogCheckpoint() | Ask() | KeyStatement():
+        case Withdraw() | LogCheckpoint() | Ask() | KeyStatement() | ConsentNotice() | Closed():
+            # A consent is queued only for a partner that was handed the product.
             return None
         case AgreementNotice():
             return _notice_withheld(node, partner, content)

@@ -14,11 +14,14 @@ from kizuna.model.instants import format_instant
 from kizuna.model.label import label_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, subject_of
+from kizuna.node.onward import NEVER, is_third_partys, tell_consent
 from kizuna.node.publish import require_understood
 from kizuna.node.share import reconsider_all
 from kizuna.release.agreements import Bound, Consent, Relabelling, State, Term
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
@@ -27,9 +30,6 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
 
 __all__ = ["NEVER", "correct_label", "record_consent", "withdraw_consent"]
-
-NEVER = "never"
-"""Stands for the begin of a consent that was taken back before it began."""
 
 
 def record_consent(
@@ -41,6 +41,7 @@ def record_consent(
     originator: Party | None = None,
     begin: Instant | None = None,
     end: Instant | None = None,
+    holders: Sequence[Party] | None = None,
 ) -> Consent:
     """Record that an originator agrees that a product, or what is derived from it, goes on to a receiver.
 
@@ -58,6 +59,9 @@ def record_consent(
         Who agrees; None for this node's own organisation.
     begin, end
         From when to when; None for since the consent began that holds now, if one does, else for now; and for without end.
+    holders
+        Of this node's own product: the partners that may pass it on, which are told by a signed consent; None for all that are
+        handed it.
 
     Raises
     ------
@@ -99,7 +103,25 @@ def record_consent(
             hint=Message("correct one of the two"),
             field="until",
         )
-    return _record(node, by, product, receiver, Term(_exact(begin), None if end is None else _exact(end)), authority)
+    if holders is not None:
+        _require_holders(node, product, receiver, holders, by)
+    return _record(node, by, product, receiver, Term(_exact(begin), None if end is None else _exact(end)), authority, holders)
+
+
+def _require_holders(node: Node, product: Product, receiver: Party, holders: Sequence[Party], by: Party) -> None:
+    if by != node.organisation or is_third_partys(node, product):
+        raise InputError(
+            Message("by: {product} is not this node's own: nobody can be told to pass it on", {"product": product.id}),
+            hint=Message("leave --by out"),
+            field="by",
+        )
+    for holder in holders:
+        if node.partner(holder).party == receiver:
+            raise InputError(
+                Message("by: {party} is the receiver itself", {"party": receiver}),
+                hint=Message("name the partners that may pass it on to {party}", {"party": receiver}),
+                field="by",
+            )
 
 
 def withdraw_consent(
@@ -163,15 +185,27 @@ def _standing_consent(node: Node, originator: Party, product: Product, receiver:
     return found[0].term if found else None
 
 
-def _record(node: Node, originator: Party, product: Product, receiver: Party, term: Term, authority: str) -> Consent:
+def _record(
+    node: Node,
+    originator: Party,
+    product: Product,
+    receiver: Party,
+    term: Term,
+    authority: str,
+    holders: Sequence[Party] | None = None,
+) -> Consent:
     body: dict[str, Json] = {
         "originator": originator,
         "product": product.id,
         "receiver": receiver,
         "term": term_to_json(term),
     }
+    if holders is not None:
+        body["holders"] = [*sorted(holders)]
     with node.store.transaction():
         fact = node.journal.record(FactKind.CONSENT_GIVEN, body, by=node.by, authority=authority)
+        if originator == node.organisation:
+            tell_consent(node, product, receiver, term, authority, holders)
     reconsider_all(node)
     return Consent(originator, product.id, receiver, term, fact.recorded_at)
 

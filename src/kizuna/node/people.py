@@ -12,8 +12,8 @@ from kizuna.errors import Message
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.node.decisions import decide_item, labelling
+from kizuna.node.forms import why_held
 from kizuna.node.messages import was_recalled
-from kizuna.node.reduce import why_held
 from kizuna.node.take_messages import notice_message, notices
 from kizuna.release.agreements import State
 from kizuna.release.decision import Decision, Outcome
@@ -261,7 +261,7 @@ class PeopleRoom:
         if item.product.id in delivered.waiting:
             if decision.outcome is not Outcome.PERMIT:
                 return Message("withheld in the queue")
-            return why_held(self._node, item.product, decision) or Message("queued")
+            return why_held(self._node, partner, item.product, decision) or Message("queued")
         return None
 
     def _delivered_to(self, partner: Party) -> _Delivered:

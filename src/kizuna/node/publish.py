@@ -12,16 +12,20 @@ from kizuna.errors import InputError, Message, StoreError
 from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import HEAD_BYTES, sniff
 from kizuna.model.canonical import CanonicalBytes
+from kizuna.model.label import label_to_json
 from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_bytes, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now
+from kizuna.node.messages import recalled_under
 from kizuna.node.share import queue_for_partners
+from kizuna.node.versions import keep_superseded
 from kizuna.release.markings import UNCLASSIFIED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kizuna.kinds.registry import Kind
+    from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Interval
     from kizuna.model.label import Label
@@ -48,6 +52,8 @@ class Described:
         Sentences that must be read with the product.
     derived_from
         Products that it was made from.
+    replaces
+        Own product of which it is a newer version: a correction. What is not said here is as it was there.
     """
 
     title: str | None = None
@@ -55,6 +61,7 @@ class Described:
     event: Interval | None = None
     notes: tuple[str, ...] = ()
     derived_from: tuple[ProductId, ...] = ()
+    replaces: ProductId | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,8 +121,14 @@ def _published_before(node: Node, content: Digest) -> Product | None:
     return next((i.product for i in items.all() if i.product.content == content and i.received_from is None), None)
 
 
-def _require_same_label(name: str, label: Label, known: Product) -> None:
-    """Let nobody believe that publishing again corrected a label: what was released stays released under the old one."""
+def _require_same_label(name: str, label: Label, known: Product, replaces: ProductId | None) -> None:
+    """Let nobody believe that publishing again corrected anything: what was released stays released under the old label."""
+    if replaces is not None:
+        raise InputError(
+            Message("{name} is here already as {product}", {"name": name, "product": known.id}),
+            hint=Message("to correct a label only: kizuna product relabel {product} --label FILE", {"product": known.id}),
+            field="replaces",
+        )
     differing = [field.name for field in fields(label) if getattr(label, field.name) != getattr(known.label, field.name)]
     if differing:
         raise InputError(
@@ -132,6 +145,52 @@ def _require_same_label(name: str, label: Label, known: Product) -> None:
             hint=Message("correct the label: kizuna product relabel {product} --label FILE", {"product": known.id}),
             field="label",
         )
+
+
+def _require_replaceable(node: Node, replaces: ProductId, label: Label) -> Item:
+    """Own product that a newer version may take the place of.
+
+    Raises
+    ------
+    InputError
+        If it is none, was recalled from everybody, or another labelled it.
+    """
+    before = node.store.items.get(replaces)
+    if before is None or before.received_from is not None:
+        raise InputError(
+            Message("replaces: {id} is no product of this node's own", {"id": replaces}),
+            hint=Message("only its originator makes a newer version of a product; see: kizuna product list"),
+            field="replaces",
+        )
+    if label.originator != before.product.originator:
+        raise InputError(
+            Message(
+                "originator: got {got}, expected {own} as before", {"got": label.originator, "own": before.product.originator}
+            ),
+            hint=Message("a newer version is the originator's own"),
+            field="originator",
+        )
+    if node.store.setting(recalled_under("*", replaces)) is not None:
+        raise InputError(
+            Message("replaces: {id} was recalled, and goes to nobody any more", {"id": replaces}),
+            hint=Message("take the file in as a product of its own: leave --replaces out"),
+            field="replaces",
+        )
+    return before
+
+
+def _record_newer(node: Node, product: Product, before: Item) -> list[tuple[Product, Party, Decision]]:
+    """Record a newer version of a product, and queue it for whom it may go to, and for all that were handed an older one."""
+    with node.store.transaction():
+        body: dict[str, Json] = {"product": product_to_json(product)}
+        now = node.journal.record(FactKind.PRODUCT_PUBLISHED, body, by=node.by, authority=product.label.originator).recorded_at
+        keep_superseded(node, before, now)
+        if any(relabelling.product == product.id for relabelling in node.knowledge().register.relabellings):
+            # A correction of the former version's label would otherwise count for this one.
+            corrected: dict[str, Json] = {"product": product.id, "label": label_to_json(product.label)}
+            node.journal.record(FactKind.LABEL_CORRECTED, corrected, by=node.by, authority=product.label.originator)
+        node.store.items.put(Item(product))
+        return queue_for_partners(node, [product])
 
 
 def _summaries(kind: Kind, file: BinaryIO, name: str) -> list[tuple[AssetRole, str, str, bytes]]:
@@ -166,12 +225,13 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
     ------
     InputError
         If the file is of no known kind, is damaged or has no position, the label cannot be placed, or the node published the
-        same bytes under another label. Nothing is kept then.
+        same bytes under another label; or what it replaces cannot be replaced by it. Nothing is kept then.
     StoreError
         If the disk is full. Nothing is kept then.
     """
     described = described or Described()
     require_understood(node, label)
+    before = None if described.replaces is None else _require_replaceable(node, described.replaces, label)
     for parent in described.derived_from:
         if node.store.items.get(parent) is None:
             raise InputError(
@@ -181,6 +241,15 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             )
     file.seek(0)
     kind, media_type = sniff(file.read(HEAD_BYTES), PurePath(name))
+    if before is not None and before.product.kind != kind.NAME:
+        raise InputError(
+            Message(
+                "{name} is of the kind {got}, expected {kind} as before",
+                {"name": name, "got": kind.NAME, "kind": before.product.kind},
+            ),
+            hint=Message("take it in as a product of its own: leave --replaces out"),
+            field="replaces",
+        )
     extracted = kind.extract(file, name)
     verdict = kind.validate(file)
     if not verdict.valid:
@@ -206,26 +275,26 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             fresh += [asset] if new else []
         known = _published_before(node, kept[0].digest)
         if known is not None:
-            _require_same_label(name, label, as_labelled_now(node, known))
+            _require_same_label(name, label, as_labelled_now(node, known), described.replaces)
             _discard(node, fresh)
             return Published(known, known=True)
         product = Product(
-            id=make_product_id(node.keys.random(_ID_BYTES)),
+            id=make_product_id(node.keys.random(_ID_BYTES)) if before is None else before.product.id,
             kind=kind.NAME,
-            title=described.title or extracted.title,
+            title=described.title or (extracted.title if before is None else before.product.title),
             media_type=media_type,
             content=kept[0].digest,
             originator=label.originator,
-            sensor=described.sensor or extracted.sensor or "unknown",
-            event=described.event or extracted.event,
+            sensor=described.sensor or extracted.sensor or (before.product.sensor if before is not None else "unknown"),
+            event=described.event or extracted.event or (None if before is None else before.product.event),
             produced=extracted.produced or node.now(),
             validity=None,
             footprint=extracted.footprint,
             label=label,
-            lineage=described.derived_from,
+            lineage=described.derived_from or (() if before is None else before.product.lineage),
             assets=tuple(kept),
-            version=1,
-            supersedes=None,
+            version=1 if before is None else before.product.version + 1,
+            supersedes=None if before is None else before.product.content,
             verdict=verdict,
             resolution_m=extracted.resolution_m,
             complex_data=extracted.complex_data,
@@ -233,7 +302,7 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
         )
         # A record that another node would refuse is refused at home: there it would stop the whole feed.
         product_from_json(product_to_json(product))
-        decisions = record_published(node, [product])
+        decisions = record_published(node, [product]) if before is None else _record_newer(node, product, before)
     except (InputError, StoreError):
         _discard(node, fresh)
         raise

@@ -147,7 +147,8 @@ def _order(node: Node, product: ProductId, partner: Party | str, reason: str, ag
     if number is not None:
         told = queue_message(node, _party(partner), withdraw_of(recall), authority=authority)
         recall = replace(recall, key=told)
-    elif partner != _EVERYBODY:
+    if partner != _EVERYBODY:
+        # What never went, or would go once more: a newer version of it.
         book.drop(_party(partner), product)
     node.store.keep_setting(recalled_under(partner, product), _text(recall))
     return recall

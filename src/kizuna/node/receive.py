@@ -13,7 +13,16 @@ from typing import TYPE_CHECKING
 from kizuna.catalog.store import Item
 from kizuna.errors import KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
-from kizuna.exchange.feed import MOST_PAGE_ENTRIES, FeedEntry, Receipt, Refusal, read_answer, seal_receipt
+from kizuna.exchange.feed import (
+    MOST_PAGE_ENTRIES,
+    PUBLISH,
+    RELAY,
+    FeedEntry,
+    Receipt,
+    Refusal,
+    read_answer,
+    seal_receipt,
+)
 from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified
 from kizuna.exchange.messages import MessageEntry, unseal_any
 from kizuna.model.canonical import canonical
@@ -21,7 +30,9 @@ from kizuna.model.digests import digest_of, parse_digest
 from kizuna.model.instants import format_instant
 from kizuna.model.product import product_to_json
 from kizuna.model.provenance import FactKind
+from kizuna.node.onward import keep_passed_on, relay_fault
 from kizuna.node.take_messages import owed_witness_answer, take_message, witness_told
+from kizuna.node.versions import all_superseded, keep_superseded
 from kizuna.node.withdrawals import owed_answers, was_told
 from kizuna.release.decision import Outcome
 
@@ -86,10 +97,17 @@ def _check_place(node: Node, partner: Partner, entry: FeedEntry | MessageEntry, 
 
 
 def _check(node: Node, partner: Partner, entry: FeedEntry) -> None:
-    if entry.product.originator != partner.party:
-        # Passing on what a third party made comes with that party's own signature; this version does not take it.
-        raise _misbehaved(partner, entry, f"it passes on a product of {entry.product.originator}")
-    if entry.product.label.originator != partner.party:
+    if entry.product.originator != partner.party or entry.consent is not None:
+        why = relay_fault(node, entry)
+        if why is not None:
+            raise PartnerMisbehaved(
+                Message(
+                    "entry {sequence} of {partner}: {why}",
+                    {"sequence": entry.sequence, "partner": partner.party, "why": why},
+                ),
+                hint=_UNTOUCHED,
+            )
+    elif entry.product.label.originator != partner.party:
         raise _misbehaved(partner, entry, f"its label is that of {entry.product.label.originator}")
     if entry.product.content not in {asset.digest for asset in entry.product.assets}:
         # Else a partner could take the digest of a file that it never had, and keep us from publishing that file.
@@ -103,10 +121,26 @@ def _check(node: Node, partner: Partner, entry: FeedEntry) -> None:
             hint=_UNTOUCHED,
         )
     held = node.store.items.get(entry.product.id)
-    if held is not None and held.received_from != partner.party:
-        raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
-    if held is not None:
+    if held is None:
+        return
+    if held.received_from == partner.party:
         _check_version(partner, entry, held.product)
+    elif held.received_from is None or held.product.originator != entry.product.originator:
+        raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
+
+
+def _came_otherwise(node: Node, partner: Partner, entry: FeedEntry) -> bool:
+    """Whether what an entry hands out is here by another way, and stays as it is.
+
+    One originator's product can come from itself and from those to whom it agreed that they pass it on. What came from itself
+    stands; of others the one that came first, until a newer version comes.
+    """
+    held = node.store.items.get(entry.product.id)
+    if held is None or held.received_from == partner.party:
+        return False
+    if entry.consent is None:
+        return entry.product.version < held.product.version
+    return held.received_from == held.product.originator or entry.product.version <= held.product.version
 
 
 def _is_same(product: Product, held: Product) -> bool:
@@ -278,6 +312,11 @@ class _Taking:
             # It is held against the version before it.
             self.finish()
         _check(node, partner, entry)
+        if _came_otherwise(node, partner, entry):
+            self.finish()
+            _leave(node, partner, entry, envelope)
+            _send_owed_receipt(node, partner, self._transport)
+            return
         _require_room(partner, entry, self._intake)
         if not _fit_together([*(other for other, _ in self._waiting), entry]):
             self.finish()
@@ -415,7 +454,23 @@ def _belongs_to_another(node: Node, partner: Partner, blob: Digest) -> bool:
     return any(
         item.received_from != partner.party and any(asset.digest == blob for asset in item.product.assets)
         for item in node.store.items.all()
-    )
+    ) or any(before.received_from != partner.party and blob in before.blobs for before in all_superseded(node))
+
+
+def _leave(node: Node, partner: Partner, entry: FeedEntry, envelope: bytes) -> None:
+    """Take the number of an entry, and nothing of what it hands out."""
+    body: dict[str, Json] = {
+        "partner": partner.party,
+        "sequence": entry.sequence,
+        "type": PUBLISH if entry.consent is None else RELAY,
+        "entry": digest_of(envelope),
+        "content": {"product": entry.product.id, "version": entry.product.version, "held": True},
+    }
+    with node.store.transaction():
+        node.journal.record(FactKind.MESSAGE_RECEIVED, body, by="exchange", authority=f"signature of {partner.party}")
+        node.store.book.advance(partner.party, entry.sequence)
+        node.store.book.note(partner.party, _OWED, f"{entry.sequence} {digest_of(envelope)}")
+        node.store.book.note(partner.party, "last_in", format_instant(node.now()))
 
 
 def _store(node: Node, partner: Partner, taken: Sequence[tuple[FeedEntry, bytes]]) -> None:
@@ -429,8 +484,12 @@ def _store(node: Node, partner: Partner, taken: Sequence[tuple[FeedEntry, bytes]
                     Message("a file of {product} was removed while it came", {"product": entry.product.id}),
                     hint=Message("a recalled product shared it, and was destroyed just now; receive again"),
                 )
-        node.journal.record_all(facts, by="exchange", authority=f"signature of {partner.party}")
+        now = node.journal.record_all(facts, by="exchange", authority=f"signature of {partner.party}")
         for entry, _ in taken:
+            held = node.store.items.get(entry.product.id)
+            if held is not None and held.product.version < entry.product.version:
+                keep_superseded(node, held, now)
+            keep_passed_on(node, entry)
             node.store.items.put(Item(entry.product, partner.party, canonical(dict(entry.decision)).decode()))
             node.store.book.advance(partner.party, entry.sequence)
         node.store.book.note(partner.party, _OWED, " ".join([str(taken[-1][0].sequence), digests[-1], *digests[:-1]]))
@@ -440,7 +499,8 @@ def _store(node: Node, partner: Partner, taken: Sequence[tuple[FeedEntry, bytes]
 def _received(partner: Partner, entry: FeedEntry, envelope: bytes) -> dict[str, Json]:
     """Body of the fact that an entry was received."""
     terms: dict[str, Json] = dict(entry.decision)
-    return {
+    passed_on: dict[str, Json] = {} if entry.consent is None else {"consent": entry.consent.decode()}
+    return passed_on | {
         "partner": partner.party,
         "sequence": entry.sequence,
         # The whole record and the terms, so that an audit can hold what is stored now against what was signed then.

@@ -3,7 +3,7 @@
 What leaving files out does (`detected-only`) is done at once. Coarser or cut files are made once, by `prepare`, which may take
 minutes and is called when nobody waits; `reduce_product` then only looks up what was made. It is kept under what it was made
 from and what was asked, so the same question finds the same bytes, before and after a restart. What could not be made is kept
-as well, with the reason: nothing of it goes, and `why_held` tells the operator.
+as well, with the reason: nothing of it goes, and `why_not_reduced` tells the operator.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from kizuna.kinds.registry import kind_named
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import Digest, digest_of
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, Verdict
-from kizuna.node.decisions import as_labelled_now, decide_item
+from kizuna.node.decisions import decide_item
 from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import amount
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
 
-__all__ = ["held_back", "outgoing_label", "prepare", "reduce_product", "reduces_for", "why_held"]
+__all__ = ["outgoing_label", "prepare", "reduce_product", "reduces_for", "why_not_reduced"]
 
 _MADE_ANEW = frozenset({ObligationKind.RESOLUTION, ObligationKind.AREA})
 # Goes up when the same image and limits give other bytes: what was made before is then made again.
@@ -245,8 +245,8 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
     Returns
     -------
     reduced
-        None where the obligations leave no file of it, or its files are not made yet. The lineage stays at home: an id of a
-        product that the partner may not see is nothing it may learn.
+        None where the obligations leave no file of it, or its files are not made yet. It names no other product or file: those
+        that the partner may know of are put in by `kizuna.node.forms.as_told`.
     """
     try:
         task = _task(node, product, decision)
@@ -263,7 +263,7 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
         return None
     had_original = product.asset(AssetRole.ORIGINAL) is not None
     stripped = task is not None or (had_original and all(a.role is not AssetRole.ORIGINAL for a in assets))
-    # Not even a digest of what was taken away goes along, of this version or of the one before.
+    # Not even a digest of what was taken away goes along.
     content = assets[0] if stripped else None
     return replace(
         product,
@@ -272,7 +272,7 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
         label=outgoing_label(product.label, [(o.kind.value, o.value) for o in decision.obligations]),
         assets=tuple(assets),
         lineage=(),
-        supersedes=None if stripped else product.supersedes,
+        supersedes=None,
         reductions=(*product.reductions, *(o.kind.value for o in decision.obligations)),
         complex_data=product.complex_data and not stripped,
     )
@@ -302,7 +302,7 @@ def outgoing_label(label: Label, obligations: Sequence[tuple[str, str]]) -> Labe
 # ---- what does not
 
 
-def why_held(node: Node, product: Product, decision: Decision) -> Message | None:
+def why_not_reduced(node: Node, product: Product, decision: Decision) -> Message | None:
     """Why nothing of a product goes although it is permitted; None where something can go."""
     try:
         task = _task(node, product, decision)
@@ -317,14 +317,3 @@ def why_held(node: Node, product: Product, decision: Decision) -> Message | None
     if reduce_product(node, product, decision) is None:
         return Message("its obligations leave no file of it")
     return None
-
-
-def held_back(node: Node, partner: Party) -> Iterator[tuple[ProductId, Message]]:
-    """Products that wait for a partner and are permitted, but of which nothing can go, each with the reason."""
-    for product_id in node.store.book.waiting(partner):
-        item = node.store.items.get(product_id)
-        decision = None if item is None else decide_item(node, item.product, partner)
-        if item is not None and decision is not None and decision.outcome is Outcome.PERMIT:
-            why = why_held(node, as_labelled_now(node, item.product), decision)
-            if why is not None:
-                yield product_id, why

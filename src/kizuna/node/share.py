@@ -7,8 +7,6 @@ them, a resumption has each decided anew.
 
 from __future__ import annotations
 
-import math
-from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from itertools import batched
@@ -25,7 +23,7 @@ from kizuna.exchange.feed import (
     seal_refusal,
     unseal_receipt,
 )
-from kizuna.exchange.messages import MessageEntry, unseal_any
+from kizuna.exchange.messages import Closed, MessageEntry, unseal_any
 from kizuna.exchange.rotation import ROTATION_TYPE, SEALING_KEY_TYPE
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant, parse_instant
@@ -33,17 +31,19 @@ from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decider, decision_facts, labelling, partner_terms
 from kizuna.node.entries import Release, record_releases, release
 from kizuna.node.follow_keys import take_handed_statement
+from kizuna.node.forms import form_for
 from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, not_recalled, waiting_message, was_recalled, why_withheld
+from kizuna.node.onward import consent_of, tell_consents
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
-from kizuna.node.reduce import outgoing_label, prepare, reduce_product, reduces_for
+from kizuna.node.reduce import outgoing_label, prepare, reduces_for
+from kizuna.node.turning import turning_points
 from kizuna.node.witnessing import queue_checkpoint, take_witness_answer
 from kizuna.release.decide import any_live_grant, suspended_grants
-from kizuna.release.decision import ObligationKind, Outcome
-from kizuna.release.view import amount
+from kizuna.release.decision import Outcome
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
@@ -51,16 +51,13 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product
     from kizuna.node.ports import Outgoing
     from kizuna.node.state import Node
-    from kizuna.release.agreements import Term
     from kizuna.release.decision import Decision, Reason
-    from kizuna.release.register import Register
 
 __all__ = ["BlobPart", "FeedAnswer", "Sharing", "queue_for_partners", "reconsider_all"]
 
 _RECONSIDERED = "reconsidered"
 _MOST_NUMBERED_AT_ONCE = 50
 _MOST_QUEUED_AT_ONCE = 128
-_MICROSECONDS_AN_HOUR = 3_600_000_000
 _PERMIT = timedelta(seconds=0.1)
 _MOST_PERMITS = 256
 _MOST_OPENED_BYTES = 16 * 2**20
@@ -116,13 +113,6 @@ def reconsider_all(node: Node) -> None:
     desk = Sharing(node)
     for party in node.knowledge().partners:
         desk.reconsider(party, node.now())
-
-
-def _ends_of(term: Term) -> Iterator[Instant]:
-    """Instants at which a term has certainly begun and is certainly over."""
-    for bound in (term.begin, term.end):
-        if bound is not None and bound.latest is not None:
-            yield bound.latest
 
 
 def _obligations(terms: dict[str, Json]) -> list[tuple[str, str]]:
@@ -194,7 +184,7 @@ class Sharing:
         book = node.store.book
         if after > book.last_sequence(peer):
             self._tell_of_set_back(peer, after, now)
-        ready = self._still_permitted(peer, book.outgoing(peer, after, limit))
+        ready = self._still_permitted(peer, book.outgoing(peer, after, limit), frozen=bool(told))
         more = len(ready) == limit
         if not more and after + len(ready) == book.last_sequence(peer):
             # INVARIANT: whether more follows is told by what was permitted, never by what waits.
@@ -257,7 +247,7 @@ class Sharing:
         noted = node.store.book.notes(peer).get(_RECONSIDERED)
         since = None if noted is None else parse_instant(noted)
         # What was recorded at the very instant of the last look may have come after it.
-        if since is not None and not any(since <= moment <= now for moment in self._turning_points()):
+        if since is not None and not any(since <= moment <= now for moment in turning_points(node)):
             return
         book = node.store.book
         known = set(book.waiting(peer)) | {o.product for o in book.outgoing(peer, 0, book.last_sequence(peer))}
@@ -285,58 +275,12 @@ class Sharing:
         prepare(node, peer, [*(outgoing.product for outgoing in signed), *book.waiting(peer)])
         self._prepared[peer] = state
 
-    def _turning_points(self) -> Iterable[Instant]:
-        """Instants at which a decision can turn without anything being published."""
-        register = self._node.knowledge().register
-        for agreement in register.agreements:
-            yield from _ends_of(agreement.term)
-            yield agreement.recorded_at
-            if agreement.applies_from is not None and agreement.applies_from.exact is not None:
-                yield agreement.applies_from.exact
-            # A suspension can end on a day that was known from the start.
-            for suspension, term in register.suspension_terms(agreement.id):
-                yield from _ends_of(term)
-                yield suspension.recorded_at
-            for pair in agreement.equivalences:
-                if pair.valid is not None:
-                    yield from _ends_of(pair.valid)
-        for resumption in register.resumptions:
-            yield resumption.at
-            yield resumption.recorded_at
-        for withdrawal in register.withdrawals:
-            # Another agreement's withdrawal may end what stood in the way: two contradicting equivalences, say.
-            yield withdrawal.at
-            yield withdrawal.recorded_at
-        for consent in register.consents:
-            yield from _ends_of(consent.term)
-            yield consent.recorded_at
-        for relabelling in register.relabellings:
-            yield relabelling.recorded_at
-            yield relabelling.label.created
-        yield from self._delays_over(register)
-
-    def _delays_over(self, register: Register) -> Iterator[Instant]:
-        """Instants from which products may go that an article holds back for some hours after their observation."""
-        delays = {
-            timedelta(microseconds=math.ceil(hours * _MICROSECONDS_AN_HOUR))
-            for agreement in register.agreements
-            for article in agreement.articles
-            for obligation in article.obligations
-            if obligation.kind is ObligationKind.DELAY and math.isfinite(hours := amount(obligation.value))
-        }
-        # Most registers hold nothing back: their products need not be looked through.
-        for item in self._node.store.items.all() if delays else ():
-            if item.product.event is not None and item.product.event.end is not None:
-                for delay in delays:
-                    # What is to wait beyond the end of the calendar waits for good.
-                    with suppress(OverflowError):
-                        yield Instant(item.product.event.end + delay)
-
-    def _still_permitted(self, peer: Party, entries: Sequence[Outgoing]) -> list[Outgoing]:
+    def _still_permitted(self, peer: Party, entries: Sequence[Outgoing], *, frozen: bool) -> list[Outgoing]:
         """Leading entries that may still go: behind one that may not, the feed stops rather than leave a gap.
 
         What was signed under fewer obligations than hold now, and was not confirmed yet, is sealed anew under its number; and
-        so is what was recalled before it arrived, as its recall.
+        so is what was recalled before it arrived, as its recall. What was confirmed, and is asked for again, is closed where it
+        may not go any more, unless everything is `frozen`: then the partner is told so, and nothing is for ever.
         """
         ready: list[Outgoing] = []
         for outgoing in entries:
@@ -348,6 +292,8 @@ class Sharing:
                 sealed = (self._called_back if was_recalled(self._node, peer, outgoing.product) else self._seal_anew)(
                     peer, outgoing
                 )
+                if sealed is None and not frozen:
+                    sealed = self._close(peer, outgoing)
                 if sealed is None:
                     break
                 current = sealed
@@ -356,6 +302,9 @@ class Sharing:
 
     def _seal_anew(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
         node = self._node
+        if isinstance(self._opened(outgoing), MessageEntry):
+            # It was closed, or called back: so it stays.
+            return outgoing
         if outgoing.sequence <= node.store.book.acknowledged(peer):
             return None
         while True:
@@ -365,16 +314,38 @@ class Sharing:
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT:
                     return None
                 product = as_labelled_now(node, item.product)
-                reduced = reduce_product(node, product, decision)
-                if reduced is None:
+                form = form_for(node, peer, product, decision)
+                if form is None:
                     return None
-                manifests = self._manifests.find(reduced.assets)
+                manifests = self._manifests.find(form.product.assets)
                 if manifests is not None:
-                    sealed = release(node, peer, product, reduced, manifests, decision, outgoing.sequence)
+                    sealed = release(node, peer, product, form, manifests, decision, outgoing.sequence)
                     self._record([sealed])
                     node.store.book.reseal(sealed.outgoing)
+                    # Whatever newer version waited has gone herewith.
+                    node.store.book.drop(peer, product.id)
+                    tell_consents(node, peer, [sealed.outgoing])
                     return sealed.outgoing
-            self._manifests.prepare(reduced.assets)
+            self._manifests.prepare(form.product.assets)
+
+    def _close(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
+        """Close the place of a product for good, so that nothing behind it waits; None where it may be asked for once more.
+
+        That is what the partner confirmed before, as when its node was restored; what a newer version has taken the place of; and
+        what is a third party's that consents no longer. It is queued once more: if it may go again one day, it does, at the end.
+        """
+        node, book, signed = self._node, self._node.store.book, self._signed(outgoing)
+        item = node.store.items.get(outgoing.product)
+        replaced = item is not None and item.product.version > signed.product.version
+        consents = signed.consent is None or (item is not None and isinstance(consent_of(node, item.product, peer), bytes))
+        if outgoing.sequence > book.acknowledged(peer) and consents and not replaced:
+            return None
+        with node.store.transaction():
+            made = make_message(node, peer, outgoing.product, Closed(), outgoing.sequence, node.now())
+            book.reseal(made, confirmed=True)
+            if book.sequence_of(peer, outgoing.product) == outgoing.sequence:
+                book.enqueue_again(peer, outgoing.product)
+        return made
 
     def _called_back(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
         """Recall in the place of a product that is asked for: the sequence has no gap, and nothing behind it waits for it."""
@@ -393,22 +364,24 @@ class Sharing:
     def _may_go_now(self, peer: Party, outgoing: Outgoing) -> Product | None:
         """Product of an entry as the partner may have it now; None unless that takes away no more than the entry does."""
         item = self._node.store.items.get(outgoing.product)
-        if item is None or was_recalled(self._node, peer, outgoing.product):
+        signed = self._opened(outgoing)
+        if item is None or isinstance(signed, MessageEntry) or was_recalled(self._node, peer, outgoing.product):
             return None
         decision = decide_item(self._node, item.product, peer)
         if decision.outcome is not Outcome.PERMIT:
             return None
         product = as_labelled_now(self._node, item.product)
-        reduced = reduce_product(self._node, product, decision)
-        if reduced is None or not {asset.digest for asset in reduced.assets} >= set(outgoing.blobs):
+        form = form_for(self._node, peer, product, decision)
+        if form is None or not {asset.digest for asset in form.product.assets} >= set(outgoing.blobs):
             return None
         # INVARIANT: what was signed under fewer obligations than hold now does not go: its caveats would be the old ones. Nor
-        # does what was signed under a label that its originator has corrected since.
-        signed = self._signed(outgoing)
+        # does what was signed under a label that its originator has corrected since, or in a version before this one.
         under = _obligations(signed.decision)
-        if not set(_obligations(partner_terms(decision))) <= set(under):
+        if not set(_obligations(partner_terms(decision))) <= set(under) or signed.product.version != product.version:
             return None
-        return reduced if signed.product.label == outgoing_label(product.label, under) else None
+        # A third party's goes with the consent that was signed last, and under no label but the one that it signed.
+        label = product.label if form.consent is not None else outgoing_label(product.label, under)
+        return form.product if (signed.consent, signed.product.label) == (form.consent, label) else None
 
     def _signed(self, outgoing: Outgoing) -> FeedEntry:
         """An entry that hands out a product, as this node signed it."""
@@ -485,17 +458,18 @@ class Sharing:
                 if item is None or decision is None or decision.outcome is not Outcome.PERMIT or not live:
                     continue
                 product = labelled(item.product)
-                reduced = reduce_product(node, product, decision)
-                if reduced is None or was_recalled(node, peer, product_id):
+                form = form_for(node, peer, product, decision)
+                if form is None or was_recalled(node, peer, product_id):
                     continue
-                manifests = self._manifests.find(reduced.assets)
+                manifests = self._manifests.find(form.product.assets)
                 if manifests is None:
-                    unhashed = reduced
+                    unhashed = form.product
                     break
-                releases.append(release(node, peer, product, reduced, manifests, decision, following + len(made)))
+                releases.append(release(node, peer, product, form, manifests, decision, following + len(made)))
                 made.append(releases[-1].outgoing)
                 book.sequence(made[-1])
             self._record(releases)
+            tell_consents(node, peer, made)
         return made, unhashed
 
     def _record(self, releases: Sequence[Release]) -> None:

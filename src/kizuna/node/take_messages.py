@@ -12,6 +12,7 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    ConsentNotice,
     KeyStatement,
     LogCheckpoint,
     NoticeState,
@@ -28,6 +29,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.model.reading import Table
 from kizuna.node.follow_keys import take_statement
 from kizuna.node.messages import queue_message, refuse_message
+from kizuna.node.onward import take_consent
 from kizuna.node.requests import take_request
 from kizuna.node.withdrawals import hide_withdrawn
 from kizuna.node.witness import seen_size, witness_within
@@ -87,7 +89,8 @@ def take_message(node: Node, partner: Partner, entry: MessageEntry, envelope: by
     Raises
     ------
     PartnerMisbehaved
-        If a checkpoint or what it says of its keys is malformed or not signed; nothing was taken over then.
+        If a checkpoint, a consent or what it says of its keys is malformed, not signed or not the partner's own; nothing was
+        taken over then.
     """
     digest, content = digest_of(envelope), entry.content
     book = node.store.book
@@ -98,6 +101,8 @@ def take_message(node: Node, partner: Partner, entry: MessageEntry, envelope: by
             case LogCheckpoint():
                 # No fact: two nodes that witness each other would make each other's logs grow for ever.
                 _witness(node, partner, entry.sequence, digest, content)
+            case ConsentNotice():
+                take_consent(node, partner, content, {"partner": partner.party, "sequence": entry.sequence, "entry": digest})
             case _:
                 body: dict[str, Json] = {
                     "partner": partner.party,

@@ -20,6 +20,7 @@ from kizuna.model.parties import Party
 from kizuna.model.product import ProductId
 from kizuna.model.provenance import FactKind
 from kizuna.node.recall import pass_on_recall
+from kizuna.node.versions import all_superseded, forget_superseded, superseded_versions
 
 if TYPE_CHECKING:
     from kizuna.exchange.messages import Withdraw
@@ -140,7 +141,8 @@ def hide_withdrawn(node: Node, partner: Partner, sequence: int, entry: Digest, r
     if item is not None and held:
         node.store.items.remove(recall.product)
         pass_on_recall(node, recall.product, recall.reason, f"recall by {partner.party}")
-        blobs = tuple(dict.fromkeys(asset.digest for asset in item.product.assets))
+        former = [blob for before in superseded_versions(node, recall.product) for blob in before.blobs]
+        blobs = tuple(dict.fromkeys([*(asset.digest for asset in item.product.assets), *former]))
         _keep(
             node,
             Withdrawn(
@@ -194,6 +196,8 @@ def answer_withdrawal(node: Node, product: str, fate: Fate, reason: str | None, 
         removed = _removable(node, one) if fate is Fate.DESTROYED else ()
         for blob in removed:
             node.blobs.discard(blob)
+        if fate is Fate.DESTROYED:
+            forget_superseded(node, one.product)
         body: dict[str, Json] = {
             "partner": one.partner,
             "product": one.product,
@@ -211,6 +215,7 @@ def answer_withdrawal(node: Node, product: str, fate: Fate, reason: str | None, 
 def _removable(node: Node, one: Withdrawn) -> tuple[Digest, ...]:
     """Files of a product that nothing else here needs."""
     needed = {asset.digest for item in node.store.items.all() for asset in item.product.assets}
+    needed |= {blob for before in all_superseded(node) if before.product != one.product for blob in before.blobs}
     for other in withdrawn_products(node):
         if other.product != one.product and other.fate is not Fate.DESTROYED:
             needed |= set(other.blobs)

@@ -27,7 +27,10 @@ from kizuna.exchange.messages import (
     AgreementNotice,
     Alert,
     Ask,
+    Closed,
+    ConsentNotice,
     Content,
+    KeyStatement,
     LogCheckpoint,
     MessageEntry,
     NoticeState,
@@ -70,6 +73,9 @@ CONTENTS: list[Content] = [
     Reply(ID, Step.ACCEPT),
     Reply(ID, Step.DECLINE, "no satellite"),
     Reply(ID, Step.FULFIL, None, product_id(2)),
+    ConsentNotice(b'{"payload":"e30=","payloadType":"x","signatures":[]}'),
+    Closed(),
+    KeyStatement("x"),
 ]
 RECALL_ANSWER = RecallAnswer(JPN, UKR, 4, digest_of(b"entry"), product_id(1), Fate.KEPT, "a court asks for it", NOON)
 WITNESS_ANSWER = WitnessAnswer(JPN, UKR, 4, digest_of(b"entry"), Witnessed.COSIGNED, "kizuna/JPN\n1\nroot\n", 1, None, NOON)
@@ -90,7 +96,7 @@ def test_messages_come_back(content: Content) -> None:
 
 
 def test_every_type_has_its_message() -> None:
-    assert {type_of(content) for content in CONTENTS} | {"publish"} == set(ENTRY_TYPES)
+    assert {type_of(content) for content in CONTENTS} | {"publish", "relay"} == set(ENTRY_TYPES)
 
 
 def test_a_product_comes_back_and_is_no_message() -> None:

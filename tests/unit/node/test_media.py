@@ -18,9 +18,9 @@ from simulators.nodes import HUR, IQPS, NZL, TIFF, World
 from kizuna.adapters import media_folder
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, media_in
 from kizuna.adapters.memory import MemoryKeys
-from kizuna.errors import InputError, KizunaError, Message, NotReleasable, PartnerUnreachable
+from kizuna.errors import InputError, KizunaError, Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.answers import Fate
-from kizuna.exchange.envelope import key_id_of
+from kizuna.exchange.envelope import key_id_of, peek
 from kizuna.exchange.feed import Receipt, seal_receipt
 from kizuna.exchange.medium import (
     HEADER_NAME,
@@ -40,8 +40,9 @@ from kizuna.model.product import Asset, AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node import media
 from kizuna.node.founding import node_card, pin_partner, remove_partner, resume_agreement, suspend_agreement
+from kizuna.node.kept_receipts import refused_receipts, send_kept_receipts
 from kizuna.node.key_change import announce_sealing_key, hand_over_statements
-from kizuna.node.media import export_media, import_medium, is_for, release_held, send_kept_receipts
+from kizuna.node.media import export_media, import_medium, is_for, release_held
 from kizuna.node.recall import order_recall, recall_of
 from kizuna.node.withdrawals import answer_withdrawal
 
@@ -145,6 +146,71 @@ def test_receipts_go_by_network_when_there_is_one(post):
     send_kept_receipts(here, here.partner(IQPS), post.world.way(HUR, IQPS))
     assert post.node(IQPS).store.book.acknowledged(HUR) == 1
     assert post.export(HUR, IQPS) == []
+
+
+class Deaf:
+    """Way to a partner that takes only some receipts; counts what it is sent."""
+
+    def __init__(self, way, takes):
+        self.way, self.takes, self.sent = way, takes, 0
+
+    def receipt(self, envelope):
+        self.sent += 1
+        if not self.takes(peek(envelope)):
+            raise PartnerMisbehaved(Message("not taken"))
+        self.way.receipt(envelope)
+
+
+def test_a_receipt_that_is_not_taken_is_kept_and_sent_again(post):
+    for number in (1, 2):
+        post.world.take_in(IQPS, number)
+        post.take(post.export()[0])
+    here, way = post.node(), post.world.way(HUR, IQPS)
+    deaf = Deaf(way, lambda said: said["sequence"] < 2)
+    for sent in (2, 3):
+        send_kept_receipts(here, here.partner(IQPS), deaf)
+        assert (deaf.sent, refused_receipts(here, IQPS)) == (sent, 1)
+        assert post.node(IQPS).store.book.acknowledged(HUR) == 1
+    send_kept_receipts(here, here.partner(IQPS), way)
+    assert (post.node(IQPS).store.book.acknowledged(HUR), refused_receipts(here, IQPS)) == (2, 0)
+    assert post.export(HUR, IQPS) == []
+
+
+def test_a_receipt_that_a_later_one_confirms_as_well_is_kept_no_longer(post):
+    for number in (1, 2):
+        post.world.take_in(IQPS, number)
+        post.take(post.export()[0])
+    here, way = post.node(), post.world.way(HUR, IQPS)
+    send_kept_receipts(here, here.partner(IQPS), Deaf(way, lambda said: said["sequence"] > 1))
+    assert (post.node(IQPS).store.book.acknowledged(HUR), refused_receipts(here, IQPS)) == (2, 0)
+    assert post.export(HUR, IQPS) == []
+    # So does one that went by network.
+    post.world.take_in(IQPS, 3)
+    post.take(post.export()[0])
+    send_kept_receipts(here, here.partner(IQPS), Deaf(way, lambda _said: False))
+    assert refused_receipts(here, IQPS) == 1
+    post.world.take_in(IQPS, 4)
+    post.world.pull(HUR, IQPS)
+    send_kept_receipts(here, here.partner(IQPS), Deaf(way, lambda _said: False))
+    assert refused_receipts(here, IQPS) == 0
+    assert post.export(HUR, IQPS) == []
+
+
+def test_an_answer_to_a_recall_that_is_not_taken_is_not_lost(post):
+    product = post.world.take_in(IQPS, 1)
+    post.world.pull(HUR, IQPS)
+    order_recall(post.node(IQPS), product, "sent by mistake", "order")
+    post.world.pull(HUR, IQPS)
+    here = post.node()
+    answer_withdrawal(here, product.id, Fate.DESTROYED, None, "officer")
+    post.export(HUR, IQPS)
+    way = post.world.way(HUR, IQPS)
+    for _ in range(2):
+        send_kept_receipts(here, here.partner(IQPS), Deaf(way, lambda _said: False))
+        assert refused_receipts(here, IQPS) == 1
+    send_kept_receipts(here, here.partner(IQPS), way)
+    assert recall_of(post.node(IQPS), HUR, product.id).fate is Fate.DESTROYED
+    assert refused_receipts(here, IQPS) == 0
 
 
 def test_nothing_to_carry_writes_nothing(post):

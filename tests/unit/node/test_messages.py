@@ -216,10 +216,12 @@ def test_a_partner_that_was_restored_gets_the_recall_in_place_of_the_product(sha
 def test_a_recall_goes_on_to_whom_the_product_was_passed_on(shared):
     hur = shared.node(HUR)
     shared.befriend(HUR, NZL)
-    shared.agree(HUR, id="ON", parties=["UKR/HUR", "NZL"], article={"givers": ["UKR/HUR"], "receivers": ["NZL"]})
+    article = {"givers": ["UKR/HUR"], "receivers": ["NZL"], "obligations": []}
+    shared.agree(HUR, id="ON", parties=["UKR/HUR", "NZL"], article=article)
     for number in (1, 2):
-        record_consent(hur, hur.store.items.get(product_id(number)).product, NZL, "letter", originator=IQPS)
+        record_consent(shared.node(IQPS), shared.node(IQPS).store.items.get(product_id(number)).product, NZL, "order")
         shared.tick()
+    shared.pull(HUR, IQPS)
     assert feed(shared, giver=HUR, peer=NZL) == [product_id(1), product_id(2)]
     recall(shared)
     shared.pull(HUR, IQPS)

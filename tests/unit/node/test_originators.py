@@ -11,13 +11,17 @@ from simulators.products import product_id
 
 from kizuna.catalog.store import Item
 from kizuna.errors import InputError
-from kizuna.exchange.feed import page_from_bytes, unseal_entry
+from kizuna.exchange.feed import page_from_bytes
+from kizuna.exchange.messages import Closed, ConsentNotice, unseal_any
+from kizuna.exchange.onward import OnwardConsent, record_digest, seal_consent
 from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.label import Label, label_to_json
 from kizuna.model.parties import Party
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.decisions import as_labelled_now, decide_item
+from kizuna.node.forms import held_back
+from kizuna.node.onward import take_consent
 from kizuna.node.originators import correct_label, record_consent, withdraw_consent
 from kizuna.node.people import PeopleRoom, Person
 from kizuna.node.state import Node
@@ -35,7 +39,8 @@ def served(world, peer=HUR):
     """Entries that a partner is handed."""
     node = world.node(IQPS)
     page = page_from_bytes(world.desk(IQPS).feed(peer, 0, 100).body)
-    return [unseal_entry(envelope, node.keys.public_key) for envelope in page.entries]
+    entries = [unseal_any(envelope, node.keys.public_key) for envelope in page.entries]
+    return [getattr(entry, "content", entry) for entry in entries]
 
 
 def outcome(world, product, partner=HUR, **when):
@@ -46,10 +51,21 @@ def outcome(world, product, partner=HUR, **when):
 
 
 def third_party(world, **changes):
-    """Product of FRA that iQPS holds."""
-    product = world.hold(IQPS, 5, originator=FRA, label=FRENCH, **changes)
+    """Product of FRA that iQPS holds, as FRA handed it over: with no phase in it, that would have to be taken away."""
+    if FRA not in world.nodes:
+        world.befriend(IQPS, FRA)
+    product = world.hold(IQPS, 5, originator=FRA, label=FRENCH, **({"complex_data": False} | changes))
     world.node(IQPS).store.items.put(Item(product, received_from=FRA))
     return product
+
+
+def sign(world, product, begin, end=None):
+    """FRA's own node says that it agrees."""
+    node, keys = world.node(IQPS), world.node(FRA).keys
+    consent = OnwardConsent(FRA, IQPS, HUR, product.id, 1, record_digest(product), begin, end, world.clock.now())
+    with node.store.transaction():
+        take_consent(node, node.partner(FRA), ConsentNotice(seal_consent(consent, keys)), {"partner": FRA})
+    world.tick()
 
 
 def test_a_consent_lets_a_third_partys_product_go_at_once(any_world):
@@ -66,20 +82,25 @@ def test_a_consent_lets_a_third_partys_product_go_at_once(any_world):
     assert outcome(world, product) is Outcome.PERMIT
     # It is queued with the fact: nobody has to look through the catalogue first.
     assert product.id in node.store.book.waiting(HUR)
+    # A letter is for people. What goes on goes with the originator's signature, which the receiver can verify.
+    assert served(world) == []
+    ((held, why),) = held_back(node, HUR)
+    assert (held, "FRA has not sent its signed consent" in why.render()) == (product.id, True)
+    sign(world, product, consent.term.begin.exact)
     assert [entry.product.id for entry in served(world)] == [product.id]
     assert outcome(world, product, NZL) is Outcome.DENY
     # It did not hold then, and what was known then did not hold it.
     assert outcome(world, product, valid_at=before) is Outcome.DENY
     assert outcome(world, product, known_at=before) is Outcome.DENY
-    (fact,) = [fact for _, fact in node.journal.facts() if fact.kind is FactKind.CONSENT_GIVEN]
-    assert fact.authority == "letter 12"
+    facts = [fact for _, fact in node.journal.facts() if fact.kind is FactKind.CONSENT_GIVEN]
+    assert [fact.authority for fact in facts] == ["letter 12", "signature of FRA"]
 
 
 def test_a_consent_holds_in_its_time(world):
     world.agree(IQPS)
-    node, product = world.node(IQPS), third_party(world)
+    product = third_party(world)
     begin, end = parse_instant("2025-07-02"), parse_instant("2025-07-03")
-    record_consent(node, product, HUR, "letter", originator=FRA, begin=begin, end=end)
+    sign(world, product, begin, end)
     assert outcome(world, product) is Outcome.DENY
     assert served(world) == []
     world.tick(days=1)
@@ -87,7 +108,8 @@ def test_a_consent_holds_in_its_time(world):
     assert len(served(world)) == 1
     world.tick(days=1)
     assert outcome(world, product) is Outcome.DENY
-    assert served(world) == []
+    # Its number is closed for good, so that nothing behind it waits for a consent that has ended.
+    assert served(world)[0] == Closed()
 
 
 def test_a_consent_for_what_a_product_was_made_from_counts_for_the_product(world):
@@ -127,7 +149,7 @@ def test_a_consent_that_is_taken_back_lets_nothing_go_from_then_on(any_world):
     world.agree(IQPS)
     node, product = world.node(IQPS), third_party(world)
     given = record_consent(node, product, HUR, "letter", originator=FRA)
-    world.tick()
+    sign(world, product, given.term.begin.exact)
     assert (outcome(world, product), len(served(world))) == (Outcome.PERMIT, 1)
     before = node.now()
     world.tick()

@@ -24,8 +24,8 @@ from kizuna.model.label import Label
 from kizuna.model.product import AssetRole, Verdict
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
+from kizuna.node.forms import held_back, why_held
 from kizuna.node.publish import publish
-from kizuna.node.reduce import held_back, why_held
 from kizuna.node.share import Sharing
 from kizuna.node.state import Node
 from kizuna.release.decision import Outcome
@@ -310,7 +310,7 @@ def test_a_product_without_an_image_that_can_be_reduced_is_told(world):
     bare = world.take_in(IQPS, 1, assets=(product.assets[0], *product.assets[2:]), resolution_m=1.0)
     assert entries(world) == []
     decision = decide_item(world.node(IQPS), bare, HUR)
-    assert "no detected image" in why_held(world.node(IQPS), bare, decision).render()
+    assert "no detected image" in why_held(world.node(IQPS), HUR, bare, decision).render()
 
 
 # ---- made once

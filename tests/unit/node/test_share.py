@@ -7,12 +7,13 @@ import json
 from dataclasses import replace
 
 import pytest
-from simulators.nodes import HUR, IQPS, NITF, NZL, START, agreement
+from simulators.nodes import HUR, IQPS, MARKINGS, NITF, NZL, START, agreement
 from simulators.products import product_id
 
-from kizuna.adapters.memory import MemoryKeys
+from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore
 from kizuna.catalog.store import Item
 from kizuna.errors import InputError, StoreError
+from kizuna.exchange.envelope import peek
 from kizuna.exchange.feed import (
     FeedEntry,
     Receipt,
@@ -21,7 +22,7 @@ from kizuna.exchange.feed import (
     read_answer,
     seal_receipt,
 )
-from kizuna.exchange.messages import unseal_any
+from kizuna.exchange.messages import Closed, MessageEntry, unseal_any
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
@@ -29,10 +30,22 @@ from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.audit_log import sentence
-from kizuna.node.founding import record_agreement, resume_agreement, suspend_agreement
+from kizuna.node.forms import Form, as_told
+from kizuna.node.founding import (
+    found_node,
+    node_card,
+    pin_partner,
+    record_agreement,
+    resume_agreement,
+    suspend_agreement,
+)
 from kizuna.node.health import HealthReader
+from kizuna.node.journal import Journal
+from kizuna.node.originators import correct_label
 from kizuna.node.publish import record_published
+from kizuna.node.recall import order_recall
 from kizuna.node.reduce import reduce_product
+from kizuna.node.state import Node
 from kizuna.release.decision import Decision, Grounds, Obligation, ObligationKind, Outcome
 
 EMPTY = b'{"after":0,"entries":[],"more":false,"schema":"kizuna/feed/1"}'
@@ -139,11 +152,40 @@ def test_the_complex_original_and_its_digest_never_reach_a_partner_under_detecte
     assert {a.digest for a in entry.product.assets} == {a.digest for a in product.assets} - {original.digest}
 
 
-def test_lineage_stays_at_home(world):
+def test_lineage_goes_as_far_as_the_partner_may_know_it(world):
     world.agree(IQPS)
     world.take_in(IQPS, 1)
-    world.take_in(IQPS, 2, lineage=(product_id(1),))
-    assert [entry.product.lineage for entry in entries(world)] == [(), ()]
+    world.take_in(IQPS, 2, label=WITHHELD)
+    # What is not here is known to nobody, and what is withheld not to this partner.
+    world.take_in(IQPS, 3, lineage=(product_id(1),))
+    assert [entry.product.lineage for entry in entries(world)] == [(), (product_id(1),)]
+    node = world.node(IQPS)
+    for parent in (product_id(1), product_id(2), product_id(9)):
+        assert (as_told_to_hur(node, parent)) == ((product_id(1),) if parent == product_id(1) else ())
+
+
+def as_told_to_hur(node, parent):
+    """Lineage of a product that is derived from one other, as HUR is told it."""
+    product = replace(node.store.items.get(product_id(1)).product, lineage=(parent,))
+    return as_told(node, HUR, product, Form(product)).lineage
+
+
+def test_a_parent_that_did_not_go_or_may_not_any_more_is_not_named(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    node = world.node(IQPS)
+    # It may go, and has not gone.
+    assert as_told_to_hur(node, product_id(1)) == ()
+    entries(world)
+    assert as_told_to_hur(node, product_id(1)) == (product_id(1),)
+    suspend_agreement(node, "SHARE", "x", "order")
+    world.tick()
+    assert as_told_to_hur(node, product_id(1)) == ()
+    resume_agreement(node, "SHARE", "order")
+    world.tick()
+    assert as_told_to_hur(node, product_id(1)) == (product_id(1),)
+    order_recall(node, node.store.items.get(product_id(1)).product, "x", "order")
+    assert as_told_to_hur(node, product_id(1)) == ()
 
 
 def permit(*kinds):
@@ -287,13 +329,76 @@ def test_an_unconfirmed_entry_is_sealed_anew_under_the_obligations_that_hold_now
     assert world.node(IQPS).journal.verify().size
 
 
-def test_an_entry_that_the_partner_confirmed_stays_as_it_was_sent(world):
+def said(world, after=0):
+    """What a partner is handed from some number on: a product's id, or a message."""
+    node = world.node(IQPS)
+    page = page_from_bytes(world.desk(IQPS).feed(HUR, after, 100).body)
+    found = [unseal_any(envelope, node.keys.public_key) for envelope in page.entries]
+    return [entry.content if isinstance(entry, MessageEntry) else entry.product.id for entry in found]
+
+
+def set_back(world):
+    """Node of HUR as it was before it got anything."""
+    node = Node(Journal(HUR, MemoryStore(), world.node(HUR).keys, world.clock), MemoryBlobs(), lambda: "here", "officer")
+    found_node(node, MARKINGS, ())
+    pin_partner(node, node_card(world.node(IQPS), "https://127.0.0.1:1"))
+    world.tick()
+    return node
+
+
+def test_what_a_restored_partner_asks_for_again_and_may_not_have_is_closed_and_what_follows_goes_on(any_world):
+    """A node that was set back asks once more for what it confirmed."""
+    world = any_world
+    world.agree(IQPS)
+    for number in (1, 2, 3):
+        world.take_in(IQPS, number)
+    world.pull(HUR, IQPS)
+    node = world.node(IQPS)
+    correct_label(node, node.store.items.get(product_id(2)).product, replace(WITHHELD, created=world.clock.now()), "order")
+    world.tick()
+    blobs = node.store.book.outgoing(HUR, 1, 1)[0].blobs
+    for _ in range(2):
+        # Neither which product it was, nor why it is gone.
+        assert said(world) == [product_id(1), Closed(), product_id(3)]
+        envelope = page_from_bytes(world.desk(IQPS).feed(HUR, 1, 1).body).entries[0]
+        assert peek(envelope).keys() == {"schema", "sequence", "sender", "receiver", "type", "made_at"}
+    assert all(world.desk(IQPS).blob(HUR, blob, 0, 1) is None for blob in blobs)
+    # A node that was set back to before it got anything goes on to the end.
+    world.nodes[HUR] = set_back(world)
+    report = world.pull(HUR, IQPS)
+    assert [type(message.content) for message in report.messages] == [Closed]
+    assert {p.id for p in report.received} == {product_id(1), product_id(3)}
+    # Once it may go again, it goes, under another number.
+    lifted = replace(world.hold(IQPS, 2).label, created=world.clock.now())
+    correct_label(node, node.store.items.get(product_id(2)).product, lifted, "order")
+    world.tick()
+    assert said(world, 3) == [product_id(2)]
+    assert node.store.book.acknowledged(HUR) == 3
+    verify_node(node)
+
+
+def test_what_an_unconfirmed_entry_hands_out_is_not_closed_while_it_may_go_again(world):
+    world.agree(IQPS, tells_partner=False)
+    world.take_in(IQPS, 1)
+    entries(world)
+    suspend_agreement(world.node(IQPS), "SHARE", "x", "order")
+    world.tick()
+    assert said(world) == []
+    resume_agreement(world.node(IQPS), "SHARE", "order")
+    world.tick()
+    assert said(world) == [product_id(1)]
+
+
+def test_nothing_is_closed_while_the_partner_is_told_that_all_is_suspended(world):
     world.agree(IQPS)
     world.take_in(IQPS, 1)
     world.pull(HUR, IQPS)
-    more = [{"kind": "detected-only"}, {"kind": "caveat", "value": "own use"}, {"kind": "no-onward"}]
-    world.agree(IQPS, version=2, article={"obligations": more})
-    assert entries(world) == []
+    suspend_agreement(world.node(IQPS), "SHARE", "x", "order")
+    world.tick()
+    assert world.desk(IQPS).feed(HUR, 0, 100).refused
+    resume_agreement(world.node(IQPS), "SHARE", "order")
+    world.tick()
+    assert said(world)[0] == product_id(1)
 
 
 def test_an_obligation_that_cannot_be_applied_stops_what_was_numbered(world):
