@@ -7,26 +7,34 @@ sent, a receipt that left or was taken. After a power cut, whatever arrived on t
 from __future__ import annotations
 
 import contextlib
+import copy
 import dataclasses
 import functools
 import hashlib
 import json
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.memory import FixedClock, MemoryKeys, MemoryTransport
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.adapters.tail_anchor import FileTailAnchor
-from kizuna.errors import Message, PartnerUnreachable
-from kizuna.exchange.envelope import peek
+from kizuna.errors import InputError, Message, NotReleasable, PartnerUnreachable
+from kizuna.exchange.answers import Fate
+from kizuna.exchange.envelope import key_id_of, peek
+from kizuna.exchange.messages import Alert
 from kizuna.exchange.transport import one_by_one
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of
+from kizuna.model.instants import Instant, Interval
 from kizuna.model.label import Label
+from kizuna.model.product import ProductId
 from kizuna.model.provenance import FactKind, fact_from_json
+from kizuna.model.regions import area_of
 from kizuna.node.founding import (
     found_node,
     record_agreement,
@@ -34,9 +42,15 @@ from kizuna.node.founding import (
     suspend_agreement,
 )
 from kizuna.node.journal import Journal
+from kizuna.node.key_change import announce_keys, due_key, hand_over_statements, rotate_keys
+from kizuna.node.messages import new_id
+from kizuna.node.recall import order_recall, recall_of
 from kizuna.node.receive import pull
+from kizuna.node.requests import ask_partner, requests
 from kizuna.node.share import Sharing
 from kizuna.node.state import Node
+from kizuna.node.take_messages import alerts, send_alert
+from kizuna.node.withdrawals import answer_withdrawal, withdrawn_products
 from simulators.disk import Disk, Kept, PowerCut
 from simulators.nodes import HUR, IQPS, MARKINGS, START, World, agreement
 from simulators.processes import confirmed_by
@@ -59,6 +73,12 @@ NUMBERED = {"release.sequenced", "message.sequenced"}
 TAKEN = {"product.received", "product.withdrawn", "message.received"}
 
 
+_AREA = area_of("x", ((((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)),),))
+_SETS = ("served", "pieces", "stored", "acknowledged", "messages", "recalled")
+# Announced keys come into use when the other side knows them, never before.
+_LONG = timedelta(days=3650)
+
+
 @dataclass(slots=True)
 class Promises:
     """What somebody outside relies on.
@@ -75,6 +95,12 @@ class Promises:
         Entries for which a receipt left.
     acknowledged
         Entries of which the receipt was taken.
+    messages
+        Ids of alerts and requests of the sender.
+    recalled
+        Products that the sender called back.
+    keys
+        Ids of the signing keys of both parties, as they were last said to be announced or in use.
     """
 
     published: dict[str, bool] = field(default_factory=dict)
@@ -83,13 +109,17 @@ class Promises:
     pieces: set[str] = field(default_factory=set)
     stored: set[str] = field(default_factory=set)
     acknowledged: set[str] = field(default_factory=set)
+    messages: set[str] = field(default_factory=set)
+    recalled: set[str] = field(default_factory=set)
+    keys: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Promises:
         """Promises as they stand."""
         return dataclasses.replace(
             self,
             published=dict(self.published),
-            **{name: set(getattr(self, name)) for name in ("served", "pieces", "stored", "acknowledged")},
+            keys=dict(self.keys),
+            **{name: set(getattr(self, name)) for name in _SETS},
         )
 
 
@@ -151,6 +181,10 @@ class Link:
     def receipt(self, envelope: bytes) -> None:
         """Hand a receipt over."""
         said: dict[str, Any] = peek(envelope)  # type: ignore[assignment]
+        if "entry" not in said:
+            # A statement about the receiver's keys.
+            self._ask(lambda: self._far.receipt(envelope))
+            return
         entries = {said["entry"], *said.get("before", ())}
         self._promises.stored |= entries
         self._ask(lambda: self._far.receipt(envelope))
@@ -188,6 +222,7 @@ class Machines:
         self.on_step = on_step or (lambda _party, _what: None)
         self.clock = FixedClock(START)
         self.keys = {party: MemoryKeys(party, START, party.encode()) for party in PARTIES}
+        self._names = {party: keys.key_id for party, keys in self.keys.items()}
         self.promises = Promises()
         self.disks: dict[Party, Disk] = {}
         self.places = dict.fromkeys(PARTIES, "here")
@@ -244,7 +279,7 @@ class Machines:
             self.disks[party].leave()
             store.close()
             raise
-        return Node(journal, blobs, lambda: self.places[party], "officer", FileTailAnchor(state, keys.key_id))
+        return Node(journal, blobs, lambda: self.places[party], "officer", FileTailAnchor(state, self._names[party]))
 
     def power_cut(self, party: Party, kept: Kept, seed: int = 0, cut_at: int | None = None) -> None:
         """Cut a machine's power and start it again, a minute later."""
@@ -269,6 +304,7 @@ class Machines:
         other._world = World(other.clock)
         other.tick(minutes=1)
         other.promises = self.promises.copy()
+        other.keys = {party: copy.copy(keys) for party, keys in self.keys.items()}
         other.fault = lambda: None
         for party, files in zip(PARTIES, image, strict=True):
             root = lay_out(folder / party.replace("/", "-"), {".": None} | files)
@@ -307,10 +343,54 @@ class Machines:
         self.promises.suspended = False
         self.tick()
 
+    def alert(self) -> None:
+        """Send the receiver an alert."""
+        node = self.node(IQPS)
+        made = Alert(new_id(node), "test", Label("JPN", "UNCLASSIFIED", IQPS, node.now()))
+        with suppress(NotReleasable):
+            send_alert(node, HUR, made, "test")
+            self.promises.messages.add(made.id)
+        self.tick()
+
+    def ask(self) -> None:
+        """Ask the receiver for products."""
+        begin = self.clock.now()
+        made = ask_partner(self.node(IQPS), HUR, "imagery", _AREA, Interval(begin, Instant(begin + _LONG)), None, "test")
+        self.promises.messages.add(made.ask.id)
+        self.tick()
+
+    def recall(self) -> None:
+        """Call a product back, the last one that was not; the receiver answers what it was told before."""
+        for one in withdrawn_products(self.node(HUR)):
+            if one.fate is None:
+                answer_withdrawal(self.node(HUR), one.product, Fate.DESTROYED, None, "test")
+        left = [product for product in self.promises.published if product not in self.promises.recalled]
+        if left:
+            item = self.node(IQPS).store.items.get(ProductId(left[-1]))
+            assert item is not None
+            # One that an officer ordered and was cut off at may stand already.
+            with suppress(InputError):
+                order_recall(self.node(IQPS), item.product, "test", "test")
+            self.promises.recalled.add(left[-1])
+        self.tick()
+
+    def change_keys(self, party: Party) -> None:
+        """Announce new keys, or go over to them where the other side knows them."""
+        node = self.node(party)
+        announced = node.knowledge().announced
+        if announced is None:
+            announced = announce_keys(node, self.keys[party].make_next(party, node.now()), _LONG)
+        elif due_key(node) is not None:
+            rotate_keys(node, self.keys[party].following)
+        self.promises.keys[party] = announced.key_id
+        self.tick()
+
     def sync(self) -> int:
         """Let the receiver pull once; give how many products came."""
         receiver, sender = self.node(HUR), self.node(IQPS)
         way = Link(MemoryTransport(Sharing(sender), receiver.keys.certificate_der), self.promises, self.fault)
+        receiver.require_confirmed()
+        hand_over_statements(receiver, IQPS, way)
         report = pull(receiver, receiver.partner(IQPS), way)
         # As a process that ends does.
         receiver.is_confirmed()
@@ -363,14 +443,46 @@ class Machines:
         assert sorted(came) == list(range(1, cursor + 1)), "the inbox has gaps"  # type: ignore[type-var]
         assert promises.stored <= set(came.values()), "acknowledged, and lost"
         self._assert_held(got)
+        self._assert_keys()
 
     def _assert_held(self, got: list[Fact]) -> None:
         node = self.node(HUR)
         facts = [fact for fact in got if fact.kind is FactKind.PRODUCT_RECEIVED]
         held = {item.product.id for item in node.store.items.all()}
-        assert {fact.body["product"]["id"] for fact in facts} == held  # type: ignore[index,call-overload]
-        for fact in facts:
-            assert all(node.blobs.has(blob) for blob in fact.body["blobs"]), "acknowledged, and its files lost"  # type: ignore[union-attr,arg-type]
+        hidden = {one.product for one in withdrawn_products(node)}
+        came = {fact.body["product"]["id"]: fact.body["blobs"] for fact in facts}  # type: ignore[index,call-overload]
+        assert set(came) - hidden == held
+        for product in held:
+            assert all(node.blobs.has(blob) for blob in came[product]), "acknowledged, and its files lost"  # type: ignore[union-attr,arg-type]
+
+    def _assert_keys(self) -> None:
+        for party, key in self.promises.keys.items():
+            node = self.node(party)
+            announced = node.knowledge().announced
+            held = {node.keys.key_id} | ({announced.key_id} if announced is not None else set())
+            assert key in held, f"announced keys forgotten at {party}"
+
+    def _assert_errands_done(self, got: list[Fact]) -> None:
+        """Alerts and requests came once, recalls hid what they called back and were answered, keys are known."""
+        promises, receiver = self.promises, self.node(HUR)
+        bodies = [
+            fact.body for fact in got if fact.kind is FactKind.MESSAGE_RECEIVED and fact.body["type"] in {"alert", "request"}
+        ]
+        came = Counter(body["content"]["id"] for body in bodies)  # type: ignore[index,call-overload]
+        assert set(came.values()) <= {1}, f"said twice: {came}"
+        assert promises.messages <= set(came), "a message was lost"
+        kept = [line.alert.id for line in alerts(receiver)] + [request.ask.id for request in requests(receiver)]
+        assert sorted(kept) == sorted(came)  # type: ignore[type-var]
+        held = {item.product.id for item in receiver.store.items.all()}
+        assert not promises.recalled & held, "called back, and shown"
+        for one in withdrawn_products(receiver):
+            recall = recall_of(self.node(IQPS), HUR, one.product)
+            assert recall is not None
+            assert recall.fate == one.fate, "the answer to a recall was lost"
+        for party, other in (PARTIES, PARTIES[::-1]):
+            if party in promises.keys:
+                known = {key_id_of(key) for key in self.node(other).partner(party).keys}
+                assert promises.keys[party] in known, f"{other} was not told of the keys of {party}"
 
     def _assert_files_whole(self, party: Party) -> None:
         """Each stored file must be what its name says."""
@@ -411,7 +523,9 @@ class Machines:
         # What was published when the power was cut may be there without having been promised.
         items = {i.product.id for i in self.node(IQPS).store.items.all() if i.product.label.releasable_to is None}
         assert permitted <= items
-        assert set(came) == items, "lost, or leaked"
+        recalled = {str(f.body["product"]) for f in self.facts(IQPS) if f.kind is FactKind.RECALL_ORDERED}
+        assert items - recalled <= set(came) <= items, "lost, or leaked"
+        self._assert_errands_done(self.facts(HUR))
         sent = self.facts(IQPS)
         taken = {number for f in sent if f.kind is FactKind.RECEIPT_RECEIVED for number in confirmed_by(f)}
         numbers = {f.body["sequence"] for f in sent if f.kind in NUMBERED}

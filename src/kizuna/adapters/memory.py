@@ -115,6 +115,11 @@ class MemoryKeys:
         self._next = MemoryKeys(party, at, b"next" + self._seed)
         return self._next
 
+    @property
+    def following(self) -> MemoryKeys:
+        """Keys that were made last."""
+        return self if self._next is None else self._next
+
     def use(self, key_id: str) -> None:
         """Go over to the keys that were made last, if their signing key has this id."""
         if key_id == self.key_id:

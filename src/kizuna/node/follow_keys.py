@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kizuna.errors import KizunaError, Message, PartnerMisbehaved
+from kizuna.errors import InputError, Message, PartnerMisbehaved
 from kizuna.exchange.envelope import key_id_of, payload_type_of
 from kizuna.exchange.rotation import ROTATION_TYPE, SEALING_KEY_TYPE, Rotation, unseal_rotation, unseal_sealing_key
 from kizuna.model.instants import format_instant
@@ -124,7 +124,7 @@ def take_statement(node: Node, party: Party, statement: str) -> None:
 
 def take_handed_statement(node: Node, partner: Party, envelope: bytes) -> bool:
     """Take a statement that a partner hands over instead of waiting to be asked for its feed; False for what is none."""
-    with suppress(KizunaError, UnicodeDecodeError):
+    with suppress(PartnerMisbehaved, InputError, UnicodeDecodeError):
         with node.store.transaction():
             take_statement(node, partner, envelope.decode())
         return True
