@@ -7,12 +7,13 @@ heads; a body whose length the head tells goes from the TLS layer into the buffe
 from __future__ import annotations
 
 import mmap
-import socket
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
 
 import h11
+
+from kizuna.adapters.tls_line import TlsLine
 
 if TYPE_CHECKING:
     import ssl
@@ -71,7 +72,7 @@ class HttpLine:
 
     def __init__(self, host: str, port: int, context: ssl.SSLContext, timeout_s: float) -> None:
         self._host, self._port, self._context, self._timeout_s = host, port, context, timeout_s
-        self._socket: ssl.SSLSocket | None = None
+        self._socket: TlsLine | None = None
         self._used_at = 0.0
         self._left = 0
         # Begins with a page, so that a disk can write from it.
@@ -182,21 +183,15 @@ class HttpLine:
     def _authority(self) -> str:
         return f"[{self._host}]:{self._port}" if ":" in self._host else f"{self._host}:{self._port}"
 
-    def _connected(self, deadline: float) -> ssl.SSLSocket:
+    def _connected(self, deadline: float) -> TlsLine:
         if self._socket is not None and time.monotonic() - self._used_at > _KEEP_ALIVE_S:
             self.close()
         if self._socket is None:
-            plain = socket.create_connection((self._host, self._port), timeout=self._timeout_s)
-            try:
-                plain.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                self._socket = self._context.wrap_socket(plain, server_hostname=self._host)
-            except BaseException:
-                plain.close()
-                raise
+            self._socket = TlsLine.connect((self._host, self._port), self._context, self._timeout_s)
         self._wait(self._socket, deadline)
         return self._socket
 
-    def _wait(self, line: ssl.SSLSocket, deadline: float) -> None:
+    def _wait(self, line: TlsLine, deadline: float) -> None:
         left = deadline - time.monotonic()
         if left <= 0:
             msg = "the answer took too long"
@@ -206,11 +201,11 @@ class HttpLine:
         if wanted != line.gettimeout():
             line.settimeout(wanted)
 
-    def _more(self, connection: h11.Connection, line: ssl.SSLSocket, deadline: float) -> None:
+    def _more(self, connection: h11.Connection, line: TlsLine, deadline: float) -> None:
         self._wait(line, deadline)
         connection.receive_data(line.recv(_RECEIVE_BYTES))
 
-    def _response(self, connection: h11.Connection, line: ssl.SSLSocket, deadline: float) -> h11.Response:
+    def _response(self, connection: h11.Connection, line: TlsLine, deadline: float) -> h11.Response:
         while True:
             event = connection.next_event()
             if isinstance(event, h11.Response):
@@ -224,7 +219,7 @@ class HttpLine:
     def _body(
         self,
         connection: h11.Connection,
-        line: ssl.SSLSocket,
+        line: TlsLine,
         response: h11.Response,
         most_bytes: int,
         first_bytes: int | None,
@@ -263,7 +258,7 @@ class HttpLine:
             longer[:kept] = self._buffer[:kept]
             self._buffer = longer
 
-    def _rest(self, line: ssl.SSLSocket, begin: int, end: int, deadline: float) -> memoryview:
+    def _rest(self, line: TlsLine, begin: int, end: int, deadline: float) -> memoryview:
         """Body whose first bytes are in the buffer, the rest straight from the connection."""
         body = memoryview(self._buffer)[:end]
         while begin < end:

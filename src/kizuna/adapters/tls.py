@@ -186,14 +186,24 @@ class _PinnedContext(ssl.SSLContext):
     pins: frozenset[str]
 
 
+def _require_pinned(line: ssl.SSLSocket | ssl.SSLObject) -> None:
+    shown = line.getpeercert(binary_form=True)
+    # The pin stands in place of the check of the host name. Before anything is asked, hence at the end of the handshake.
+    if shown is None or fingerprint_of(shown) not in cast("_PinnedContext", line.context).pins:
+        msg = "the server shows another certificate than the pinned one"
+        raise ssl.SSLCertVerificationError(msg)
+
+
 class _PinnedSocket(ssl.SSLSocket):
     def do_handshake(self, block: bool = False) -> None:  # noqa: FBT001, FBT002 (signature of the base)
         super().do_handshake(block)
-        shown = self.getpeercert(binary_form=True)
-        # The pin stands in place of the check of the host name. Before anything is sent, hence here.
-        if shown is None or fingerprint_of(shown) not in cast("_PinnedContext", self.context).pins:
-            msg = "the server shows another certificate than the pinned one"
-            raise ssl.SSLCertVerificationError(msg)
+        _require_pinned(self)
+
+
+class _PinnedObject(ssl.SSLObject):
+    def do_handshake(self) -> None:
+        super().do_handshake()
+        _require_pinned(self)
 
 
 def client_context(keys: FileKeys, *certificates_der: bytes) -> ssl.SSLContext:
@@ -201,7 +211,7 @@ def client_context(keys: FileKeys, *certificates_der: bytes) -> ssl.SSLContext:
     context = _PinnedContext(ssl.PROTOCOL_TLS_CLIENT)
     _strict(context)
     context.pins = frozenset(map(fingerprint_of, certificates_der))
-    context.sslsocket_class = _PinnedSocket
+    context.sslsocket_class, context.sslobject_class = _PinnedSocket, _PinnedObject
     keys.present(context)
     for certificate in certificates_der:
         trust(context, certificate)
