@@ -8,6 +8,11 @@ import pytest
 from simulators.coalition import founded, introduce, labelled, published, small_tiff
 from simulators.processes import assert_blobs_whole, kizuna, state_of
 
+from kizuna.adapters.keys import FileKeys
+from kizuna.model.instants import parse_instant
+from kizuna.model.parties import parse_party
+from kizuna.wiring import KEYS, open_node
+
 
 @pytest.fixture
 def apart(pair, tmp_path):
@@ -131,3 +136,17 @@ def test_a_node_from_before_there_were_media(apart, tmp_path):
     introduce(apart.jpn, apart.ukr)
     assert carry(apart.jpn, tmp_path / "stick", to="UKR").status == 0
     assert carry(apart.ukr, tmp_path / "stick").status == 0
+
+
+def test_the_key_for_media_is_changed_by_command_and_told_to_partners(pair):
+    introduce(pair.ukr, pair.jpn)
+    before = FileKeys.load(pair.ukr / KEYS)
+    done = kizuna("exchange", "key", "--rotate", "--within", 7, "--node", pair.ukr, "--json").json()
+    after = FileKeys.load(pair.ukr / KEYS)
+    assert after.sealing_ids == (done["key"], before.sealing_ids[0])
+    with open_node(pair.ukr) as node:
+        assert node.knowledge().sealing_ends == {before.sealing_ids[0]: parse_instant(done["former_until"])}
+        assert [kept for kept in node.store.book.waiting(parse_party("JPN/IQPS")) if kept.startswith("keys:")]
+    # It has not ended, so it stays.
+    assert kizuna("exchange", "key", "--forget", "--node", pair.ukr, "--json").json() == {"removed": 0}
+    assert FileKeys.load(pair.ukr / KEYS).sealing_ids == after.sealing_ids
