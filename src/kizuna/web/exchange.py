@@ -174,12 +174,12 @@ class _BlobResponse(Response):
 
 
 class _Files:
-    """Blobs for one partner, one after the other as if they were one."""
+    """Blobs for one partner, who is asked for anew with each piece, one after the other as if they were one."""
 
-    __slots__ = ("_desk", "_digests", "_peer", "_sizes")
+    __slots__ = ("_desk", "_digests", "_fingerprint", "_peer", "_sizes")
 
-    def __init__(self, desk: PartnerDesk, peer: Party, digests: Sequence[Digest]) -> None:
-        self._desk, self._peer, self._digests = desk, peer, digests
+    def __init__(self, desk: PartnerDesk, peer: Party, fingerprint: str, digests: Sequence[Digest]) -> None:
+        self._desk, self._peer, self._fingerprint, self._digests = desk, peer, fingerprint, digests
         self._sizes: list[int] = []
 
     def open(self) -> BlobPart | None:
@@ -192,10 +192,12 @@ class _Files:
         return BlobPart(b"", sum(self._sizes))
 
     def part(self, offset: int, length: int) -> BlobPart | None:
-        """Bytes from `offset` on, at most `length`; None unless each blob that they are of may go now.
+        """Bytes from `offset` on, at most `length`; None unless each blob that they are of may go now, to whom this still is.
 
         With length 0 the blob at `offset` is asked about.
         """
+        if self._desk.peer_of(self._fingerprint) != self._peer:
+            return None
         found, begin = [], 0
         for digest, size in zip(self._digests, self._sizes, strict=True):
             end = begin + size
@@ -209,6 +211,14 @@ class _Files:
         return BlobPart(b"".join(found) if len(found) > 1 else found[0] if found else b"", begin)
 
 
+def _fingerprint(request: Request) -> str:
+    """SHA-256 of the certificate that the line was opened with."""
+    chain = list((request.scope.get("extensions", {}).get("tls") or {}).get("client_cert_chain") or ())
+    if not chain:
+        raise HTTPException(404)
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain[0])).hexdigest()
+
+
 class _Endpoints:
     """The three endpoints over a desk."""
 
@@ -220,11 +230,7 @@ class _Endpoints:
 
     async def peer(self, request: Request) -> Party:
         """Partner who asks; a stranger gets what anybody gets for anything unknown."""
-        chain = list((request.scope.get("extensions", {}).get("tls") or {}).get("client_cert_chain") or ())
-        if not chain:
-            raise HTTPException(404)
-        fingerprint = hashlib.sha256(ssl.PEM_cert_to_DER_cert(chain[0])).hexdigest()
-        peer = await to_thread.run_sync(self._desk.peer_of, fingerprint)
+        peer = await to_thread.run_sync(self._desk.peer_of, _fingerprint(request))
         if peer is None:
             raise HTTPException(404)
         return peer
@@ -244,7 +250,7 @@ class _Endpoints:
         peer = await self.peer(request)
         names = request.path_params["digests"].split(",", MOST_FILES_AT_ONCE - 1)
         try:
-            files = _Files(self._desk, peer, [parse_digest(name) for name in names])
+            files = _Files(self._desk, peer, _fingerprint(request), [parse_digest(name) for name in names])
         except InputError:
             return _miss()
 
