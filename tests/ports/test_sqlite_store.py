@@ -8,7 +8,8 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from contextlib import closing
+from contextlib import closing, suppress
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -23,7 +24,6 @@ from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-    from pathlib import Path
 
 PRELUDE = """
 import os, signal, sys
@@ -199,6 +199,24 @@ def test_full_disk_keeps_nothing_of_what_was_being_written(tmp_path: Path, small
         store.keep_setting("after", "kept")
     with closing(SqliteStore(path)) as store:
         assert (store.setting("before"), store.setting("after"), store.book.cursor(UKR)) == ("kept", "kept", 0)
+
+
+def _open_files() -> set[Path]:
+    found = set()
+    for file in Path("/proc/self/fd").iterdir():
+        with suppress(FileNotFoundError):
+            found.add(file.readlink())
+    return found
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="only Linux tells which files are open")
+def test_nothing_is_put_aside_outside_the_folder_while_much_is_written(tmp_path: Path) -> None:
+    before = _open_files()
+    with closing(SqliteStore(tmp_path / "node.db")) as store, store.transaction():
+        store.items.put_all(Item(a_product(number, files=(b"%d" % number,))) for number in range(1000))
+        written = _open_files() - before
+    assert written
+    assert {file.parent for file in written} == {tmp_path}
 
 
 def test_damage_is_told(tmp_path: Path) -> None:
