@@ -340,15 +340,14 @@ class Relay:
             with hur.blobs.open(asset.digest) as file:
                 manifests.append(make_manifest(io.BytesIO(file.read())))
         decision = {"outcome": "permit", "reasons": [], "obligations": []}
-        number = world.node(NZL).store.book.cursor(HUR) + 1
-        entry = FeedEntry(number, HUR, NZL, product, tuple(manifests), decision, world.clock.now(), statement or None)
+        self.number = world.node(NZL).store.book.cursor(HUR) + 1
+        entry = FeedEntry(self.number, HUR, NZL, product, tuple(manifests), decision, world.clock.now(), statement or None)
         self.sealed = seal_entry(entry, hur.keys)
         nzl = world.node(NZL)
         return pull(nzl, nzl.partner(HUR), self)
 
     def feed(self, after, limit):
-        cursor = self.world.node(NZL).store.book.cursor(HUR)
-        return page_to_bytes(FeedPage(after, (self.sealed,) if cursor == 0 or after < cursor else (), more=False))
+        return page_to_bytes(FeedPage(after, (self.sealed,) if after < self.number else (), more=False))
 
     def blob(self, digest, offset, length):
         with self.world.node(HUR).blobs.open(digest) as file:
@@ -440,14 +439,28 @@ def test_what_verified_once_is_not_said_to_verify_for_ever(relay):
 # ---- one product by several ways
 
 
-def test_what_came_from_the_originator_itself_stands(relay):
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_came_from_the_originator_itself_stands(relay, version):
     nzl = relay.world.node(NZL)
     own = replace(relay.product, title="as IQPS told it to NZL")
     nzl.store.items.put(Item(own, received_from=IQPS))
-    assert relay.pull().received == []
+    relay.product = replace(relay.product, version=version)
+    made = consent(relay.world, version=version, record=record_digest(relay.product))
+    assert relay.pull(made).received == []
     assert nzl.store.items.get(product_id(1)) == Item(own, received_from=IQPS)
     assert nzl.store.book.cursor(HUR) == 1
     assert not any(nzl.blobs.has(asset.digest) for asset in own.assets)
+
+
+def test_of_two_that_pass_it_on_the_newer_version_is_kept(relay):
+    nzl = relay.world.node(NZL)
+    nzl.store.items.put(Item(relay.product, received_from="POL"))
+    assert relay.pull().received == []
+    assert nzl.store.items.get(product_id(1)).received_from == "POL"
+    relay.product = replace(relay.product, version=2)
+    made = consent(relay.world, version=2, record=record_digest(relay.product))
+    assert [p.version for p in relay.pull(made).received] == [2]
+    assert nzl.store.items.get(product_id(1)).received_from == HUR
 
 
 def test_what_the_originator_hands_over_itself_takes_the_place_of_what_was_passed_on(chain):

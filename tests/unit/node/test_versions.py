@@ -121,6 +121,14 @@ def test_a_version_that_was_numbered_and_not_confirmed_goes_in_the_newer_one_und
     assert shared.pull(HUR, IQPS).received == []
 
 
+def test_a_version_is_sealed_anew_whatever_files_it_has(shared):
+    first = put(shared)
+    feed(shared)
+    node = shared.node(IQPS)
+    node.store.items.put(replace(node.store.items.get(first.id), product=replace(first, version=2)))
+    assert [p.version for p in feed(shared)] == [2]
+
+
 def test_a_partner_that_took_the_older_and_whose_receipt_was_lost_gets_the_newer_too(shared):
     first = put(shared)
     feed(shared)
@@ -194,6 +202,7 @@ def test_a_consent_to_pass_on_is_for_the_version_that_it_was_given_for(shared):
     second = put(shared, SECOND, replaces=first.id)
     report = shared.pull(HUR, IQPS)
     assert ([p.version for p in report.received], report.messages) == ([2], [])
+    assert shared.pull(HUR, IQPS).messages == []
     assert shared.pull(NZL, HUR).received == []
     record_consent(shared.node(IQPS), second, NZL, "order 2")
     shared.tick()
