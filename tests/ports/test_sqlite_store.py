@@ -19,6 +19,7 @@ from kizuna.adapters.sqlite import SqliteStore
 from kizuna.catalog.extents import Extent
 from kizuna.catalog.store import Item
 from kizuna.errors import StoreError
+from kizuna.model.digests import digest_of
 from kizuna.node.ports import LogEntry, Outgoing
 from kizuna.release.columns import micros
 
@@ -313,3 +314,26 @@ def test_a_database_of_the_first_version_is_brought_to_this_one(tmp_path: Path) 
             rows = list(store.items.rows_after(0, 99))
             assert [(row.number, row.record["id"]) for row in rows] == [(1, product_id(2)), (2, product_id(1))]
             assert sorted(store.items.in_box(Extent(30.5, 46.2, 30.6, 46.3), *[micros(NOON)] * 2)) == [1, 2]
+
+
+def test_a_long_queue_costs_no_more_for_each_than_a_short_one(tmp_path: Path) -> None:
+    steps = []
+    with closing(SqliteStore(tmp_path / "node.sqlite")) as store:
+        connection = store._database.connection()
+        for begin, end in ((0, 100), (100, 2100)):
+            store.book.enqueue(UKR, *map(product_id, range(begin, end)))
+            count = [0]
+            connection.set_progress_handler(lambda count=count: count.append(0), 10)
+            with store.transaction():
+                last = store.book.last_sequence(UKR)
+                for number, product in zip(range(last + 1, last + 21), store.book.waiting(UKR), strict=False):
+                    store.book.sequence(Outgoing(UKR, number, product, b"entry", (digest_of(b"%d" % number),)))
+                    assert store.book.holding(UKR, digest_of(b"%d" % number))[0].product == product
+            connection.set_progress_handler(None, 0)
+            steps.append(len(count))
+            with store.transaction():
+                # Then as many stand in the feed as wait.
+                last = store.book.last_sequence(UKR)
+                for number, product in enumerate(list(store.book.waiting(UKR))[: (end - begin) // 2], start=last + 1):
+                    store.book.sequence(Outgoing(UKR, number, product, b"entry", (digest_of(b"%d" % number),)))
+    assert steps[1] < 3 * steps[0], steps

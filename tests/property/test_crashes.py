@@ -43,9 +43,13 @@ EVERY = {Kept.NOTHING: 1, Kept.EVERYTHING: max(1, 8 // CLOSELY), Kept.SOME: max(
 
 
 def enter_disks(stack):
-    # Files of a few bytes then go through part files, as large ones do.
+    # Files of a few bytes then go through part files, as large ones do: those of each third entry.
     for module in (kizuna.adapters.blobs, kizuna.adapters.part_file, kizuna.exchange.manifest):
         stack.enter_context(mock.patch.object(module, "CHUNK_BYTES", SMALL_CHUNK_BYTES))
+    fit = receive._fit_together
+    # The others are taken together, as small ones are.
+    apart = mock.patch.object(receive, "_fit_together", lambda taken: fit(taken) and all(e.sequence % 3 for e in taken))
+    stack.enter_context(apart)
     stack.enter_context(disk.installed())
 
 
@@ -60,6 +64,7 @@ def machines(tmp_path):
 
 def day(machines):
     """What happens between two nodes."""
+    machines.publish()
     machines.publish()
     machines.sync()
     machines.publish(withheld=True)

@@ -178,18 +178,15 @@ def _refuse(manifest: Manifest, index: int, got: int, expected: int) -> NoReturn
 
 
 def verify_whole(manifest: Manifest, data: bytes | memoryview) -> None:
-    """Refuse `data` unless it is the whole of a blob of one chunk at most.
+    """Refuse `data` unless it is all of a blob.
 
     Raises
     ------
     PartnerMisbehaved
         If length or hash differ.
     """
-    verifier = Verifier(manifest)
-    if not verifier.done:
-        verifier.take(data)
-    elif data:
-        _refuse(manifest, 0, len(data), 0)
+    if len(data) != manifest.size or "sha256:" + hashlib.sha256(data).hexdigest() != manifest.digest:
+        _refuse(manifest, 0, len(data), manifest.size)
 
 
 def fetch_verified(manifest: Manifest, fetch: Callable[[Digest, int, int], bytes | memoryview]) -> Iterator[bytes | memoryview]:
