@@ -68,6 +68,8 @@ def test_every_plan_finds_what_a_look_at_each_product_finds(seed, oddity, limit)
             if len(lot) > 1:
                 store.items.remove(held.pop(random.choice(lot).id).id)
             indices[0].search(Query(), made.sight(store.items, None, made.world.instant()))
+            kept = store.items.with_numbers(range(1, 99))
+            assert {item.product.id: item.product for item in kept.values()} == held
             callers = [None, *random.sample(made.world.partners, min(2, len(made.world.partners)))]
             at = made.world.instant()
             recalled = random.sample(list(held), 3)

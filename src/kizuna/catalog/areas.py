@@ -135,6 +135,11 @@ class Placer:
         self._geometries: dict[AreaId, BaseGeometry] | None = None
         self._kept: dict[Ring, Placement] = {}
 
+    @property
+    def looks(self) -> bool:
+        """Whether there are areas at all: else the place of everything is unknown."""
+        return bool(self._areas)
+
     def place(self, footprint: Footprint | None) -> Placement:
         """How a footprint lies to the areas.
 

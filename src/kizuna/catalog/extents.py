@@ -66,9 +66,12 @@ def extent_of(ring: Ring) -> Extent:
     >>> extent_of([(0, 80), (120, 80), (-120, 80), (0, 80)])
     Extent(west=-180.0, south=80.0, east=180.0, north=90.0)
     """
+    plain_lons, plain_lats = zip(*ring, strict=True)
+    west, south, east, north = float(min(plain_lons)), float(min(plain_lats)), float(max(plain_lons)), float(max(plain_lats))
+    if east - west <= _HALF_DEG and west < _HALF_DEG:
+        # Nothing in it goes around.
+        return Extent(west, south, east, north)
     points = continuous(ring)
-    lats = [float(lat) for _, lat in points]
-    south, north = min(lats), max(lats)
     if abs(points[0][0] - points[-1][0]) > _HALF_DEG:
         return Extent(-_HALF_DEG, *((-_POLE_DEG, _HALF_DEG, north) if south + north < 0 else (south, _HALF_DEG, _POLE_DEG)))
     lons = [lon for lon, _ in points]

@@ -13,6 +13,7 @@ import numpy as np
 from kizuna.catalog.columns import ProductColumns, compact, in_words, needed_consents
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import Footprint
+from kizuna.model.regions import NOWHERE_KNOWN
 from kizuna.release.columns import ALL, ALWAYS, NEVER, ProductRow, masks_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class _Codes:
 
 def placements_of(segment: Segment, placer: Placer) -> tuple[list[Placement], npt.NDArray[np.int64]]:
     """How the rows of a segment lie to areas: the placements that there are, and which each row has."""
+    if not placer.looks:
+        return [NOWHERE_KNOWN], np.zeros(segment.size, np.int64)
     numbers: dict[Placement, int] = {}
     found = np.empty(segment.size, np.int64)
     for row in range(segment.size):
