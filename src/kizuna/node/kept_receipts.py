@@ -25,6 +25,7 @@ __all__ = [
     "kept_receipts",
     "refused_receipts",
     "send_kept_receipts",
+    "taken_under",
 ]
 
 _OWED = "receipt_owed"
@@ -33,6 +34,11 @@ _REFUSED = "receipts_refused"
 
 def _receipts_under(partner: Party) -> str:
     return f"media/receipt/{partner}/"
+
+
+def taken_under(partner: Party) -> str:
+    """Name of the setting that keeps what lay on the partner's last medium, and need not come again."""
+    return f"media/taken/{partner}"
 
 
 def keep_receipt(node: Node, partner: Party, envelope: bytes) -> None:

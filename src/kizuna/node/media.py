@@ -52,7 +52,7 @@ from kizuna.model.digests import digest_of
 from kizuna.model.instants import format_instant
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now, decide_item, decision_record
-from kizuna.node.kept_receipts import forget_receipts, keep_answers, keep_receipt, kept_receipts
+from kizuna.node.kept_receipts import forget_receipts, keep_answers, keep_receipt, kept_receipts, taken_under
 from kizuna.node.messages import was_recalled
 from kizuna.node.receive import Intake, PullReport, pull
 from kizuna.node.share import Sharing
@@ -89,10 +89,6 @@ MOST_HELD_BYTES = 64 * 2**30
 
 _ID_BYTES = 16
 _INTAKE = Intake()
-
-
-def _taken_under(partner: Party) -> str:
-    return f"media/taken/{partner}"
 
 
 # ---- export
@@ -266,7 +262,7 @@ def _write(
     load: _Load,
     receipts: Sequence[bytes],
 ) -> ExportReport:
-    taken = parse_json((node.store.setting(_taken_under(partner.party)) or "[]").encode())
+    taken = parse_json((node.store.setting(taken_under(partner.party)) or "[]").encode())
     contents = Contents(
         sender=node.organisation,
         receiver=partner.party,
@@ -568,8 +564,8 @@ def _take_receipts(node: Node, way: _Way) -> int:
     forget_receipts(node, party, way.contents.taken)
     # Those that were not taken never will be: the partner need not carry them any longer either.
     kept = canonical([part.digest for part in way.contents.receipts]).decode()
-    if node.store.setting(_taken_under(party)) != kept:
-        node.store.keep_setting(_taken_under(party), kept)
+    if node.store.setting(taken_under(party)) != kept:
+        node.store.keep_setting(taken_under(party), kept)
     return taken
 
 
