@@ -24,6 +24,7 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, fingerprint_of, trust
+from kizuna.adapters.tls_line import TlsLine
 from kizuna.errors import InputError, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES
 from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified, make_manifest
@@ -235,6 +236,10 @@ def test_client_accepts_only_the_pinned_server(node: Served, desk: SimulatedDesk
         pytest.raises(ssl.SSLCertVerificationError, match="pinned"),
     ):
         context.wrap_socket(plain, server_hostname="localhost")
+    assert desk.asked == []
+    # Nor over the line of the transport.
+    with pytest.raises(ssl.SSLCertVerificationError, match="pinned"):
+        TlsLine.connect(("127.0.0.1", node.partners_port), context, 10)
     assert desk.asked == []
 
 
