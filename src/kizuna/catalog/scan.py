@@ -125,8 +125,8 @@ class Scan:
         if query.begin is not None and self.shelf.longest_us:
             passing &= segment.end[rows] >= micros(query.begin)
         if query.collections is not None:
-            kinds = [self.shelf.names.kinds.numbers.get(name, -1) for name in query.collections]
-            passing &= np.isin(segment.kind[rows], kinds)
+            wanted = {self.shelf.names.kinds.numbers.get(name, -1) for name in query.collections}
+            passing &= np.array([n in wanted for n in range(len(self.shelf.names.kinds.things))])[segment.kind[rows]]
         if query.where is not None and passing.any():
             passing &= self._in_extent(rows)
         if query.expression is not None and passing.any():

@@ -15,7 +15,7 @@ from kizuna.errors import InputError
 from kizuna.kinds.registry import kind_named
 from kizuna.model.digests import Digest
 from kizuna.model.product import Asset, AssetRole, ProductId
-from kizuna.node.decisions import as_labelled_now, subject_of
+from kizuna.node.decisions import subject_of
 from kizuna.node.messages import recalled_under
 from kizuna.node.reduce import reduce_product
 from kizuna.release.decide import decide_in
@@ -171,7 +171,10 @@ class Catalogue:
         return page.items[0] if page.items else None
 
     def _show(self, sight: Sight, item: Item) -> Shown | None:
-        product = as_labelled_now(self._node, item.product)
+        product = item.product
+        label = sight.view.label_of(product.id, product.label)
+        if label is not product.label:
+            product = replace(product, label=label)
         if sight.partner is None:
             return Shown(product)
         # A second wall: what is shown was decided on by itself, whatever found it.
