@@ -279,7 +279,7 @@ def test_a_log_entry_that_was_changed_is_found(tmp_path):
         connection.execute("DROP TRIGGER log_never_changes")
         connection.execute("UPDATE log SET salt = zeroblob(32) WHERE place = 1")
     done = kizuna("audit", "verify", "--node", node, "--json")
-    assert_told(done, node, "root", status=1)
+    assert_told(done, node, "entry 1 of the log", status=1)
     assert done.fault()["kind"] == "LogDamaged"
 
 
