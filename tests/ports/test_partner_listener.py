@@ -21,6 +21,7 @@ from simulators.serving import Served, served
 
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.clock import SystemClock
+from kizuna.adapters.http_line import HttpLine
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, fingerprint_of, trust
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
 
-    from kizuna.model.parties import Party
 
 type Keys = dict[str, FileKeys]
 type Answer = tuple[int, dict[str, str], bytes]
@@ -650,13 +650,13 @@ def test_chunks_that_follow_come_in_one_answer(
     node: Served, desk: SimulatedDesk, node_keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[str] = []
-    peer_of = desk.peer_of
+    request = HttpLine.request
 
-    def noting(fingerprint: str) -> Party | None:
-        asked.append(fingerprint)
-        return peer_of(fingerprint)
+    def noting(line: HttpLine, method: str, target: str, *arguments: Any, **options: Any) -> object:
+        asked.append(target)
+        return request(line, method, target, *arguments, **options)
 
-    monkeypatch.setattr(desk, "peer_of", noting)
+    monkeypatch.setattr(HttpLine, "request", noting)
     digest = desk.hold(LONG)
     manifest = make_manifest(io.BytesIO(LONG))
     with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
