@@ -18,8 +18,7 @@ from simulators.registers import GIVER
 from kizuna.adapters.memory import MemoryStore
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.catalog.column_index import ColumnIndex, Plan
-from kizuna.catalog.query import NEWEST_FIRST, Order, Query
-from kizuna.catalog.scan import OLDEST_FIRST
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Order, Query
 from kizuna.catalog.store import Item
 from kizuna.node.catalogue import detected_remains
 

@@ -10,8 +10,7 @@ from kizuna.catalog.areas import Placer, areas_of
 from kizuna.catalog.cql2 import And, Compare, Comparison, Has, Like, Not, OneOf, Or, Truth
 from kizuna.catalog.extents import Extent, box_of, meets
 from kizuna.catalog.filters import matches
-from kizuna.catalog.query import NEWEST_FIRST, QUERYABLES, Order, Query, Sight, Where
-from kizuna.catalog.scan import OLDEST_FIRST
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, QUERYABLES, Order, Query, Sight, Where
 from kizuna.catalog.store import Item
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, Interval

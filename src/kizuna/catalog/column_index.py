@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 
 from kizuna.catalog.extents import Extent, turns
-from kizuna.catalog.query import NEWEST_FIRST, Found
-from kizuna.catalog.scan import OLDEST_FIRST, Scan, is_natural
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Found
+from kizuna.catalog.scan import Scan, is_natural
 from kizuna.catalog.segments import Names, joined, segment_of
 from kizuna.catalog.shelf import Shelf
 from kizuna.release.columns import ALWAYS, NEVER, micros

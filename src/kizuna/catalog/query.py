@@ -20,7 +20,19 @@ if TYPE_CHECKING:
     from kizuna.release.subject import Subject
     from kizuna.release.view import View
 
-__all__ = ["MOST_ITEMS", "NEWEST_FIRST", "QUERYABLES", "Found", "Index", "Order", "Position", "Query", "Sight", "Where"]
+__all__ = [
+    "MOST_ITEMS",
+    "NEWEST_FIRST",
+    "OLDEST_FIRST",
+    "QUERYABLES",
+    "Found",
+    "Index",
+    "Order",
+    "Position",
+    "Query",
+    "Sight",
+    "Where",
+]
 
 MOST_ITEMS = 1_000
 """Most items on a page."""
@@ -52,6 +64,9 @@ class Order:
 
 NEWEST_FIRST = (Order("datetime", descending=True), Order("id"))
 """With this all orders end, so that no two items stand at one place; but for its reverse, oldest first, which stands alone."""
+
+OLDEST_FIRST = (Order("datetime"), Order("id", descending=True))
+"""The very reverse of `NEWEST_FIRST`."""
 
 type Position = tuple[str | float | int | None, ...]
 """Values of the properties that a query is sorted by, of the last item of a page."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from kizuna.catalog.extents import turns
 from kizuna.catalog.filters import holds
-from kizuna.catalog.query import NEWEST_FIRST, Order
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Order
 from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
@@ -24,10 +24,7 @@ if TYPE_CHECKING:
     type Truths = npt.NDArray[np.bool_]
     type RowNumbers = npt.NDArray[np.intp]
 
-__all__ = ["OLDEST_FIRST", "Scan", "is_natural"]
-
-OLDEST_FIRST = (Order("datetime"), Order("id", descending=True))
-"""The very reverse of `NEWEST_FIRST`."""
+__all__ = ["Scan", "is_natural"]
 
 _FIRST_CHUNK, _LAST_CHUNK, _GROWTH = 1 << 11, 1 << 17, 4
 

@@ -8,8 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from kizuna.catalog.query import NEWEST_FIRST, Query, Sight
-from kizuna.catalog.scan import OLDEST_FIRST
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Query, Sight
 from kizuna.catalog.tokens import Tokens
 from kizuna.errors import InputError
 from kizuna.kinds.registry import kind_named

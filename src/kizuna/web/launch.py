@@ -13,7 +13,6 @@ from kizuna.adapters.event_log import Event, EventLog, Member
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import renew, server_context
 from kizuna.adapters.translations import translator
-from kizuna.catalog.column_index import ColumnIndex
 from kizuna.errors import KizunaError
 from kizuna.node.catalogue import Catalogue, detected_remains
 from kizuna.node.health import HealthReader, last_refused, note_refused
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+    from kizuna.catalog.query import Found, Index, Query, Sight
     from kizuna.node.health import RefusedConnection
     from kizuna.node.state import Node
     from kizuna.wiring import Settings
@@ -49,6 +49,24 @@ def _take_over(logger: logging.Logger, log: EventLog) -> None:
     """Let a library's warnings go to the node's log, which tells no words of them: a traceback may quote what is secret."""
     logger.handlers = [log.handler()]
     logger.propagate = False
+
+
+class _IndexWhenAsked:
+    """Index that is made, and numpy loaded, when somebody searches: most nodes only exchange."""
+
+    def __init__(self, node: Node) -> None:
+        self._node = node
+        self._lock = threading.Lock()
+        self._index: Index | None = None
+
+    def search(self, query: Query, sight: Sight) -> Found:
+        """Page of what a query finds for a caller."""
+        with self._lock:
+            if self._index is None:
+                from kizuna.catalog.column_index import ColumnIndex
+
+                self._index = ColumnIndex(self._node.store.items, self._node.organisation, detected_remains)
+        return self._index.search(query, sight)
 
 
 class _Door:
@@ -173,7 +191,7 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
 
         # Plain logs are for a terminal, where a line for each request would bury what matters.
         tell = log.tell if settings.log_format == "json" else log.tell_failures
-        catalogue = Catalogue(node, ColumnIndex(node.store.items, node.organisation, detected_remains))
+        catalogue = Catalogue(node, _IndexWhenAsked(node))
         for_partners = beside(partner_app(desk), PARTNER_PATH, partner_stac(desk.peer_of, catalogue, node.organisation))
         partners = Listener(
             # Names are kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING
 from kizuna.catalog.cql2 import Filters
 from kizuna.catalog.cql2_text import read_text
 from kizuna.catalog.extents import GLOBE_DEG, Extent, box_of, continuous, meets
-from kizuna.catalog.query import MOST_ITEMS, NEWEST_FIRST, QUERYABLES, Order, Query, Where
-from kizuna.catalog.scan import OLDEST_FIRST
+from kizuna.catalog.query import MOST_ITEMS, NEWEST_FIRST, OLDEST_FIRST, QUERYABLES, Order, Query, Where
 from kizuna.errors import InputError, Message
 from kizuna.model.canonical import parse_json
 from kizuna.model.instants import parse_instant
