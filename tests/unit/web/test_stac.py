@@ -178,6 +178,21 @@ def test_what_was_called_back_is_gone():
     assert product_id(2) not in ids(client.json("/exchange/stac/search"))
 
 
+def test_what_is_derived_follows_what_it_is_derived_from():
+    world = filled(withheld=False)
+    node, client = world.node(IQPS), partner(world)
+    child, parent = world.hold(IQPS, 60, lineage=(product_id(61),)), world.hold(IQPS, 61)
+    secret = dataclasses.replace(parent, label=Label("JPN", "秘", IQPS, START))
+    seen = []
+    for change in (Item(child), Item(parent), Item(secret), Item(parent), None):
+        if change is None:
+            node.store.items.remove(parent.id)
+        else:
+            node.store.items.put(change)
+        seen.append(child.id in ids(client.json("/exchange/stac/search?limit=100")))
+    assert seen == [False, True, False, True, False]
+
+
 REQUESTS = [
     "",
     "/conformance",
