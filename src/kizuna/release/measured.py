@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from kizuna.release.columns import ArticleRow, QuestionRow
+    from kizuna.release.plan import Plan
     from kizuna.release.rules import Condition
     from kizuna.release.subject import Subject
     from kizuna.release.view import View
@@ -104,7 +105,7 @@ class Measured:
         self._seen: dict[object, int] = {}
         self._known: dict[object, int] = {}
 
-    def key(self, view: View, subject: Subject, asked: QuestionRow) -> tuple[object, ...]:
+    def key(self, view: View, subject: Subject, plan: Plan, at: Instant) -> tuple[object, ...]:
         """What the question looks at of a product: of all that have one key, the same is to be said of these things."""
         times = places = finest = 0
         if self._times:
@@ -126,7 +127,7 @@ class Measured:
         if self._fine:
             lies = subject.resolution_m
             finest = self._seen.get(lies, 0) or self._see(lies, self._told_how_fine, view, subject)
-        return (times, places, finest, *self._delayed(subject, asked)) if self._delays else (times, places, finest)
+        return (times, places, finest, *self._delayed(subject, plan.asked(at))) if self._delays else (times, places, finest)
 
     def _see(self, lies: object, told: Callable[[ProductRow, Subject], Sequence[object]], view: View, subject: Subject) -> int:
         row: ProductRow = _Row()  # type: ignore[assignment]

@@ -244,7 +244,7 @@ class Scope:
                 return None
         if self.measured is None:
             return own, whose, parents, subject.complex_data
-        return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self._plan.asked(at))
+        return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self._plan, at)
 
     def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
         """What is left to ask of products of a shape: of the product alone, and of each article.

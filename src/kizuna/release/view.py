@@ -249,7 +249,8 @@ class View:
         found = self._questions.get(key)
         if found is None:
             found = self._questions[key] = Question(self, giver, partner, purpose, at)
-        found.learn(self.needs)
+        if found.needs_known < len(self.needs.bits):
+            found.learn(self.needs)
         return found
 
     def next_date(self, at: Instant) -> Instant | None:
