@@ -372,8 +372,14 @@ def _way(view: View, question: Question, entry: Entry, asked: QuestionRow) -> Wa
         settled,
         _refers(settled, _NO_PRODUCT, entry.row, asked),
         tuple([Check(rule, view, question, entry) for rule in _HANGING]),
-        tuple([getattr(entry.row, name) for name in _OFFERED]),
+        _offered(entry.row),
     )
+
+
+def _offered(row: ArticleRow) -> tuple[int, ...]:
+    """Columns of an article that the rules which hang on the product look at."""
+    # Needs become known as labels are met: all that counts here is that there are some which it does not grant.
+    return tuple([ALL if name == "lacking" and row.lacking else getattr(row, name) for name in _OFFERED])
 
 
 @lru_cache(maxsize=4096)
