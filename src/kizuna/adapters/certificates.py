@@ -11,29 +11,19 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from kizuna.node.certificates import node_uri
+
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric import ec
 
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
 
-__all__ = ["node_certificate", "node_uri"]
+__all__ = ["node_certificate"]
 
 _LIFETIME = timedelta(days=397)
 # Partners' clocks may stand a little behind ours.
 _BACKDATED = timedelta(hours=1)
-
-
-def node_uri(party: Party) -> str:
-    """URI of a party's node.
-
-    Examples
-    --------
-    >>> from kizuna.model.parties import parse_party
-    >>> node_uri(parse_party("JPN/IQPS"))
-    'spiffe://jpn/iqps'
-    """
-    return "spiffe://" + party.lower()
 
 
 def node_certificate(party: Party, key: ec.EllipticCurvePrivateKey, at: Instant) -> bytes:

@@ -81,7 +81,13 @@ def record_steps(
         Who acts.
     url, sealing_key
         As a new card has them; None: they stay.
+
+    Raises
+    ------
+    PartnerMisbehaved
+        If a key or certificate cannot be pinned.
     """
+    _require_fit(node, partner, [step.rotation for step in steps])
     last = steps[-1].rotation
     body: dict[str, Json] = {
         "party": partner.party,
@@ -132,26 +138,41 @@ def take_handed_statement(node: Node, partner: Party, envelope: bytes) -> bool:
 
 
 def _take_rotation(node: Node, partner: Partner, statement: str) -> None:
-    known = node.knowledge()
-    steps = follow(partner.party, partner.signing_key, [statement], revoked=known.revoked)
+    steps = follow(partner.party, partner.signing_key, [statement], revoked=node.knowledge().revoked)
     if not steps:
         for former in partner.former:
             if _signer(statement) == key_id_of(former.key):
                 unseal_rotation(statement.encode(), former.key)
                 return
         raise _refused(partner, Message("it is not signed by the key that is pinned"))
-    fresh = steps[0].rotation
+    record_steps(node, partner, steps, by="exchange")
+
+
+def _require_fit(node: Node, partner: Partner, rotations: Sequence[Rotation]) -> None:
+    """Refuse steps to keys that are not a partner's own and new.
+
+    # INVARIANT: no key comes back once it was given up, and none takes its own place: a statement that led on from it could be
+    # said again then, and lead back to what it named.
+    """
+    known, now = node.knowledge(), node.now()
     others = [other for party, other in known.partners.items() if party != partner.party]
-    expected = certificate_fault(fresh.certificate_der, node.now())
+    certificates = {node.keys.certificate_der, *(c for p in others for c in (p.certificate_der, *p.certificates(now)))}
+    keys = {*node.journal.own_keys(), *(key for other in others for key in other.keys)}
+    had = {partner.signing_key, *(former.key for former in partner.former)}
+    for rotation in rotations:
+        if rotation.certificate_der in certificates:
+            raise _refused(partner, Message("another node has its certificate"))
+        if rotation.signing_key in keys:
+            raise _refused(partner, Message("another node has its key"))
+        if rotation.signing_key in had:
+            raise _refused(partner, Message("it had its key before"))
+        if key_id_of(rotation.signing_key) in known.revoked:
+            raise _refused(partner, Message("its key was revoked"))
+        had.add(rotation.signing_key)
+    # Of the others nothing is used any more.
+    expected = certificate_fault(rotations[-1].certificate_der, partner.party, now)
     if expected is not None:
         raise _refused(partner, Message("its certificate is not {expected}", {"expected": expected}))
-    if fresh.certificate_der in {node.keys.certificate_der, *(c for p in others for c in p.certificates(node.now()))}:
-        raise _refused(partner, Message("another node has its certificate"))
-    if fresh.signing_key in {*node.journal.own_keys(), *(key for other in others for key in other.keys)}:
-        raise _refused(partner, Message("another node has its key"))
-    if key_id_of(fresh.signing_key) in known.revoked:
-        raise _refused(partner, Message("its key was revoked"))
-    record_steps(node, partner, steps, by="exchange")
 
 
 def _take_sealing_key(node: Node, partner: Partner, statement: str) -> None:

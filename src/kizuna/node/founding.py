@@ -110,7 +110,7 @@ def pin_partner(node: Node, card: object) -> Party:
     raw = _read_keys(table)
     succession = _read_succession(table)
     table.done()
-    expected = certificate_fault(raw["certificate"], node.now())
+    expected = certificate_fault(raw["certificate"], party, node.now())
     if expected is not None:
         table.fault("certificate", expected)
     if url and not url.startswith("https://"):

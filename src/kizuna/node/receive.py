@@ -123,10 +123,11 @@ def _check(node: Node, partner: Partner, entry: FeedEntry) -> None:
     held = node.store.items.get(entry.product.id)
     if held is None:
         return
+    if held.received_from is None or held.product.originator != entry.product.originator:
+        # Whoever passed a product on does not make it its own thereby, be it under a newer version.
+        raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
     if held.received_from == partner.party:
         _check_version(partner, entry, held.product)
-    elif held.received_from is None or held.product.originator != entry.product.originator:
-        raise _misbehaved(partner, entry, "its product id is that of a product from elsewhere")
 
 
 def _came_otherwise(node: Node, partner: Partner, entry: FeedEntry) -> bool:
@@ -243,7 +244,9 @@ def pull(
     report = PullReport(partner.party)
     came = 0
     book = node.store.book
-    _send_owed_receipt(node, partner, transport)
+    with suppress(PartnerMisbehaved):
+        # One that is not taken holds nothing up: that for a later entry confirms this one as well. It is told at the end.
+        _send_owed_receipt(node, partner, transport)
     _send_answers(node, partner, transport)
     taking = _Taking(node, partner, transport, progress, intake, report)
     while True:
@@ -272,6 +275,7 @@ def pull(
         if not answer.more or not answer.entries or came >= intake.entries:
             _send_answers(node, partner, transport)
             _forget_parts(node, partner, set())
+            _send_owed_receipt(node, partner, transport)
             return report
 
 
@@ -483,6 +487,14 @@ def _store(node: Node, partner: Partner, taken: Sequence[tuple[FeedEntry, bytes]
                 raise StoreError(
                     Message("a file of {product} was removed while it came", {"product": entry.product.id}),
                     hint=Message("a recalled product shared it, and was destroyed just now; receive again"),
+                )
+            # INVARIANT: what is stored was checked against what is here now. While its files came, another pull may have brought
+            # the same product, or the consent under which it is passed on may have ended.
+            _check(node, partner, entry)
+            if _came_otherwise(node, partner, entry):
+                raise StoreError(
+                    Message("{product} came by another way meanwhile", {"product": entry.product.id}),
+                    hint=Message("receive again"),
                 )
         now = node.journal.record_all(facts, by="exchange", authority=f"signature of {partner.party}")
         for entry, _ in taken:

@@ -57,8 +57,8 @@ def certificate(*extensions, begin=START - DAY, end=START + DAY, signer=None, si
     ],
 )
 def test_one_that_is_its_own_end_is_taken(extensions):
-    assert certificate_fault(certificate(*extensions), START) is None
-    assert certificate_fault(World().node(HUR).keys.certificate_der, START) is None
+    assert certificate_fault(certificate(*extensions), HUR, START) is None
+    assert certificate_fault(World().node(HUR).keys.certificate_der, HUR, START) is None
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,17 @@ def test_one_that_is_its_own_end_is_taken(extensions):
         (certificate(x509.ExtendedKeyUsage([CLIENT])), "as a server and as a client"),
         (certificate(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.CODE_SIGNING])), "as a server and as a client"),
         (certificate(size=20_000), "at most 16384 bytes"),
+        (World().node(IQPS).keys.certificate_der, "a certificate of UKR/HUR: it names another node"),
+        (
+            certificate(x509.SubjectAlternativeName([x509.UniformResourceIdentifier("SPIFFE://jpn/iqps")])),
+            "it names another node",
+        ),
     ],
 )
 def test_one_that_no_connection_should_rest_on_is_refused_by_name(der, expected):
     world = World()
     node = world.node(IQPS)
-    fault = certificate_fault(der, START)
+    fault = certificate_fault(der, HUR, START)
     assert fault is not None
     assert expected in fault.render()
     card = node_card(world.node(HUR), "https://127.0.0.1:1") | {"certificate": base64.b64encode(der).decode()}

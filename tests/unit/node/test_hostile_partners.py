@@ -1,0 +1,208 @@
+"""Partners with valid keys that lie: about whose a product, a certificate or a key is, and about what came before."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from simulators.nodes import HUR, IQPS, NZL, START, World
+from simulators.products import product_id
+
+from kizuna.adapters.memory import MemoryKeys
+from kizuna.catalog.store import Item
+from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.exchange.feed import FeedEntry, FeedPage, page_to_bytes, seal_entry, unseal_receipt
+from kizuna.exchange.manifest import make_manifest
+from kizuna.exchange.rotation import Rotation, seal_rotation
+from kizuna.exchange.transport import one_by_one
+from kizuna.model.digests import digest_of
+from kizuna.model.instants import Instant
+from kizuna.model.label import Label
+from kizuna.node.founding import node_card, pin_partner
+from kizuna.node.originators import record_consent
+from kizuna.node.receive import pull
+from kizuna.node.share import Sharing
+
+
+class Giver:
+    """Way to a giver that says what a test makes it say."""
+
+    def __init__(self, world: World, giver) -> None:
+        self.world, self.giver = world, giver
+        self.entries: list[bytes] = []
+        self.receipts: list[bytes] = []
+        self.takes_receipts = True
+        self.before_files = lambda: None
+
+    def says(self, product) -> None:
+        """Put an entry that hands out a product, of files that the giver has, into the feed."""
+        node = self.world.node(self.giver)
+        files = {asset.digest: node.blobs.open(asset.digest).read() for asset in product.assets}
+        entry = FeedEntry(
+            len(self.entries) + 1,
+            self.giver,
+            NZL,
+            product,
+            tuple(make_manifest(io.BytesIO(data)) for data in files.values()),
+            {"outcome": "permit", "reasons": [], "obligations": []},
+            self.world.clock.now(),
+        )
+        self.entries.append(seal_entry(entry, node.keys))
+
+    def feed(self, after, limit):
+        return page_to_bytes(FeedPage(after, tuple(self.entries[after : after + limit]), more=False))
+
+    def blob(self, digest, offset, length):
+        self.before_files()
+        return self.world.node(self.giver).blobs.open(digest).read()[offset : offset + length]
+
+    def blobs(self, wanted):
+        return one_by_one(self, wanted)
+
+    def receipt(self, envelope):
+        if not self.takes_receipts:
+            raise PartnerMisbehaved(Message("the partner does not take the receipt"))
+        self.receipts.append(envelope)
+
+    def pull(self):
+        node = self.world.node(NZL)
+        report = pull(node, node.partner(self.giver), self)
+        self.world.tick()
+        return report
+
+
+# ---- whose a product is
+
+
+@pytest.fixture
+def passed_on(world) -> World:
+    """NZL has a product of IQPS from HUR."""
+    world.befriend(HUR, NZL)
+    world.agree(IQPS)
+    world.agree(HUR, id="ON", parties=["UKR/HUR", "NZL"], article={"givers": ["UKR/HUR"], "receivers": ["NZL"]})
+    product = world.take_in(IQPS, 1)
+    world.pull(HUR, IQPS)
+    record_consent(world.node(IQPS), product, NZL, "order 7")
+    world.tick()
+    world.pull(HUR, IQPS)
+    world.pull(NZL, HUR)
+    return world
+
+
+def test_whoever_passed_a_product_on_cannot_make_it_its_own_by_a_newer_version(passed_on):
+    nzl = passed_on.node(NZL)
+    held = nzl.store.items.get(product_id(1))
+    assert held.received_from == HUR
+    giver = Giver(passed_on, HUR)
+    giver.entries = [b"{}"]
+    giver.says(replace(held.product, version=2, originator=HUR, label=Label("JPN", "UNCLASSIFIED", HUR, START)))
+    with pytest.raises(PartnerMisbehaved, match="elsewhere"):
+        giver.pull()
+    assert nzl.store.items.get(product_id(1)) == held
+    # So the originator can still hand it over, and newer versions.
+    passed_on.agree(IQPS, id="TWO", parties=["JPN/IQPS", "NZL"], article={"receivers": ["NZL"]})
+    passed_on.pull(NZL, IQPS)
+    assert nzl.store.items.get(product_id(1)).received_from == IQPS
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_what_came_by_another_way_while_its_files_came_is_not_written_over(world, version):
+    giver, nzl = Giver(world, IQPS), world.node(NZL)
+    product = world.hold(IQPS, 1)
+    giver.says(product)
+    other = Item(replace(product, version=version + 1, title="the other"), IQPS, "{}")
+
+    def meanwhile():
+        with nzl.store.transaction():
+            if nzl.store.items.get(product.id) is None:
+                nzl.store.items.put(other)
+
+    giver.before_files = meanwhile
+    with pytest.raises((PartnerMisbehaved, StoreError)):
+        giver.pull()
+    assert nzl.store.items.get(product.id) == other
+    assert nzl.store.book.cursor(IQPS) == 0
+
+
+# ---- receipts
+
+
+def test_a_receipt_that_is_never_taken_is_told_and_holds_nothing_up(world):
+    giver, nzl = Giver(world, IQPS), world.node(NZL)
+    giver.takes_receipts = False
+    for number in (1, 2, 3):
+        giver.says(world.hold(IQPS, number))
+        with pytest.raises(PartnerMisbehaved, match="receipt"):
+            giver.pull()
+        assert nzl.store.book.cursor(IQPS) == number
+    with pytest.raises(PartnerMisbehaved, match="receipt"):
+        giver.pull()
+    # What confirms the last one confirms all.
+    giver.takes_receipts = True
+    giver.pull()
+    (envelope,) = giver.receipts
+    receipt = unseal_receipt(envelope, nzl.keys.public_key)
+    assert (receipt.sequence, receipt.entry) == (3, digest_of(giver.entries[-1]))
+
+
+# ---- whose a certificate and a key are
+
+
+def said(world, party, former, fresh, **changes) -> bytes:
+    """Statement of a party that keys take the place of its former ones, in a day."""
+    whole = {"signing_key": fresh.public_key, "certificate_der": fresh.certificate_der} | changes
+    at = Instant(world.clock.now() + timedelta(days=1))
+    return seal_rotation(Rotation(party, former.key_id, at=at, **whole), former, fresh)
+
+
+def known_by(world, party):
+    partner = world.node(IQPS).partner(party)
+    return partner.signing_key, partner.certificate_der, len(partner.former)
+
+
+def test_a_key_that_was_given_up_never_comes_back_and_no_statement_counts_twice(world):
+    desk, first = Sharing(world.node(IQPS)), world.node(HUR).keys
+    second, third = (MemoryKeys(HUR, START, seed) for seed in (b"second", b"third"))
+    onward, back = said(world, HUR, first, second), said(world, HUR, second, first)
+    same = said(world, HUR, first, first, certificate_der=third.certificate_der)
+    assert desk.receipt(HUR, same) is False
+    assert known_by(world, HUR) == (first.public_key, first.certificate_der, 0)
+    assert desk.receipt(HUR, onward) is True
+    # Each of them is signed as it must be; only the last could lead on.
+    assert [desk.receipt(HUR, statement) for statement in (back, onward, same)] == [False, True, True]
+    assert known_by(world, HUR) == (second.public_key, second.certificate_der, 1)
+    assert desk.receipt(HUR, said(world, HUR, second, third)) is True
+    assert [desk.receipt(HUR, said(world, HUR, third, keys)) for keys in (first, second)] == [False, False]
+    assert known_by(world, HUR) == (third.public_key, third.certificate_der, 2)
+
+
+def test_nobody_can_say_that_the_certificate_which_another_announces_is_its_own(world):
+    desk = Sharing(world.node(IQPS))
+    theirs, ours = MemoryKeys(NZL, START, b"theirs"), MemoryKeys(HUR, START, b"ours")
+    stolen = said(world, HUR, world.node(HUR).keys, ours, certificate_der=theirs.certificate_der)
+    before = known_by(world, HUR)
+    assert desk.receipt(HUR, stolen) is False
+    assert known_by(world, HUR) == before
+    assert desk.receipt(NZL, said(world, NZL, world.node(NZL).keys, theirs)) is True
+    assert known_by(world, NZL)[:2] == (theirs.public_key, theirs.certificate_der)
+
+
+@pytest.mark.parametrize("stolen", ["certificate", "announced certificate", "key", "former key"])
+def test_a_card_cannot_announce_what_is_anothers_or_was_given_up(world, stolen):
+    here, liar = world.node(IQPS), world.node(HUR).keys
+    fresh, third = MemoryKeys(HUR, START, b"fresh"), MemoryKeys(HUR, START, b"third")
+    theirs, announced = world.node(NZL).keys, MemoryKeys(NZL, START, b"announced")
+    statements = {
+        "certificate": [said(world, HUR, liar, fresh, certificate_der=theirs.certificate_der)],
+        "announced certificate": [said(world, HUR, liar, fresh, certificate_der=announced.certificate_der)],
+        "key": [said(world, HUR, liar, theirs, certificate_der=fresh.certificate_der)],
+        "former key": [said(world, HUR, *step) for step in ((liar, fresh), (fresh, liar), (liar, third))],
+    }
+    before, size = known_by(world, HUR), here.store.log.size()
+    card = dict(node_card(world.node(HUR), "https://127.0.0.1:2"))
+    with pytest.raises(PartnerMisbehaved):
+        pin_partner(here, card | {"succession": [statement.decode() for statement in statements[stolen]]})
+    assert known_by(world, HUR) == before
+    assert here.store.log.size() == size
