@@ -5,7 +5,7 @@ from __future__ import annotations
 import operator
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -53,13 +53,13 @@ class Columns:
     ----------
     segment, names
         Rows, and their words.
-    label
-        Number of the label of each row, as it was corrected by what is known.
+    marking
+        Number of the marking of each row, its label as it was corrected by what is known.
     """
 
     segment: Segment
     names: Names
-    label: npt.NDArray[np.int32]
+    marking: npt.NDArray[np.int32]
 
     def values(self, name: str, rows: Rows) -> tuple[Array, Truths | None]:
         """Values of a property that is no word, and where it has one; None: everywhere."""
@@ -84,10 +84,10 @@ class Columns:
                 return [str(platform) for platform in names.platforms.things], segment.platform[rows]
             case "security:originator":
                 return [str(party) for party in names.parties.things], segment.originator[rows]
-            case "security:policy":
-                return [names.label(n).policy for n in range(len(names.labels.things))], self.label[rows]
-            case "security:classification":
-                return [names.label(n).classification for n in range(len(names.labels.things))], self.label[rows]
+            case "security:policy" | "security:classification":
+                place = 0 if name == "security:policy" else 1
+                markings = cast("list[tuple[str, str]]", names.markings.things)
+                return [marking[place] for marking in markings], self.marking[rows]
             case _:
                 return None
 

@@ -93,7 +93,9 @@ def release_columns(
         What a decision has to know of the product of this number; None where it is no longer there. Asked for those that are
         derived from others, and whose label was corrected.
     """
-    label = [view.label_columns(names.label(number)) for number in range(len(names.labels.things))]
+    # Of all labels of the index a small segment has few.
+    used, labelled = np.unique(segment.label, return_inverse=True)
+    label = [view.label_columns(names.label(number)) for number in used.tolist()]
     places = [view.place_columns(placement) for placement in placed[0]]
     kinds = [view.kinds.bit(kind) for kind in names.kinds.things]
     none = np.zeros(segment.size, np.int64)
@@ -103,8 +105,8 @@ def release_columns(
 
     millimetres = np.floor(np.nan_to_num(segment.resolution_m) * _MILLIMETRES_A_METRE + 1e-6)
     numbers: dict[str, Numbers] = {
-        "policy": named([one.policy for one in label], segment.label),
-        "rank": named([one.rank for one in label], segment.label),
+        "policy": named([one.policy for one in label], labelled),
+        "rank": named([one.rank for one in label], labelled),
         "made": segment.made.copy(),
         "review": segment.review.copy(),
         "parents_policy": none.copy(),
@@ -121,9 +123,9 @@ def release_columns(
     }
     codes = {
         "kind": _Codes(kinds, segment.kind),
-        "marking": _Codes([one.marking for one in label], segment.label),
-        "releasable": _Codes([one.releasable for one in label], segment.label),
-        "needs": _Codes([one.needs for one in label], segment.label),
+        "marking": _Codes([one.marking for one in label], labelled),
+        "releasable": _Codes([one.releasable for one in label], labelled),
+        "needs": _Codes([one.needs for one in label], labelled),
         "parents_marking": _Codes([0], none),
         "parents_releasable": _Codes([ALL], none),
         "parents_needs": _Codes([0], none),

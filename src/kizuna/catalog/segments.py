@@ -6,13 +6,15 @@ number. A segment never changes; what is put again stands in a newer one, and th
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass, fields
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from kizuna.catalog.extents import extent_of
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import Instant
 from kizuna.model.label import read_label
 from kizuna.model.reading import Table
 from kizuna.release.columns import NEVER, micros
@@ -54,10 +56,14 @@ class Words:
 class Names:
     """Words of all segments of one index."""
 
-    __slots__ = ("kinds", "labels", "parties", "platforms")
+    __slots__ = ("kinds", "labels", "lock", "marking", "markings", "parties", "platforms")
 
     def __init__(self) -> None:
         self.kinds, self.labels, self.parties, self.platforms = Words(), Words(), Words(), Words()
+        # Policies with their classifications, and which of them each label has.
+        self.markings = Words()
+        self.marking: list[int] = []
+        self.lock = threading.Lock()
 
     def label(self, number: int) -> Label:
         """Label of this number, but for its dates and caveats."""
@@ -244,7 +250,8 @@ def _values(
 
 
 def _micros(text: str | None) -> int:
-    return NEVER if text is None else micros(parse_instant(text))
+    # As `format_instant` wrote it.
+    return NEVER if text is None else micros(Instant(datetime.fromisoformat(text)))
 
 
 def label_number(label: Mapping[str, Any], names: Names) -> int:
@@ -260,6 +267,9 @@ def label_number(label: Mapping[str, Any], names: Names) -> int:
 
     def make() -> Label:
         plain = {name: value for name, value in label.items() if name != "review"} | {"caveats": []}
+        names.marking.append(names.markings.number((label["policy"], label["classification"])))
         return read_label(Table(plain, "label"))
 
-    return names.labels.number(key, make)
+    # Corrected labels are numbered by whoever searches first.
+    with names.lock:
+        return names.labels.number(key, make)

@@ -137,7 +137,8 @@ class Shelf:
                 label = label.copy()
                 for row in np.flatnonzero(np.isin(self.segment.id, np.array(list(corrected), "S26"))).tolist():
                     label[row] = label_number(label_to_json(corrected[bytes(self.segment.id[row])]), self.names)
-            found = self._properties = view, Columns(self.segment, self.names, label)
+            marking = np.array(self.names.marking, np.int32)[label]
+            found = self._properties = view, Columns(self.segment, self.names, marking)
         return found[1]
 
     def between(self, begin_us: int | None, end_us: int | None) -> tuple[int, int]:

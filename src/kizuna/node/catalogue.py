@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
 from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Query, Sight
@@ -68,9 +68,15 @@ def detected_remains(record: Mapping[str, Json]) -> bool:
     """Whether anything remains of a product, given as its record, where its phase is taken away."""
     # As `product_to_json` wrote it.
     stored: Mapping[str, Any] = record
-    assets = [Asset(AssetRole(a["role"]), a["name"], a["media_type"], Digest(a["digest"]), a["size"]) for a in stored["assets"]]
+    return _remains(stored["kind"], tuple([(asset["role"], asset["media_type"]) for asset in stored["assets"]]))
+
+
+@lru_cache(maxsize=1024)
+def _remains(kind: str, files: tuple[tuple[str, str], ...]) -> bool:
+    # What is left out is told by what a file is to its product and by its type: neither by its name nor by its bytes.
+    assets = [Asset(AssetRole(role), "", media_type, Digest(""), 0) for role, media_type in files]
     try:
-        return bool(kind_named(stored["kind"]).redact(assets, {ObligationKind.DETECTED_ONLY}))
+        return bool(kind_named(kind).redact(assets, {ObligationKind.DETECTED_ONLY}))
     except InputError:
         # Of a kind that is unknown here nobody can say what remains.
         return False
