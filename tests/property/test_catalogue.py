@@ -81,6 +81,18 @@ def test_every_plan_finds_what_a_look_at_each_product_finds(seed, oddity, limit)
                         assert pages(index, store, query, sight) == expected
 
 
+def test_many_questions_to_one_world():
+    random = Random(11)
+    made = make_catalogue_world(random, 30, oddity=0.4)
+    store = MemoryStore()
+    store.items.put_all(Item(product) for product in made.products)
+    index, at = index_of(store), made.world.instant()
+    sights = [made.sight(store.items, caller, at) for caller in (None, *made.world.partners[:2])]
+    for number in range(150):
+        query, sight = a_query(random, made.world, 9), sights[number % 3]
+        assert pages(index, store, query, sight) == found_plainly(query, sight, made.products), query
+
+
 @settings(max_examples=4, deadline=None)
 @given(SEEDS, st.sampled_from([0.1, 0.3]))
 def test_what_is_kept_of_a_partners_sight_is_given_up_in_time(seed, oddity):
