@@ -16,6 +16,7 @@ from simulators.products import product_id
 from starlette.applications import Starlette
 
 from kizuna.catalog.column_index import ColumnIndex
+from kizuna.catalog.query import Found, Query
 from kizuna.catalog.store import Item
 from kizuna.formats.stac import security_schema
 from kizuna.model.digests import digest_of
@@ -191,6 +192,25 @@ def test_what_is_derived_follows_what_it_is_derived_from():
             node.store.items.put(change)
         seen.append(child.id in ids(client.json("/exchange/stac/search?limit=100")))
     assert seen == [False, True, False, True, False]
+
+
+class Careless:
+    """Index that finds everything for everybody."""
+
+    def __init__(self, rows):
+        self.rows = rows
+
+    def search(self, query, sight):
+        numbers = tuple(row.number for row in self.rows.rows_after(0, self.rows.stamp()[0]))
+        return Found(numbers, None, more=False)
+
+
+def test_what_an_index_finds_by_mistake_is_not_shown():
+    world = filled()
+    node = world.node(IQPS)
+    page = Catalogue(node, Careless(node.store.items)).search(Query(), HUR)
+    assert [shown.product.id for shown in page.items] == [product_id(number) for number in OPEN]
+    assert len(Catalogue(node, Careless(node.store.items)).search(Query(), None).items) == len(OPEN) + len(WITHHELD)
 
 
 REQUESTS = [
