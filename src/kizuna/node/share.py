@@ -35,6 +35,7 @@ from kizuna.node.forms import form_for
 from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, not_recalled, waiting_message, was_recalled, why_withheld
 from kizuna.node.onward import consent_of, tell_consents
+from kizuna.node.present_key import has_former_signature, under_present_key
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
 from kizuna.node.reduce import outgoing_label, prepare, reduces_for
 from kizuna.node.turning import turning_points
@@ -297,15 +298,32 @@ class Sharing:
                 if sealed is None:
                     break
                 current = sealed
-            ready.append(current)
+            presented = self._under_present_key(peer, current)
+            if presented is None:
+                break
+            ready.append(presented)
         return ready
 
-    def _seal_anew(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
+    def _under_present_key(self, peer: Party, outgoing: Outgoing) -> Outgoing | None:
+        """Entry that may go, sealed anew if the key that signed it was given up since: the partner may believe that no more."""
+        node = self._node
+        if not has_former_signature(node.journal, outgoing.envelope):
+            return outgoing
+        entry = self._opened(outgoing)
+        if not isinstance(entry, MessageEntry):
+            return self._seal_anew(peer, outgoing, confirmed=True)
+        with node.store.transaction():
+            content = under_present_key(node.journal, entry.content)
+            made = make_message(node, peer, outgoing.product, content, outgoing.sequence, node.now())
+            node.store.book.reseal(made, confirmed=True)
+        return made
+
+    def _seal_anew(self, peer: Party, outgoing: Outgoing, *, confirmed: bool = False) -> Outgoing | None:
         node = self._node
         if isinstance(self._opened(outgoing), MessageEntry):
             # It was closed, or called back: so it stays.
             return outgoing
-        if outgoing.sequence <= node.store.book.acknowledged(peer):
+        if not confirmed and outgoing.sequence <= node.store.book.acknowledged(peer):
             return None
         while True:
             with node.store.transaction():
@@ -321,7 +339,7 @@ class Sharing:
                 if manifests is not None:
                     sealed = release(node, peer, product, form, manifests, decision, outgoing.sequence)
                     self._record([sealed])
-                    node.store.book.reseal(sealed.outgoing)
+                    node.store.book.reseal(sealed.outgoing, confirmed=confirmed)
                     # Whatever newer version waited has gone herewith.
                     node.store.book.drop(peer, product.id)
                     tell_consents(node, peer, [sealed.outgoing])
@@ -445,7 +463,7 @@ class Sharing:
                 if len(made) == most:
                     break
                 if is_message(product_id):
-                    content = waiting_message(node, peer, product_id)
+                    content = under_present_key(node.journal, waiting_message(node, peer, product_id))
                     if why_withheld(node, peer, content, now) is None:
                         # In the log as in the feed.
                         self._record(releases)

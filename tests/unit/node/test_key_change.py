@@ -8,21 +8,36 @@ import json
 from datetime import timedelta
 
 import pytest
-from simulators.nodes import HUR, IQPS, NZL, World
+from simulators.nodes import HUR, IQPS, MARKINGS, NZL, START, World
 
+from kizuna.adapters.memory import MemoryBlobs, MemoryStore
 from kizuna.errors import InputError, LogDamaged, PartnerMisbehaved
 from kizuna.exchange.envelope import seal
-from kizuna.exchange.messages import KeyStatement
+from kizuna.exchange.feed import page_from_bytes
+from kizuna.exchange.messages import Closed, ConsentNotice, KeyStatement, LogCheckpoint
 from kizuna.exchange.rotation import Rotation, seal_rotation, unseal_rotation
 from kizuna.model.canonical import canonical, parse_json
+from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.provenance import FactKind
-from kizuna.node.founding import node_card, pin_partner
-from kizuna.node.journal import OWN_KEYS
-from kizuna.node.key_change import announce_keys, due_key, hand_over_statements, revoke_key, rotate_keys, unaware
+from kizuna.node.founding import found_node, node_card, pin_partner, remove_partner
+from kizuna.node.journal import OWN_KEYS, Journal
+from kizuna.node.key_change import (
+    announce_keys,
+    announce_sealing_key,
+    due_key,
+    hand_over_statements,
+    revoke_key,
+    rotate_keys,
+    unaware,
+)
 from kizuna.node.messages import queue_message
+from kizuna.node.onward import tell_consent
 from kizuna.node.share import Sharing
+from kizuna.node.state import Node
 from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness, witness_lines
+from kizuna.node.witnessing import send_checkpoint
+from kizuna.release.agreements import Bound, Term
 
 
 @pytest.fixture
@@ -275,8 +290,67 @@ def test_what_waited_and_what_was_signed_before_arrives_after_the_rotation(world
     introduce_anew(world)
     world.pull(HUR, IQPS)
     assert {item.product.id for item in world.node(HUR).store.items.all()} == {first.id, second.id}
+    # What was numbered before goes under the present key, too.
     keys = [fact.body["key"] for _i, fact in world.node(HUR).journal.facts() if fact.kind is FactKind.PRODUCT_RECEIVED]
-    assert len(set(keys)) == 2
+    assert keys == [world.node(IQPS).keys.key_id] * 2
+
+
+def say_something_of_each_kind(world, number):
+    """Queue what the present key signs: a product that may be passed on, a checkpoint, a consent, statements about keys."""
+    here = world.node(IQPS)
+    product = world.take_in(IQPS, number)
+    assert not Sharing(here).feed(HUR, 0, 100).refused
+    send_checkpoint(here, HUR)
+    announce_sealing_key(here, b"former" * 5 + b"xx", DAYS)
+    with here.store.transaction():
+        tell_consent(here, product, NZL, Term(Bound(START, START, "x")), "order")
+    world.tick()
+    return product
+
+
+@pytest.mark.parametrize("so_far", ["waits", "numbered", "confirmed"])
+def test_what_a_key_signed_that_is_revoked_since_arrives_under_the_present_one(world, so_far):
+    here, there = world.node(IQPS), world.node(HUR)
+    announce(world)
+    products = [say_something_of_each_kind(world, 1)]
+    if so_far == "confirmed":
+        # Its node is set back, and asks for all of it once more.
+        world.pull(HUR, IQPS)
+        there = world.nodes[HUR] = set_back(world)
+    elif so_far == "numbered":
+        Sharing(here).feed(HUR, 0, 100)
+    former = rotate(world)
+    products.append(world.take_in(IQPS, 2))
+    revoke_key(there, IQPS, former.key_id, "Stolen.")
+    remove_partner(there, IQPS)
+    introduce_anew(world)
+    world.tick()
+    report = world.pull(HUR, IQPS)
+    assert {product.id for product in report.received} == {product.id for product in products}
+    types = {type(message.content) for message in report.messages}
+    assert types == {Closed, LogCheckpoint, KeyStatement, ConsentNotice}
+    last = here.store.book.last_sequence(HUR)
+    assert here.store.book.acknowledged(HUR) == last == len(report.messages) + 2
+    assert seen_size(there, IQPS) > 0
+    # Asked once more, nothing is sealed another time, and the log says which bytes went under which number.
+    size = here.store.log.size()
+    entries = page_from_bytes(Sharing(here).feed(HUR, 0, 100).body).entries
+    assert here.store.log.size() == size
+    said = {f.body["sequence"]: f.body["entry"] for _i, f in here.journal.facts() if f.kind in SEQUENCED}
+    assert [said[number] for number in range(1, last + 1)] == [digest_of(entry) for entry in entries]
+    assert here.journal.verify().size == size
+
+
+SEQUENCED = {FactKind.RELEASE_SEQUENCED, FactKind.MESSAGE_SEQUENCED}
+
+
+def set_back(world):
+    """Node of HUR as it was before it got anything."""
+    node = Node(Journal(HUR, MemoryStore(), world.node(HUR).keys, world.clock), MemoryBlobs(), lambda: "here", "officer")
+    found_node(node, MARKINGS, ())
+    pin_partner(node, node_card(world.node(IQPS), "https://127.0.0.1:1"))
+    world.tick()
+    return node
 
 
 def test_a_former_key_signs_nothing_that_is_younger_than_the_rotation(world):
