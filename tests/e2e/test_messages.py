@@ -110,13 +110,16 @@ def test_a_request_from_question_to_fulfilment(met, tmp_path):
     for area in ("134,33,133,34", "1,2,3", "nowhere.geojson", '{"type": "Point"}', "133,33,134,nan"):
         done = kizuna("request", "ask", "--to", "JPN", "--area", area, *week, "--node", ukr, "--json")
         assert (done.status, done.fault()["field"]) == (2, "area"), done.err
+        # Numbers that make no box are not looked for as a file.
+        assert ("west,south,east,north" in done.fault()["message"]) == area[0].isdigit()
     asked = ran("request", "ask", "--to", "JPN", "--area", "133,33,134,34", *week, "--text", "Ships.", "--node", ukr)
     id_ = asked["id"]
     assert types(pulled(jpn)) == ["request"]
     (came,) = ran("request", "list", "--node", jpn)
     assert (came["id"], came["direction"], came["state"], came["bbox"]) == (id_, "in", "asked", [133, 33, 134, 34])
     assert partner_of(jpn)["requests"][0]["id"] == id_
-    assert kizuna("request", "accept", id_, "--node", ukr).status == 2
+    done = kizuna("request", "accept", id_, "--node", ukr, "--json")
+    assert (done.status, done.fault()["message"]) == (2, f"no partner made the request {id_}")
     ran("request", "accept", id_[:8], "--node", jpn)
     pulled(ukr)
     assert ran("request", "show", id_, "--node", ukr)["state"] == "accepted"

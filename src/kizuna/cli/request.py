@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -27,6 +28,7 @@ __all__ = ["request"]
 
 _AREA = "area"
 _EDGES = 4
+_NUMBERS = re.compile(r"[-+0-9.,eE\s]+")
 
 
 @click.group(help=_("Ask a partner for products, and answer when a partner asks."))
@@ -41,8 +43,8 @@ def _line(name: str, text: str | None, longest: int = LONGEST_LINE) -> str | Non
 def _area(text: str) -> Area:
     """Area of a box ``west,south,east,north`` in degrees, of GeoJSON text, or of a file of it."""
     parts = text.split(",")
-    if text.lstrip().startswith("{") or len(parts) != _EDGES:
-        inline = text.lstrip().startswith("{")
+    inline = text.lstrip().startswith("{")
+    if inline or (len(parts) != _EDGES and not _NUMBERS.fullmatch(text)):
         table = Table({"name": _AREA, "file": f"{_AREA}.geojson"})
         try:
             return read_area(table, lambda _name: text.encode() if inline else read_file(Path(text)))

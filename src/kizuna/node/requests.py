@@ -117,8 +117,14 @@ def request_named(node: Node, id_: str, direction: Direction | None = None) -> R
     """
     found = [r for r in requests(node) if id_ and r.ask.id.startswith(id_) and direction in {None, r.direction}]
     if len(found) != 1:
+        if found:
+            fault = Message("{count} requests begin with {id}", {"id": id_, "count": len(found)})
+        elif direction == "in":
+            fault = Message("no partner made the request {id}", {"id": id_})
+        else:
+            fault = Message("this node knows no request {id}", {"id": id_})
         raise InputError(
-            Message("{id}: {count} requests have that id", {"id": id_, "count": len(found)}),
+            fault,
             hint=Message("see: kizuna request list; only the one who was asked answers"),
             field="request",
         )

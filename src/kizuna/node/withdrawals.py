@@ -180,8 +180,10 @@ def answer_withdrawal(node: Node, product: str, fate: Fate, reason: str | None, 
     """
     found = [one for one in withdrawn_products(node) if product and one.product.startswith(product)]
     if len(found) != 1:
+        values: dict[str, str | int | float] = {"product": product, "count": len(found)}
+        several = Message("{count} products that were called back begin with {product}", values)
         raise InputError(
-            Message("{product}: {count} products of that id were called back", {"product": product, "count": len(found)}),
+            several if found else Message("no partner called {product} back", values),
             hint=Message("see: kizuna product recalled"),
             field="product",
         )
