@@ -226,6 +226,10 @@ def _witness(node: Node, partner: Partner, sequence: int, entry: str, content: L
         "why": why,
         "at": format_instant(node.now()),
     }
+    still = node.store.book.notes(partner.party).get(_WITNESS_OWED)
+    if still and outcome is Witnessed.BEHIND and json.loads(still)["outcome"] == Witnessed.COSIGNED:
+        # Two checkpoints came on one page: the cosignature on the first, which is owed still, tells what was seen, too.
+        return
     # A later one says all that an earlier one said.
     node.store.book.note(partner.party, _WITNESS_OWED, json.dumps(owed))
 

@@ -558,6 +558,21 @@ def test_a_lost_cosignature_is_made_up_for(shared):
     assert cosigned(shared) == seen_size(node, IQPS)
 
 
+def test_of_two_checkpoints_that_go_together_the_first_is_cosigned_and_comes_back(shared):
+    giver = shared.node(IQPS)
+    first = send_checkpoint(giver, HUR)
+    shared.tick()
+    assert send_checkpoint(giver, HUR) > first
+    shared.tick()
+    shared.pull(HUR, IQPS)
+    shared.pull(HUR, IQPS)
+    assert cosigned(shared) == first == seen_size(shared.node(HUR), IQPS)
+    third = send_checkpoint(giver, HUR)
+    shared.tick()
+    shared.pull(HUR, IQPS)
+    assert cosigned(shared) == third
+
+
 def cosigned(world):
     return {line.partner: line.cosigned for line in witness_lines(world.node(IQPS))}[HUR]
 
