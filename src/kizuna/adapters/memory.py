@@ -16,24 +16,20 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 
 from kizuna.adapters.certificates import node_certificate
+from kizuna.adapters.memory_items import MemoryItems
 from kizuna.adapters.sqlite import not_to_reseal
-from kizuna.catalog.extents import extent_of
-from kizuna.catalog.store import StoredRow
 from kizuna.errors import Message, NotReleasable, PartnerMisbehaved, PartnerUnreachable, StoreError
 from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.manifest import Verifier, verify_whole
 from kizuna.exchange.medium import open_sealed
 from kizuna.exchange.transport import one_by_one
 from kizuna.model.digests import digest_of
-from kizuna.model.product import product_to_json
-from kizuna.release.columns import micros
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import timedelta
     from typing import BinaryIO
 
-    from kizuna.catalog.extents import Extent
     from kizuna.catalog.store import Item
     from kizuna.exchange.manifest import Manifest
     from kizuna.model.digests import Digest
@@ -282,82 +278,6 @@ class _Shared:
             yield self.read()
 
 
-class _Items:
-    __slots__ = ("_shared",)
-
-    def __init__(self, shared: _Shared) -> None:
-        self._shared = shared
-
-    def put(self, item: Item) -> None:
-        self.put_all([item])
-
-    def put_all(self, items: Iterable[Item]) -> None:
-        with self._shared.writing() as state:
-            for item in items:
-                state.put += 1
-                state.items[item.product.id], state.numbers[item.product.id] = item, state.put
-
-    def remove(self, product: ProductId) -> None:
-        with self._shared.writing() as state:
-            if state.items.pop(product, None) is not None:
-                state.removed.append(product)
-
-    def get(self, product: ProductId) -> Item | None:
-        return self._shared.read().items.get(product)
-
-    def by_content(self, content: Digest) -> Item | None:
-        return next((item for item in self.all() if item.product.content == content), None)
-
-    def all(self) -> Iterator[Item]:
-        def newest(item: Item) -> tuple[float, str]:
-            product = item.product
-            moment = product.event.begin if product.event else product.produced
-            return -moment.timestamp(), product.id
-
-        return iter(sorted(self._shared.read().items.values(), key=newest))
-
-    def count(self) -> int:
-        return len(self._shared.read().items)
-
-    def stamp(self) -> tuple[int, int]:
-        state = self._shared.read()
-        return state.put, len(state.removed)
-
-    def _numbered(self, number: int, through: int) -> list[tuple[int, Item]]:
-        state = self._shared.read()
-        found = [(state.numbers[product], item) for product, item in state.items.items()]
-        return sorted((pair for pair in found if number < pair[0] <= through), key=lambda pair: pair[0])
-
-    def rows_after(self, number: int, through: int) -> Iterator[StoredRow]:
-        for place, item in self._numbered(number, through):
-            yield StoredRow(place, product_to_json(item.product), item.received_from)
-
-    def removed_after(self, number: int, through: int) -> Iterator[str]:
-        return iter(self._shared.read().removed[number:through])
-
-    def in_box(self, box: Extent, begin_us: int, end_us: int) -> Sequence[int]:
-        found = []
-        for number, item in self._numbered(0, self.stamp()[0]):
-            product = item.product
-            begin = micros(product.event.begin if product.event else product.produced)
-            end = micros(product.event.end) if product.event and product.event.end else begin
-            extent = None if product.footprint is None else extent_of(product.footprint.ring)
-            if (
-                extent is not None
-                and begin <= end_us
-                and end >= begin_us
-                and extent.west <= box.east
-                and extent.east >= box.west
-                and extent.south <= box.north
-                and extent.north >= box.south
-            ):
-                found.append(number)
-        return found
-
-    def with_numbers(self, numbers: Sequence[int]) -> Mapping[int, Item]:
-        return {number: item for number, item in self._numbered(0, self.stamp()[0]) if number in numbers}
-
-
 def _out_of_order(what: str, got: int, expected: int) -> StoreError:
     return StoreError(
         Message("{what}: number {got} does not follow, expected {expected}", {"what": what, "got": got, "expected": expected}),
@@ -498,10 +418,10 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._shared = _Shared()
-        self._items, self._log, self._book = _Items(self._shared), _Log(self._shared), _Book(self._shared)
+        self._items, self._log, self._book = MemoryItems(self._shared), _Log(self._shared), _Book(self._shared)
 
     @property
-    def items(self) -> _Items:
+    def items(self) -> MemoryItems:
         """Items."""
         return self._items
 
