@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import pytest
-from simulators.products import JPN, NOON, UKR, product_id
+from simulators.nodes import HUR, IQPS, World
+from simulators.products import JPN, NOON, UKR, a_product, product_id
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.exchange.answers import RECALL_ANSWER_TYPE, WITNESS_ANSWER_TYPE, Fate, Witnessed
 from kizuna.exchange.envelope import peek
-from kizuna.exchange.feed import ENTRY_TYPE, RECEIPT_TYPE, REFUSAL_TYPE
+from kizuna.exchange.feed import ENTRY_TYPE, RECEIPT_TYPE, REFUSAL_TYPE, entry_from_json, page_from_bytes
+from kizuna.exchange.manifest import manifest_to_json
 from kizuna.exchange.messages import (
     ENTRY_TYPES,
     AgreementNotice,
@@ -31,10 +34,12 @@ from kizuna.exchange.messages import (
 from kizuna.exchange.onward import CONSENT_TYPE, OnwardConsent, seal_consent
 from kizuna.exchange.rotation import ROTATION_TYPE
 from kizuna.model.digests import digest_of
-from kizuna.model.label import Label
+from kizuna.model.label import CategoryType, Label
 from kizuna.model.parties import Party
-from kizuna.model.product import product_to_json
+from kizuna.model.product import AssetRole, product_to_json
 from kizuna.model.regions import area_of
+from kizuna.node.founding import CARD_SCHEMA, node_card
+from kizuna.release.decision import ObligationKind
 
 PAGE = (Path(__file__).parents[2] / "docs/exchange.md").read_text("utf-8")
 AREA = area_of("x", ((((0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 0.0)),),))
@@ -72,10 +77,38 @@ def test_each_member_of_a_product_stands_there(a_record):
     assert [name for name in a_record if name != "schema" and f"`{name}`" not in text] == []
 
 
+def test_the_example_is_an_entry_as_a_node_makes_it(world):
+    text = PAGE.split("\n## A product's record\n")[1].split("\n## ")[0]
+    entry = json.loads(re.findall(r"```json\n(.*?)```", text, re.DOTALL)[0])
+    read = entry_from_json(entry)
+    assert product_to_json(read.product) == entry["product"]
+    assert [manifest_to_json(manifest) for manifest in read.manifests] == entry["manifests"]
+    served = peek(page_from_bytes(world.desk(IQPS).feed(HUR, 0, 1).body).entries[0])
+    assert served.keys() == entry.keys()
+    assert served["decision"].keys() == entry["decision"].keys()
+    for name in ("reasons", "obligations"):
+        assert served["decision"][name][0].keys() == entry["decision"][name][0].keys()
+    assert [word for word in (*AssetRole, *CategoryType, *ObligationKind) if f"`{word}`" not in text] == []
+
+
+@pytest.fixture
+def world():
+    made = World()
+    made.befriend(IQPS, HUR)
+    made.agree(IQPS)
+    made.take_in(IQPS, 1)
+    return made
+
+
+def test_each_member_of_a_card_stands_there():
+    node = World().node(IQPS)
+    text = PAGE.split("\n## Transport\n")[1].split("\n## ")[0]
+    assert [name for name in node_card(node, "") if f"`{name}`" not in text] == []
+    assert f"`{CARD_SCHEMA}`" in text
+
+
 @pytest.fixture
 def a_record():
-    from simulators.products import a_product
-
     return product_to_json(a_product())
 
 
