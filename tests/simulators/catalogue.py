@@ -90,7 +90,7 @@ def a_random_product(world: World, number: int, count: int) -> Product:
         content=digest_of(data),
         originator=subject.originator,
         sensor=random.choice(_SENSORS),
-        event=subject.event,
+        event=_event(random, subject.event),
         produced=subject.produced or BEGIN,
         validity=Interval(world.instant(), world.instant(400, 500)) if random.random() < 0.2 else None,
         footprint=_footprint(random),
@@ -106,6 +106,13 @@ def a_random_product(world: World, number: int, count: int) -> Product:
         resolution_m=subject.resolution_m,
         complex_data=subject.complex_data,
     )
+
+
+def _event(random: Random, event: Interval | None) -> Interval | None:
+    """The same, or one that takes hours."""
+    if event is None or event.end is None or random.random() < 0.6:
+        return event
+    return Interval(event.begin, later(event.begin, hours=random.randint(1, 2_000)))
 
 
 def _footprint(random: Random) -> Footprint | None:
