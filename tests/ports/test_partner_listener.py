@@ -27,7 +27,7 @@ from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context, fingerprint_of, trust
 from kizuna.adapters.tls_line import TlsLine
 from kizuna.errors import InputError, NotReleasable, PartnerMisbehaved, PartnerUnreachable
-from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES
+from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES, FeedPage, page_to_bytes
 from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified, make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
@@ -36,6 +36,9 @@ from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
     from pathlib import Path
+
+    from kizuna.model.digests import Digest
+    from kizuna.model.parties import Party
 
 
 type Keys = dict[str, FileKeys]
@@ -464,29 +467,119 @@ def test_suspension_bites_inside_a_transfer_and_nothing_is_stored(
         assert http.feed(0, 1) == desk.answer.body
 
 
-def test_slow_reader_gets_little_beyond_what_was_decided(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
-    """The desk is asked about a piece only once the piece before has left, so a stop reaches also who reads slowly."""
-    data = DATA * 8
-    digest = desk.hold(data)
-    context = client_context(node_keys["ukr"], node_keys["jpn"].certificate_der)
+@contextlib.contextmanager
+def _slow_reader(node: Served, keys: Keys, path: str) -> Iterator[ssl.SSLSocket]:
+    """Connection of a partner that asked for something, whose machine takes little in at a time."""
+    context = client_context(keys["ukr"], keys["jpn"].certificate_der)
     plain = socket.socket()
     plain.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
     plain.settimeout(10)
     plain.connect(("127.0.0.1", node.partners_port))
     with context.wrap_socket(plain, server_hostname="localhost") as secure:
-        secure.sendall(f"GET /exchange/v1/blobs/{digest} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        secure.sendall(f"GET {path} HTTP/1.1\r\nhost: a\r\n\r\n".encode())
+        yield secure
+
+
+def _rest(secure: ssl.SSLSocket) -> int:
+    """Count of the bytes that still come to who reads less than a megabyte a second."""
+    received = 0
+    with contextlib.suppress(ssl.SSLError, OSError):
+        while part := secure.recv(16_384):
+            received += len(part)
+            threading.Event().wait(0.02)
+    return received
+
+
+def test_slow_reader_gets_little_beyond_what_was_decided(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
+    """The desk is asked about a piece only once the piece before has left, so a stop reaches also who reads slowly."""
+    data = DATA * 8
+    digest = desk.hold(data)
+    with _slow_reader(node, node_keys, f"/exchange/v1/blobs/{digest}") as secure:
         secure.recv(1)
         threading.Event().wait(0.5)
         decided = max(offset + length for offset, length in desk.pieces)
         assert decided < len(data) // 2
         desk.before_blob = lambda _offset, _length: False
-        received = 0
-        try:
-            while part := secure.recv(65536):
-                received += len(part)
-        except (ssl.SSLError, OSError):
-            pass
-    assert received <= decided + 1000
+        assert _rest(secure) <= decided + 1000
+
+
+def _page(count: int = 100, text: str = "a" * 50_000) -> bytes:
+    return page_to_bytes(FeedPage(0, tuple(b'{"n":%d,"text":"%b"}' % (n, text.encode()) for n in range(count)), more=False))
+
+
+@pytest.mark.parametrize("turned", ["refused", "sealed anew", "cut short", "nobody"])
+def test_a_page_on_its_way_is_cut_off_once_one_of_its_entries_may_not_go(
+    node: Served, desk: SimulatedDesk, node_keys: Keys, turned: str
+) -> None:
+    desk.answer = FeedAnswer(_page(), refused=False)
+    with _slow_reader(node, node_keys, "/exchange/v1/feed") as secure:
+        secure.recv(1)
+        match turned:
+            case "refused":
+                desk.answer = FeedAnswer(b"{}", refused=True)
+            case "sealed anew":
+                desk.answer = FeedAnswer(_page(text="b" * 50_000), refused=False)
+            case "cut short":
+                desk.answer = FeedAnswer(_page(99), refused=False)
+            case _:
+                desk.peers.clear()
+        assert _rest(secure) < len(_page()) // 2
+
+
+def test_a_page_that_may_go_goes_whole_however_slowly_and_whatever_follows_meanwhile(
+    node: Served, desk: SimulatedDesk, node_keys: Keys
+) -> None:
+    desk.answer = FeedAnswer(_page(), refused=False)
+    with _slow_reader(node, node_keys, "/exchange/v1/feed?after=0&limit=100") as secure:
+        secure.recv(1)
+        desk.answer = FeedAnswer(_page().replace(b'"more":false', b'"more":true'), refused=False)
+        threading.Event().wait(0.5)
+        received, wanted = 0, len(_page())
+        while received < wanted:
+            received += len(secure.recv(65536))
+    # What is asked again is about these entries, and numbers none.
+    assert {call[1:] for call in desk.asked if call[0] == "feed"} == {(UKR, 0, 100)}
+    assert len([call for call in desk.asked if call[0] == "feed"]) > 3
+
+
+def test_of_a_page_that_took_long_to_make_each_entry_is_decided_on_again(
+    node: Served, desk: SimulatedDesk, node_keys: Keys
+) -> None:
+    """As when a large file is hashed for the last of its entries."""
+    first, later = FeedAnswer(_page(3, "a"), refused=False), FeedAnswer(_page(2, "a"), refused=False)
+    answers = iter([(0.2, first), (0, later), (0.2, first), (0, first)])
+
+    def feed(_peer: Party, _after: int, limit: int) -> FeedAnswer:
+        wait_s, answer = next(answers)
+        threading.Event().wait(wait_s)
+        desk.asked.append(("limit", limit))
+        return answer
+
+    desk.feed = feed  # type: ignore[method-assign]
+    assert _ask(node, node_keys, "/exchange/v1/feed")[0] == 404
+    assert _ask(node, node_keys, "/exchange/v1/feed")[::2] == (200, first.body)
+    assert desk.asked == [("limit", 100), ("limit", 3)] * 2
+
+
+def test_what_may_not_go_any_more_of_several_files_on_their_way_cuts_all_off(
+    node: Served, desk: SimulatedDesk, node_keys: Keys
+) -> None:
+    """A piece holds many small files, and several pieces may be under way: each of them is asked about meanwhile."""
+    files = [bytes([number]) * 20_000 for number in range(100)]
+    names = [desk.hold(data) for data in files]
+    kept = desk.blob
+    withheld: set[Digest] = set()
+    desk.blob = lambda peer, digest, *span: None if digest in withheld else kept(peer, digest, *span)  # type: ignore[method-assign]
+    with _slow_reader(node, node_keys, "/exchange/v1/blobs/" + ",".join(names)) as secure:
+        secure.recv(1)
+        # The reader takes no more in than its machine does: what is asked for last waits to be sent.
+        threading.Event().wait(0.3)
+        sent = max(names.index(call[2]) for call in desk.asked if call[0] == "blob" and call[4])
+        asked = len(desk.asked)
+        # Neither what is to come nor the piece that was handed over last, but one that the kernel still holds.
+        withheld.add(names[sent - 3])
+        assert _rest(secure) < sum(map(len, files)) // 2
+        assert not [call for call in desk.asked[asked:] if call[0] == "blob" and call[4]]
 
 
 def test_desk_is_asked_only_when_the_piece_before_has_left(desk: SimulatedDesk, node_keys: Keys) -> None:

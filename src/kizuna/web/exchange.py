@@ -4,8 +4,8 @@ Who asks is told by the TLS connection alone. Whoever is not a partner, whatever
 out to this partner gets one and the same answer, so that nothing can be learned by asking.
 
 # INVARIANT: the desk is asked again before every piece of a blob, once what was sent before is all but gone, and meanwhile ten
-# times a second. A suspension therefore bites inside a piece: the connection is then cut, and what this machine still holds of
-# it is thrown away.
+# times a second, as it is while a page is on its way. A suspension therefore bites inside a piece: the connection is then cut,
+# and what this machine still holds of it is thrown away.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import re
 import ssl
+import time
 from typing import TYPE_CHECKING, Protocol
 
 import anyio
@@ -24,7 +25,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kizuna.errors import InputError
-from kizuna.exchange.feed import MOST_PAGE_ENTRIES, MOST_RECEIPT_BYTES
+from kizuna.exchange.feed import MOST_PAGE_ENTRIES, MOST_RECEIPT_BYTES, page_from_bytes
 from kizuna.model.digests import parse_digest
 from kizuna.node.share import BlobPart, FeedAnswer
 from kizuna.web.pace import PIECE_BYTES, Pace
@@ -42,6 +43,9 @@ if TYPE_CHECKING:
 __all__ = ["PIECE_BYTES", "BlobPart", "FeedAnswer", "PartnerDesk", "partner_app"]
 
 _WATCH_S = 0.1
+_LOOK_S = 0.005
+UNWATCHED_BYTES = 32 * 2**10
+"""What is so short goes, or comes to its end, without being watched: a quarter of a second on a line of 1 Mbit/s."""
 # Of their own, so that no crowd of slow questions keeps a suspension waiting.
 _MOST_DECIDING = 16
 MOST_FILES_AT_ONCE = 100
@@ -94,6 +98,11 @@ def _number(request: Request, name: str, default: int, least: int, most: int) ->
     return int(values[0])
 
 
+def _entries(answer: FeedAnswer) -> bytes | None:
+    """Page but for its end, which says whether more follow; None of a refusal."""
+    return None if answer.refused else answer.body.rpartition(b',"more":')[0]
+
+
 def _span(header: str | None, size: int) -> tuple[int, int] | None:
     """Offset and length that a Range header asks for (RFC 9110, section 14.1.2); None if it cannot be satisfied."""
     if header is None:
@@ -108,16 +117,8 @@ def _span(header: str | None, size: int) -> tuple[int, int] | None:
     return (begin, end - begin + 1) if begin <= end else None
 
 
-class _BlobResponse(Response):
-    """Pieces of a blob, each decided for itself; the first one was taken before the answer began."""
-
-    def __init__(
-        self, ask: Callable[[int, int], Awaitable[BlobPart | None]], first: bytes, offset: int, length: int, pace: Pace
-    ) -> None:
-        super().__init__(media_type="application/octet-stream")
-        self._ask, self._first, self._offset, self._length, self._pace = ask, first, offset, length, pace
-        # Where the piece begins that is on its way.
-        self._at = offset
+class _WatchedResponse(Response):
+    """Answer of which is asked ten times a second whether it may go on; where it may not, the connection is cut."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         line: Line | None = scope["extensions"].get("kizuna.line")
@@ -127,8 +128,8 @@ class _BlobResponse(Response):
                 group.start_soon(self._until_gone, receive, group.cancel_scope)
                 await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
                 if scope["method"] != "HEAD":
-                    group.start_soon(self._watch, group.cancel_scope)
-                    await self._pieces(send, group.cancel_scope)
+                    group.start_soon(self._watch, group.cancel_scope, line)
+                    await self._pieces(send, group.cancel_scope, line)
                 if not group.cancel_scope.cancel_called:
                     await send({"type": "http.response.body", "body": b"", "more_body": False})
                     whole = True
@@ -144,15 +145,43 @@ class _BlobResponse(Response):
             pass
         scope.cancel()
 
-    async def _watch(self, scope: anyio.CancelScope) -> None:
-        """Ask while a piece is on its way, which may take long on a slow line."""
+    async def _watch(self, scope: anyio.CancelScope, line: Line | None) -> None:
+        """Ask while something is on its way, which may take long on a slow line."""
         while True:
             await anyio.sleep(_WATCH_S)
-            if await self._ask(self._at, 0) is None:
+            if not await self._holds((None if line is None else line.under_way_bytes()) or 0):
                 scope.cancel()
 
-    async def _pieces(self, send: Send, scope: anyio.CancelScope) -> None:
-        """Send all pieces, or cancel if the desk stops it half-way."""
+    async def _holds(self, under_way_bytes: int) -> bool:
+        """Whether all that is on its way may still go, of what was sent before as many bytes as are under way."""
+        raise NotImplementedError
+
+    async def _pieces(self, send: Send, scope: anyio.CancelScope, line: Line | None) -> None:
+        """Send all, or cancel where it may not go on."""
+        raise NotImplementedError
+
+
+class _BlobResponse(_WatchedResponse):
+    """Pieces of blobs, each decided for itself; the first one was taken before the answer began."""
+
+    def __init__(
+        self,
+        ask: Callable[[int, int], Awaitable[BlobPart | None]],
+        holds: Callable[[int, int], Awaitable[bool]],
+        first: bytes,
+        span: tuple[int, int],
+        pace: Pace,
+    ) -> None:
+        super().__init__(media_type="application/octet-stream")
+        self._ask, self._still, self._first, self._pace = ask, holds, first, pace
+        self._offset, self._length = span
+        # Where the piece begins and ends that is on its way.
+        self._at, self._end = self._offset, self._offset + len(first)
+
+    async def _holds(self, under_way_bytes: int) -> bool:
+        return await self._still(max(self._offset, self._at - under_way_bytes), self._end)
+
+    async def _pieces(self, send: Send, scope: anyio.CancelScope, line: Line | None) -> None:  # noqa: ARG002 - its pace knows it
         data, done = self._first, 0
         while True:
             await send({"type": "http.response.body", "body": data, "more_body": True})
@@ -171,6 +200,24 @@ class _BlobResponse(Response):
                 return
             data = part.data
             self._at = self._offset + done
+            self._end = self._at + wanted
+
+
+class _PageResponse(_WatchedResponse):
+    """Page of a feed: it goes at once, and what is not through yet is thrown away as soon as one of its entries may not go."""
+
+    def __init__(self, answer: FeedAnswer, holds: Callable[[], Awaitable[bool]]) -> None:
+        super().__init__(answer.body, 403 if answer.refused else 200, {"cache-control": "no-store"}, "application/json")
+        self._still = holds
+
+    async def _holds(self, under_way_bytes: int) -> bool:  # noqa: ARG002 - it is one whole
+        return await self._still()
+
+    async def _pieces(self, send: Send, scope: anyio.CancelScope, line: Line | None) -> None:  # noqa: ARG002 - the watch cancels
+        await send({"type": "http.response.body", "body": self.body, "more_body": True})
+        # The kernel tells nobody when it has sent something.
+        while line is not None and (line.under_way_bytes() or 0) > UNWATCHED_BYTES:  # noqa: ASYNC110
+            await anyio.sleep(_LOOK_S)
 
 
 class _Files:
@@ -191,11 +238,19 @@ class _Files:
             self._sizes.append(part.size)
         return BlobPart(b"", sum(self._sizes))
 
-    def part(self, offset: int, length: int) -> BlobPart | None:
-        """Bytes from `offset` on, at most `length`; None unless each blob that they are of may go now, to whom this still is.
+    def holds(self, begin: int, end: int) -> bool:
+        """Whether each blob that bytes from `begin` to `end` are of may go now, to whom this still is."""
+        if self._desk.peer_of(self._fingerprint) != self._peer:
+            return False
+        first = 0
+        for digest, size in zip(self._digests, self._sizes, strict=True):
+            if first < end and begin < first + size and self._desk.blob(self._peer, digest, 0, 0) is None:
+                return False
+            first += size
+        return True
 
-        With length 0 the blob at `offset` is asked about.
-        """
+    def part(self, offset: int, length: int) -> BlobPart | None:
+        """Bytes from `offset` on, at most `length`; None unless each blob that they are of may go now, to whom this still is."""
         if self._desk.peer_of(self._fingerprint) != self._peer:
             return None
         found, begin = [], 0
@@ -242,8 +297,27 @@ class _Endpoints:
             raise _Malformed
         after = _number(request, "after", 0, 0, _MOST_SEQUENCE)
         limit = _number(request, "limit", MOST_PAGE_ENTRIES, 1, MOST_PAGE_ENTRIES)
+        begun = time.monotonic()
         answer = await to_thread.run_sync(self._desk.feed, peer, after, limit)
-        return Response(answer.body, 403 if answer.refused else 200, {"cache-control": "no-store"}, "application/json")
+        if len(answer.body) <= UNWATCHED_BYTES and time.monotonic() - begun < _WATCH_S:
+            return Response(answer.body, 403 if answer.refused else 200, {"cache-control": "no-store"}, "application/json")
+        fingerprint = _fingerprint(request)
+
+        async def holds() -> bool:
+            return await to_thread.run_sync(self._page_holds, peer, fingerprint, after, answer, limiter=self._deciding)
+
+        # A large file may have been hashed for the last entry since the first one was decided on.
+        return _PageResponse(answer, holds) if await holds() else _miss()
+
+    def _page_holds(self, peer: Party, fingerprint: str, after: int, answer: FeedAnswer) -> bool:
+        """Whether all entries of a page may go now, as they are, to whom this still is."""
+        if self._desk.peer_of(fingerprint) != peer:
+            return False
+        if answer.refused:
+            return True
+        count = len(page_from_bytes(answer.body).entries)
+        # No more than these are asked for: nothing is numbered, and whether more follow is of no account.
+        return not count or _entries(self._desk.feed(peer, after, count)) == _entries(answer)
 
     async def blob(self, request: Request) -> Response:
         """Blob, or some one after the other, or one range of them."""
@@ -257,6 +331,9 @@ class _Endpoints:
         async def ask(offset: int, length: int) -> BlobPart | None:
             return await to_thread.run_sync(files.part, offset, length, limiter=self._deciding)
 
+        async def holds(begin: int, end: int) -> bool:
+            return await to_thread.run_sync(files.holds, begin, end, limiter=self._deciding)
+
         probe = await to_thread.run_sync(files.open, limiter=self._deciding)
         if probe is None:
             return _miss()
@@ -269,7 +346,7 @@ class _Endpoints:
         first = await ask(offset, min(pace.piece_bytes, length))
         if first is None:
             return _miss()
-        response = _BlobResponse(ask, first.data, offset, length, pace)
+        response = _BlobResponse(ask, holds, first.data, span, pace)
         response.headers["content-length"] = str(length)
         response.headers["cache-control"] = "no-store"
         response.headers["accept-ranges"] = "bytes"
