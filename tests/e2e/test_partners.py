@@ -102,6 +102,17 @@ def test_a_nation_names_its_one_partner_in_sync(pair, tiff):
     assert (done.status, done.json()["partners"][0]["partner"]) == (0, "JPN/IQPS")
 
 
+def test_each_partner_that_fails_is_named(pair, tmp_path):
+    lone = kizuna("sync", "--node", pair.ukr)
+    assert (lone.status, lone.out) == (0, "")
+    assert "no partner that has an address" in lone.err
+    for nation in ("FRA", "ITA"):
+        introduce(pair.ukr, founded(tmp_path / nation, nation, agreements=False), f"https://127.0.0.1:{len(nation)}")
+    done = kizuna("sync", "--node", pair.ukr)
+    assert (done.status, done.out, done.err.count("does not answer")) == (4, "", 2)
+    assert "ITA: " in done.err
+
+
 @pytest.mark.parametrize("number", ["nan", "NaN", "inf", "-1", "0", "1e300"])
 def test_an_interval_that_is_none_is_a_usage_error(untouched, number):
     done = kizuna("sync", "--every", number, "--node", untouched, "--json")

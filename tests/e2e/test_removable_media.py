@@ -112,9 +112,9 @@ def test_what_is_no_medium_is_refused(apart, tmp_path):
     assert (carry(apart.ukr, link).status, carry(apart.ukr, link).fault()["field"]) == (2, "00000000.kzm")
     assert state_of(apart.ukr) == before
     # One that is faulty does not keep the others away.
-    shutil.copytree(link, stick / "kizuna-aaa", symlinks=True)
-    done = carry(apart.ukr, stick)
-    assert done.status == 2
+    shutil.copytree(tmp_path / "changed-00000000.kzm", stick / "kizuna-aaa")
+    done = kizuna("exchange", "import", stick, "--node", apart.ukr)
+    assert (done.status, "kizuna-aaa: 00000000.kzm: " in done.err) == (2, True), done.err
     assert products(apart.ukr) == products(apart.jpn)
 
 

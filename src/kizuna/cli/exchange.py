@@ -240,6 +240,8 @@ def _import_each(here: Node, folder: Path, paths: Sequence[Path], json_: bool) -
                 found += [_imported(report, json_) for report in import_medium(here, medium, shelf, told, intake)]
         except KizunaError as error:
             # One faulty medium must not keep what lies on the others away.
+            if len(paths) > 1 and not json_ and str(path) not in str(error):
+                say(Message("{medium}: {why}", {"medium": str(path), "why": error.message}), err=True)
             failure = failure or error
             ours += 1
             found.append({"medium": str(path), "error": str(error)})

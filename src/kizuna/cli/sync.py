@@ -118,16 +118,21 @@ def _pull_each(here: Node, folder: Path, partners: list[Party], json_: bool) -> 
             # What they brought too early may be due now.
             release_held(here, shelf_of(folder), told, intake)
         except KizunaError as error:
-            # One partner's failure must not keep the others' products away.
+            # One partner's failure must not keep the others' products away. The first is told at the end, with its hint.
+            if failure is not None and not json_:
+                say(Message("{name}: {why}", {"name": partner, "why": error.message}), err=True)
             failure = failure or error
             reports.append({"partner": partner, "error": str(error)})
             continue
         reports.append(_report(report, json_))
-        if report.refusal is not None and failure is None:
-            failure = NotReleasable(
+        if report.refusal is not None:
+            refused = NotReleasable(
                 Message("{partner} refuses: {reason}", {"partner": report.partner, "reason": report.refusal.reason}),
                 hint=Message("ask the partner's release officer; what was received before stays here"),
             )
+            if failure is not None and not json_:
+                say(refused.message, err=True)
+            failure = failure or refused
     take_due_keys(folder, here)
     if json_:
         print_json({"partners": list(reports)})
@@ -167,6 +172,8 @@ def sync(partner: tuple[str, ...], once: bool, every: float | None, folder: Path
         # Partners without an address only pull from us; naming one is a mistake that must not pass in silence.
         known = [p.party for p in here.knowledge().partners.values() if p.url]
         partners = [here.partner(here.partner_named(name)).party for name in partner] or known
+        if not partners and not json_:
+            say(Message("This node has pinned no partner that has an address."), err=True)
         while True:
             try:
                 _pull_each(here, folder, partners, json_)
