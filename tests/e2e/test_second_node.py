@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from cryptography.exceptions import InvalidSignature
 from simulators import second_node
+from simulators.coalition import AGREEMENT
 from simulators.processes import kizuna, serving
-from simulators.second_node import ENTRY, SecondNode, canonical, file_of, unseal, verify_proof
+from simulators.second_node import ENTRY, REFUSAL, SecondNode, canonical, file_of, unseal, verify_proof
 
 from kizuna.adapters.clock import SystemClock
 from kizuna.node.founding import pin_partner, remove_partner
@@ -57,15 +58,34 @@ def test_another_teams_node_takes_a_feed_confirms_it_and_verifies_a_proof(stocke
         assert link.post("/exchange/v1/receipts", content=wrong).status_code == 404
         assert link.post("/exchange/v1/receipts", content=second.receipt(taken, now)).status_code == 204
         assert link.get("/exchange/v1/feed", params={"after": 2}).json()["entries"] == []
+        # The product is called back, and the agreement is suspended: two entries, then a signed refusal.
+        assert kizuna("product", "recall", product, "--reason", "Wrong place.", "--node", pair.jpn).status == 0
+        assert kizuna("agreement", "suspend", AGREEMENT, "--reason", "Talks.", "--node", pair.jpn).status == 0
+        envelopes = link.get("/exchange/v1/feed", params={"after": 2}).json()["entries"]
+        recalled, notice = ((unseal(envelope, ENTRY, key), canonical(envelope)) for envelope in envelopes)
+        assert (recalled[0]["type"], recalled[0]["recalls"], recalled[0]["product"]) == ("withdraw", 1, product)
+        assert (notice[0]["type"], notice[0]["agreement"], notice[0]["state"]) == ("agreement-notice", AGREEMENT, "suspended")
+        assert link.post("/exchange/v1/receipts", content=second.receipt([recalled, notice], now)).status_code == 204
+        said = second.recall_answer(*recalled, "kept", "Evidence.", now)
+        assert link.post("/exchange/v1/receipts", content=said).status_code == 204
+        assert link.get(f"/exchange/v1/blobs/{names}").status_code == 404
+        refused = link.get("/exchange/v1/feed", params={"after": 4})
+        refusal = unseal(refused.json(), REFUSAL, key)
+        assert (refused.status_code, refusal["agreement"], "Talks." in refusal["reason"]) == (403, AGREEMENT, True)
     changed = page["entries"][0] | {"payload": page["entries"][1]["payload"]}
     with pytest.raises(InvalidSignature):
         unseal(changed, ENTRY, key)
     status = kizuna("node", "status", "--node", pair.jpn, "--json").json()["partners"][0]
     assert (status["waiting"], status["unconfirmed"]) == (0, 0)
-    assert kizuna("audit", "prove", "UKR/HUR:1", "--out", tmp_path / "proof", "--node", pair.jpn).status == 0
-    text = (tmp_path / "proof").read_text("utf-8")
-    fact = verify_proof(text, "JPN/IQPS", key)
+    assert (status["recalls"][0]["fate"], status["recalls"][0]["answer"]) == ("kept", "Evidence.")
     digest = "sha256:" + hashlib.sha256(taken[0][1]).hexdigest()
+    assert kizuna("audit", "prove", "UKR/HUR:1", "--out", tmp_path / "proof", "--node", pair.jpn).status == 0
+    assert_proves((tmp_path / "proof").read_text("utf-8"), key, digest, product)
+
+
+def assert_proves(text, key, digest, product):
+    """The log of JPN/IQPS says that this entry was released, and a proof with another path does not."""
+    fact = verify_proof(text, "JPN/IQPS", key)
     assert (fact["kind"], fact["body"]["entry"], fact["body"]["product"]) == ("release.sequenced", digest, product)
     lines = text.split("\n")
     with pytest.raises(AssertionError):

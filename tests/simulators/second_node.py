@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PREFIX = "application/vnd.kizuna."
-ENTRY, RECEIPT, FACT = (f"{PREFIX}{name}.1+json" for name in ("feed-entry", "receipt", "fact"))
+_NAMES = ("feed-entry", "refusal", "receipt", "recall-answer", "fact")
+ENTRY, REFUSAL, RECEIPT, RECALL_ANSWER, FACT = (f"{PREFIX}{name}.1+json" for name in _NAMES)
 
 
 def _text(data: bytes) -> str:
@@ -92,13 +93,24 @@ class SecondNode:
 
     def receipt(self, taken: list[tuple[dict[str, Any], bytes]], now: datetime) -> bytes:
         """Receipts: one for the last of some entries that follow each other, which names those before it."""
-        last, envelope = taken[-1]
-        said: dict[str, Any] = {name: last[name] for name in ("sender", "receiver", "sequence")}
-        said |= {"schema": "kizuna/receipt/1", "entry": "sha256:" + _sha256(envelope)}
-        said["stored_at"] = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        said = _about(*taken[-1]) | {"schema": "kizuna/receipt/1", "stored_at": _instant(now)}
         if taken[:-1]:
             said["before"] = ["sha256:" + _sha256(envelope) for _entry, envelope in taken[:-1]]
         return self.seal(RECEIPT, said)
+
+    def recall_answer(self, entry: dict[str, Any], envelope: bytes, fate: str, reason: str, now: datetime) -> bytes:
+        """Receipts: what became of a product that was called back."""
+        said = {"product": entry["product"], "fate": fate, "reason": reason, "answered_at": _instant(now)}
+        return self.seal(RECALL_ANSWER, _about(entry, envelope) | {"schema": "kizuna/recall-answer/1"} | said)
+
+
+def _about(entry: dict[str, Any], envelope: bytes) -> dict[str, Any]:
+    """Receipts: the members that say which entry it is about."""
+    return {name: entry[name] for name in ("sender", "receiver", "sequence")} | {"entry": "sha256:" + _sha256(envelope)}
+
+
+def _instant(now: datetime) -> str:
+    return now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def unseal(envelope: dict[str, Any], payload_type: str, key: bytes, salt: bytes | None = None) -> dict[str, Any]:
