@@ -31,7 +31,7 @@ from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES, FeedPage, 
 from kizuna.exchange.manifest import CHUNK_BYTES, fetch_verified, make_manifest
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant
-from kizuna.web.exchange import PIECE_BYTES, FeedAnswer, partner_app
+from kizuna.web.exchange import PIECE_BYTES, BlobPart, FeedAnswer, partner_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, MutableMapping
@@ -559,6 +559,39 @@ def test_of_a_page_that_took_long_to_make_each_entry_is_decided_on_again(
     assert _ask(node, node_keys, "/exchange/v1/feed")[0] == 404
     assert _ask(node, node_keys, "/exchange/v1/feed")[::2] == (200, first.body)
     assert desk.asked == [("limit", 100), ("limit", 3)] * 2
+
+
+def test_a_crowd_of_questions_about_files_keeps_no_suspension_waiting(node: Served, desk: SimulatedDesk, node_keys: Keys) -> None:
+    large, small = desk.hold(DATA * 8), desk.hold(b"small")
+    kept, go_on = desk.blob, threading.Event()
+    asking = threading.Semaphore(0)
+
+    def slow(peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
+        if digest == small:
+            asking.release()
+            assert go_on.wait(30)
+        return kept(peer, digest, offset, length)
+
+    desk.blob = slow  # type: ignore[method-assign]
+    crowd = [threading.Thread(target=_ask, args=(node, node_keys, f"/exchange/v1/blobs/{small}")) for _ in range(20)]
+    try:
+        with _slow_reader(node, node_keys, f"/exchange/v1/blobs/{large}") as secure:
+            secure.recv(1)
+            for each in crowd:
+                each.start()
+            for _ in range(4):
+                assert asking.acquire(timeout=10)
+            # Whatever of the crowd is yet to come finds its places taken; the rest of the desk stays free.
+            threading.Event().wait(0.3)
+            desk.before_blob = lambda _offset, _length: False
+            # Otherwise the reader waits for more until its time is over.
+            with pytest.raises(ConnectionResetError):
+                all(secure.recv(16_384) for _ in range(10**6))
+    finally:
+        go_on.set()
+        for each in crowd:
+            if each.ident is not None:
+                each.join(10)
 
 
 def test_what_may_not_go_any_more_of_several_files_on_their_way_cuts_all_off(

@@ -46,8 +46,10 @@ _WATCH_S = 0.1
 _LOOK_S = 0.005
 UNWATCHED_BYTES = 32 * 2**10
 """What is so short goes, or comes to its end, without being watched: a quarter of a second on a line of 1 Mbit/s."""
-# Of their own, so that no crowd of slow questions keeps a suspension waiting.
+# Of their own, so that no crowd of slow questions keeps a suspension waiting: not even of those that begin an answer, which ask
+# for up to a hundred files each.
 _MOST_DECIDING = 16
+_MOST_BEGINNING = 4
 MOST_FILES_AT_ONCE = 100
 _MOST_SEQUENCE = 2**53 - 1
 _NUMBER = re.compile(r"[0-9]{1,16}\Z", re.ASCII)
@@ -277,11 +279,12 @@ def _fingerprint(request: Request) -> str:
 class _Endpoints:
     """The three endpoints over a desk."""
 
-    __slots__ = ("_deciding", "_desk")
+    __slots__ = ("_beginning", "_deciding", "_desk")
 
     def __init__(self, desk: PartnerDesk) -> None:
         self._desk = desk
         self._deciding = anyio.CapacityLimiter(_MOST_DECIDING)
+        self._beginning = anyio.CapacityLimiter(_MOST_BEGINNING)
 
     async def peer(self, request: Request) -> Party:
         """Partner who asks; a stranger gets what anybody gets for anything unknown."""
@@ -334,7 +337,7 @@ class _Endpoints:
         async def holds(begin: int, end: int) -> bool:
             return await to_thread.run_sync(files.holds, begin, end, limiter=self._deciding)
 
-        probe = await to_thread.run_sync(files.open, limiter=self._deciding)
+        probe = await to_thread.run_sync(files.open, limiter=self._beginning)
         if probe is None:
             return _miss()
         ranges = request.headers.getlist("range")
