@@ -7,23 +7,32 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.x509.oid import NameOID
 from simulators.nodes import HUR, IQPS, NZL, START, World
 from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.catalog.store import Item
-from kizuna.errors import Message, PartnerMisbehaved, StoreError
+from kizuna.errors import ClockBehind, Message, PartnerMisbehaved, StoreError
 from kizuna.exchange.feed import FeedEntry, FeedPage, page_to_bytes, seal_entry, unseal_receipt
 from kizuna.exchange.manifest import make_manifest
 from kizuna.exchange.rotation import Rotation, seal_rotation
 from kizuna.exchange.transport import one_by_one
 from kizuna.model.digests import digest_of
-from kizuna.model.instants import Instant
+from kizuna.model.instants import Instant, format_instant
 from kizuna.model.label import Label
-from kizuna.node.founding import node_card, pin_partner
+from kizuna.model.product import AssetRole
+from kizuna.node.founding import node_card, pin_partner, remove_partner, suspend_agreement
+from kizuna.node.key_change import revoke_key
 from kizuna.node.originators import record_consent
 from kizuna.node.receive import pull
 from kizuna.node.share import Sharing
+
+DAY = timedelta(days=1)
 
 
 class Giver:
@@ -140,6 +149,44 @@ def test_an_older_version_said_again_behind_the_newer_on_one_page_is_refused_and
     assert len(giver.receipts) == 1
 
 
+# ---- what was permitted a moment ago
+
+
+@pytest.fixture
+def served(world):
+    """Desk of IQPS, which permitted a file to HUR at this very instant, and the file."""
+    end = Instant(START + timedelta(hours=1))
+    world.agree(IQPS, in_force={"from": "2025-01-01T00:00:00Z", "until": format_instant(end)})
+    product = world.take_in(IQPS, 1)
+    desk = world.desk(IQPS)
+    desk.feed(HUR, 0, 100)
+    world.clock.set(Instant(end - timedelta(milliseconds=50)))
+    asset = next(asset for asset in product.assets if asset.role is AssetRole.DETECTED)
+    assert desk.blob(HUR, asset.digest, 0, 0) is not None
+    return desk, asset.digest
+
+
+def test_a_permit_ends_with_the_next_fact_even_in_the_same_instant(world, served):
+    desk, digest = served
+    suspend_agreement(world.node(IQPS), "SHARE", "Test.", "release officer")
+    assert desk.blob(HUR, digest, 0, 1) is None
+
+
+def test_a_permit_ends_with_its_agreement(world, served):
+    desk, digest = served
+    world.tick(milliseconds=49)
+    assert desk.blob(HUR, digest, 0, 1) is not None
+    world.tick(milliseconds=101)
+    assert desk.blob(HUR, digest, 0, 1) is None
+
+
+def test_a_permit_does_not_outlive_a_clock_that_is_set_back(world, served):
+    desk, digest = served
+    world.tick(hours=-2)
+    with pytest.raises(ClockBehind):
+        desk.blob(HUR, digest, 0, 1)
+
+
 # ---- receipts
 
 
@@ -203,16 +250,42 @@ def test_nobody_can_say_that_the_certificate_which_another_announces_is_its_own(
     assert known_by(world, NZL)[:2] == (theirs.public_key, theirs.certificate_der)
 
 
-@pytest.mark.parametrize("stolen", ["certificate", "announced certificate", "key", "former key"])
+def test_nobody_can_take_over_a_certificate_that_names_nobody(world):
+    """Another team's node may have one without a name: then only who has it already counts."""
+    here = world.node(IQPS)
+    key, name = ec.generate_private_key(ec.SECP256R1()), x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "node")])
+    builder = x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key()).serial_number(1)
+    nameless = (
+        builder.not_valid_before(START - DAY).not_valid_after(START + DAY).sign(key, hashes.SHA256()).public_bytes(Encoding.DER)
+    )
+    theirs, ours = MemoryKeys(NZL, START, b"theirs"), MemoryKeys(HUR, START, b"ours")
+    desk = Sharing(here)
+    assert desk.receipt(NZL, said(world, NZL, world.node(NZL).keys, theirs, certificate_der=nameless)) is True
+    assert desk.receipt(HUR, said(world, HUR, world.node(HUR).keys, ours, certificate_der=nameless)) is False
+
+
+def test_a_revoked_key_does_not_come_back_as_a_friends(world):
+    here, desk, theirs = world.node(IQPS), Sharing(world.node(IQPS)), world.node(NZL).keys
+    fresh = MemoryKeys(HUR, START, b"fresh")
+    revoke_key(here, NZL, theirs.key_id, "Stolen.")
+    remove_partner(here, NZL)
+    world.tick()
+    brought = said(world, HUR, world.node(HUR).keys, theirs, certificate_der=fresh.certificate_der)
+    assert desk.receipt(HUR, brought) is False
+    assert known_by(world, HUR)[2] == 0
+
+
+@pytest.mark.parametrize("stolen", ["certificate", "announced certificate", "key", "former key", "key twice"])
 def test_a_card_cannot_announce_what_is_anothers_or_was_given_up(world, stolen):
     here, liar = world.node(IQPS), world.node(HUR).keys
-    fresh, third = MemoryKeys(HUR, START, b"fresh"), MemoryKeys(HUR, START, b"third")
+    fresh, third, fourth = (MemoryKeys(HUR, START, seed) for seed in (b"fresh", b"third", b"fourth"))
     theirs, announced = world.node(NZL).keys, MemoryKeys(NZL, START, b"announced")
     statements = {
         "certificate": [said(world, HUR, liar, fresh, certificate_der=theirs.certificate_der)],
         "announced certificate": [said(world, HUR, liar, fresh, certificate_der=announced.certificate_der)],
         "key": [said(world, HUR, liar, theirs, certificate_der=fresh.certificate_der)],
         "former key": [said(world, HUR, *step) for step in ((liar, fresh), (fresh, liar), (liar, third))],
+        "key twice": [said(world, HUR, *step) for step in ((liar, fresh), (fresh, third), (third, fresh), (fresh, fourth))],
     }
     before, size = known_by(world, HUR), here.store.log.size()
     card = dict(node_card(world.node(HUR), "https://127.0.0.1:2"))
