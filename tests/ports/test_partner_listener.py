@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 type Keys = dict[str, FileKeys]
 type Answer = tuple[int, dict[str, str], bytes]
 
-DATA = bytes(range(256)) * (PIECE_BYTES // 256) * 5
+DATA = bytes(range(256)) * 4096 * 5
 
 
 @pytest.fixture
@@ -450,7 +450,7 @@ def test_suspension_bites_inside_a_transfer_and_nothing_is_stored(
     node: Served, desk: SimulatedDesk, node_keys: Keys, tmp_path: Path
 ) -> None:
     digest = desk.hold(DATA)
-    desk.before_blob = lambda offset, _length: offset < 2 * PIECE_BYTES
+    desk.before_blob = lambda offset, _length: offset < 2**21
     blobs = FileBlobs(tmp_path / "blobs")
     manifest = make_manifest(io.BytesIO(DATA))
     with HttpTransport(node.url, node_keys["ukr"], node_keys["jpn"].certificate_der) as http:
@@ -618,6 +618,7 @@ def test_what_may_not_go_any_more_of_several_files_on_their_way_cuts_all_off(
 def test_desk_is_asked_only_when_the_piece_before_has_left(desk: SimulatedDesk, node_keys: Keys) -> None:
     """A server that, like uvicorn, holds a message back while bytes of an earlier one wait to be sent."""
     left = []
+    digest = desk.hold(bytes(5 * PIECE_BYTES))
 
     async def ask() -> None:
         drained = asyncio.Event()
@@ -644,14 +645,13 @@ def test_desk_is_asked_only_when_the_piece_before_has_left(desk: SimulatedDesk, 
         scope = {
             "type": "http",
             "method": "GET",
-            "path": BLOB,
+            "path": f"/exchange/v1/blobs/{digest}",
             "query_string": b"",
             "headers": [],
             "extensions": {"tls": {"client_cert_chain": [certificate]}},
         }
         await partner_app(desk)(scope, receive, send)
 
-    desk.hold(DATA)
     asyncio.run(ask())
     assert left == [True] * 5
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PIECE_BYTES", "Line", "Pace"]
 
-PIECE_BYTES = 2**20
+PIECE_BYTES = 2**22
 """Most bytes of a blob that one decision hands out."""
 
 _AHEAD_S = 0.25
