@@ -226,6 +226,8 @@ def test_nothing_that_a_revoked_key_signed_is_accepted_and_what_came_stays_flagg
         assert synced(pair).status == 0
         stolen = FileKeys.load(pair.jpn / KEYS)
         more(pair, tmp_path, 2)
+        # Numbered and signed, and lost on the way.
+        assert kizuna("exchange", "export", "--to", "UKR", tmp_path / "lost", "--node", pair.jpn).status == 0
         short = stolen.key_id[:12]
         done = kizuna("partner", "revoke", "JPN", "--key", short, "--reason", "Stolen.", "--node", pair.ukr, "--json")
         assert done.json() == {"revoked": stolen.key_id, "party": "JPN/IQPS", "received_under_it": [first]}
@@ -239,6 +241,9 @@ def test_nothing_that_a_revoked_key_signed_is_accepted_and_what_came_stays_flagg
         assert kizuna("partner", "add", card, "--node", pair.ukr).status == 2
         assert kizuna("partner", "remove", "JPN/IQPS", "--node", pair.ukr).status == 0
         assert kizuna("partner", "add", card, "--node", pair.ukr).status == 0
+        # What the thief's key had signed and was not taken comes under the new one.
+        assert synced(pair).status == 0
+        assert len(held(pair)) == 2
     assert kizuna("audit", "verify", "--node", pair.ukr).status == 0
     assert "Stolen." in kizuna("audit", "log", "--node", pair.ukr).out
     again = kizuna("partner", "revoke", "JPN", "--key", short, "--reason", "Again.", "--node", pair.ukr, "--json")
