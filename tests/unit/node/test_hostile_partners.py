@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import io
+import json
 from dataclasses import replace
 from datetime import timedelta
 
@@ -17,11 +19,12 @@ from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.catalog.store import Item
-from kizuna.errors import ClockBehind, Message, PartnerMisbehaved, StoreError
+from kizuna.errors import ClockBehind, InputError, Message, PartnerMisbehaved, StoreError
 from kizuna.exchange.feed import FeedEntry, FeedPage, page_to_bytes, seal_entry, unseal_receipt
 from kizuna.exchange.manifest import make_manifest
-from kizuna.exchange.rotation import Rotation, seal_rotation
+from kizuna.exchange.rotation import Rotation, SealingKey, seal_rotation, seal_sealing_key
 from kizuna.exchange.transport import one_by_one
+from kizuna.model.canonical import canonical
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.label import Label
@@ -293,3 +296,48 @@ def test_a_card_cannot_announce_what_is_anothers_or_was_given_up(world, stolen):
         pin_partner(here, card | {"succession": [statement.decode() for statement in statements[stolen]]})
     assert known_by(world, HUR) == before
     assert here.store.log.size() == size
+
+
+def test_a_revoked_key_leads_nowhere(world):
+    here, liar, fresh = world.node(IQPS), world.node(HUR).keys, MemoryKeys(HUR, START, b"fresh")
+    statement = said(world, HUR, liar, fresh)
+    revoke_key(here, HUR, liar.key_id, "Stolen.")
+    world.tick()
+    assert Sharing(here).receipt(HUR, statement) is False
+    shown = {"signing_key": fresh.public_key, "certificate": fresh.certificate_der}
+    card = node_card(world.node(HUR), "") | {name: base64.b64encode(data).decode() for name, data in shown.items()}
+    with pytest.raises(InputError) as caught:
+        pin_partner(here, card | {"succession": [statement.decode()]})
+    assert caught.value.field == "signing_key"
+    assert known_by(world, HUR) == (liar.public_key, liar.certificate_der, 0)
+
+
+def test_a_statement_that_a_former_key_is_said_to_have_signed_is_verified_although_it_changes_nothing(world):
+    desk, first = Sharing(world.node(IQPS)), world.node(HUR).keys
+    second, third = (MemoryKeys(HUR, START, seed) for seed in (b"second", b"third"))
+    assert desk.receipt(HUR, said(world, HUR, first, second)) is True
+    forged = json.loads(said(world, HUR, third, second))
+    forged["signatures"][0]["keyid"] = first.key_id
+    assert desk.receipt(HUR, canonical(forged)) is False
+
+
+@pytest.mark.parametrize("wrong", ["party", "another's key", "our key", "earlier", "signature"])
+def test_a_key_for_media_is_the_partners_own_and_the_latest(world, wrong):
+    here, keys, now = world.node(IQPS), world.node(HUR).keys, world.clock.now()
+    desk, former = Sharing(here), here.partner(HUR).sealing_key
+    said_well = SealingKey(HUR, b"s" * 32, now, Instant(now + DAY))
+    changes = {
+        "party": {"party": NZL},
+        "another's key": {"sealing_key": world.node(NZL).keys.sealing_key},
+        "our key": {"sealing_key": here.keys.sealing_key},
+        "earlier": {"sealing_key": b"e" * 32, "at": Instant(now - DAY)},
+        "signature": {},
+    }
+    if wrong == "earlier":
+        assert desk.receipt(HUR, seal_sealing_key(said_well, keys)) is True
+        former = said_well.sealing_key
+    signer = world.node(NZL).keys if wrong == "signature" else keys
+    taken = desk.receipt(HUR, seal_sealing_key(replace(said_well, **changes[wrong]), signer))
+    # What is known already, or older, changes nothing and may be said again.
+    assert taken is (wrong == "earlier")
+    assert here.partner(HUR).sealing_key == former
