@@ -110,13 +110,13 @@ def pin_partner(node: Node, card: object) -> Party:
     raw = _read_keys(table)
     succession = _read_succession(table)
     table.done()
-    expected = certificate_fault(raw["certificate"], party, node.now())
-    if expected is not None:
-        table.fault("certificate", expected)
     if url and not url.startswith("https://"):
         table.fault("url", Message("an https:// address"))
     if party == node.organisation:
         table.fault("party", Message("another node than this one"))
+    expected = certificate_fault(raw["certificate"], party, node.now())
+    if expected is not None:
+        table.fault("certificate", expected)
     _require_distinct(node, table, party, raw)
     body: dict[str, Json] = {"party": party, "url": url.rstrip("/")}
     known = node.knowledge()

@@ -11,6 +11,7 @@ from simulators.nodes import HUR, IQPS, NZL, agreement
 from kizuna.adapters.memory import MemoryKeys
 from kizuna.errors import InputError, TailUnconfirmed
 from kizuna.formats.agreement import NO_CIVIL_DATES
+from kizuna.model.parties import parse_party
 from kizuna.model.provenance import Fact, FactKind
 from kizuna.node.decisions import decide_item
 from kizuna.node.founding import (
@@ -153,11 +154,12 @@ def test_a_partner_is_known_by_a_certificate_and_key_that_no_other_has(world):
     keys = MemoryKeys(HUR, node.now(), b"new")
     others = {"certificate": keys.certificate_der, "signing_key": keys.public_key, "sealing_key": keys.sealing_key}
     fresh = card | {name: base64.b64encode(key).decode() for name, key in others.items()}
+    french = base64.b64encode(MemoryKeys(parse_party("FRA"), node.now(), b"french").certificate_der).decode()
     for faulty, field in (
         (card | {"party": "FRA"}, "certificate"),
-        (card | {"party": "FRA", "certificate": fresh["certificate"]}, "signing_key"),
+        (card | {"party": "FRA", "certificate": french}, "signing_key"),
         (own | {"party": "FRA"}, "certificate"),
-        (own | {"party": "FRA", "certificate": fresh["certificate"]}, "signing_key"),
+        (own | {"party": "FRA", "certificate": french}, "signing_key"),
         (own, "party"),
         (card | {"url": "http://127.0.0.1"}, "url"),
         (card | {"signing_key": "AAAA"}, "signing_key"),
