@@ -16,12 +16,13 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from simulators.nodes import HUR, IQPS, World
 
 from kizuna.cli import verify_log as alone
-from kizuna.errors import LogDamaged
+from kizuna.errors import LogDamaged, PartnerMisbehaved
 from kizuna.exchange import log_file
 from kizuna.exchange.checkpoint import COSIGNATURE_TYPE, make_checkpoint, read_verifier_key, verifier_key
 from kizuna.exchange.cosignature import cosign, with_cosignatures
-from kizuna.exchange.envelope import seal
+from kizuna.exchange.envelope import seal, seal_all, unseal
 from kizuna.exchange.merkle import consistency_proof, extend, inclusion_proof, leaf_data, leaf_hash, root_of
+from kizuna.model.canonical import canonical
 from kizuna.node.audit_files import export_log, keep_witnessed, leaf_hashes, log_key, prove_entry
 
 PROGRAM = Path(alone.__file__)
@@ -314,6 +315,44 @@ def test_a_proof_that_is_not_asked_for_is_no_proof(world, key, name):
             assert verdicts(b"".join(lines), key) == (f"checkpoints.{number}.tree",) * 2
 
 
+@pytest.mark.parametrize(
+    "changed",
+    [
+        {},
+        {"batch": {"more": 1}},
+        {"batch": {"index": 2}},
+        {"batch": {"index": 3}},
+        {"batch": {"size": 2}},
+        {"batch": {"size": 0}},
+        {"batch": {"path": ""}},
+        {"batch": {"path": "AAAA"}},
+        {"batch": {"path": 5}},
+        {"batch": {"index": None}},
+        {"signature": {"more": 1}},
+        {"signature": {"batch": {}}},
+        {"signature": {"batch": []}},
+    ],
+)
+def test_both_refuse_an_entry_of_a_batch_that_says_more_or_another_place(changed):
+    """Only what leads to the root is signed: of what is not, nothing may be there."""
+    keys, salts = World().node(IQPS).keys, [bytes([number]) * 32 for number in range(3)]
+    fact = canonical({"schema": "kizuna/fact/1", "recorded_at": "2025-07-01T09:00:00Z"})
+    value = json.loads(seal_all(alone.FACT_TYPE, [fact] * 3, salts, keys)[1])
+    (signature,) = value["signatures"]
+    signature["batch"] |= changed.get("batch", {})
+    signature |= changed.get("signature", {})
+    envelope, refused = canonical(value), []
+    try:
+        unseal(envelope, keys.public_key, alone.FACT_TYPE, salt=salts[1])
+    except PartnerMisbehaved:
+        refused.append("kizuna")
+    try:
+        alone.read_fact(envelope, salts[1], [keys.public_key], "entry")
+    except alone.Fault:
+        refused.append("alone")
+    assert refused == (["kizuna", "alone"] if changed else [])
+
+
 def test_both_know_the_empty_log(world, key):
     node = world.node(IQPS)
     empty = root_of(())
@@ -340,6 +379,7 @@ def test_tree_of_the_verifier_is_that_of_kizuna():
             assert alone.root_by_path(leaves[index], index, new, path) == root
             assert alone.root_by_path(leaves[index], index, new, [*path, root]) != root
             assert alone.root_by_path(leaves[index], index + 1, new, path) != root
+            assert not path or alone.root_by_path(leaves[index], index, new, path[:-1]) is None
         for old in range(1, new + 1):
             old_root = root_of(extend((), 0, leaves[:old]))
             proof = list(consistency_proof(leaves[:new], old))
