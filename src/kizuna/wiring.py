@@ -553,7 +553,8 @@ def _go_over(folder: Path, node: Node, fresh: FileKeys) -> None:
     from kizuna.node.key_change import rotate_keys
 
     rotate_keys(node, fresh)
-    FileKeys.load(folder / KEYS).forget_former()
+    # Only what the log says is former: the next keys may have been made already.
+    FileKeys.forget(folder / KEYS, {key_id_of(key) for key in node.journal.own_keys()[:-1]})
     FileTailAnchor(state_folder(), fresh.key_id).keep(*_tail_of(node))
 
 

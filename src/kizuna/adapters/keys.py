@@ -22,7 +22,7 @@ from kizuna.exchange.envelope import key_id_of
 from kizuna.exchange.medium import open_sealed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -219,8 +219,6 @@ class FileKeys:
         if key_id == self.key_id:
             return
         found = self.stored(self.folder, key_id)
-        self._place, self._certificate_der = found._place, found._certificate_der  # noqa: SLF001
-        self._signing, self._public_key = found._signing, found._public_key  # noqa: SLF001
         fresh = self.folder / f".{_CURRENT}-{secrets.token_hex(8)}"
         try:
             _write_private(fresh, key_id.encode())
@@ -228,21 +226,28 @@ class FileKeys:
             _sync_folder(self.folder)
         except OSError as error:
             raise _unusable(self.folder / _CURRENT, error.strerror or str(error)) from error
+        # INVARIANT: whoever finds these keys in use here finds them in use on the disk too; another thread may be as far.
+        self._place, self._certificate_der = found._place, found._certificate_der  # noqa: SLF001
+        self._signing, self._public_key = found._signing, found._public_key  # noqa: SLF001
 
-    def forget_former(self) -> None:
-        """Remove the private keys that are not in use any more: what they signed is verified by their public ones.
+    @classmethod
+    def forget(cls, folder: Path, key_ids: Collection[str]) -> None:
+        """Remove the private keys of these signing keys, and of no others: what they signed is verified by their public ones.
 
         Raises
         ------
         StoreError
             If one cannot be removed.
         """
-        places = [self.folder, *(path for path in self.folder.iterdir() if _ID.match(path.name))]
+        places = [path for path in folder.iterdir() if path.name in key_ids and _ID.match(path.name)]
+        # A node's first keys lie in the folder itself.
+        if (folder / _SIGNING).exists() and cls._load(folder, folder).key_id in key_ids:
+            places.append(folder)
         try:
-            for path in (place / name for place in places if place != self._place for name in (_SIGNING, _TLS_KEY)):
+            for path in (place / name for place in places for name in (_SIGNING, _TLS_KEY)):
                 path.unlink(missing_ok=True)
         except OSError as error:
-            raise _unusable(self.folder, error.strerror or str(error)) from error
+            raise _unusable(folder, error.strerror or str(error)) from error
 
     @classmethod
     def _load_all_sealing(cls, folder: Path) -> list[X25519PrivateKey]:

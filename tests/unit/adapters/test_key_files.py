@@ -162,3 +162,31 @@ def test_a_change_of_the_key_for_media_that_was_cut_off_loses_no_key(keys: FileK
     assert FileKeys.load(keys.folder).sealing_key == keys.sealing_key
     FileKeys.rotate_sealing_key(keys.folder)
     assert FileKeys.load(keys.folder).open_sealed(*sealed_key_of(header)) == bytes(32)
+
+
+def test_only_the_keys_that_are_named_are_forgotten(tmp_path: Path) -> None:
+    first = FileKeys.make(tmp_path / "keys", ORG, NOON)
+    former = first.key_id
+    second = first.make_next(ORG, NOON)
+    first.use(second.key_id)
+    third = first.make_next(ORG, NOON)
+    FileKeys.forget(first.folder, {former})
+    assert FileKeys.load(first.folder).key_id == second.key_id
+    assert FileKeys.stored(first.folder, third.key_id).key_id == third.key_id
+    with pytest.raises(StoreError):
+        FileKeys._load(first.folder, first.folder)
+    FileKeys.load(first.folder).use(third.key_id)
+    FileKeys.forget(first.folder, {former, second.key_id})
+    assert FileKeys.load(first.folder).key_id == third.key_id
+    with pytest.raises(StoreError):
+        FileKeys.stored(first.folder, second.key_id)
+
+
+def test_keys_are_in_use_in_memory_only_once_they_are_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else another thread takes them for the present ones, and looks for the present ones on the disk."""
+    keys = FileKeys.make(tmp_path / "keys", ORG, NOON)
+    former, fresh = keys.key_id, keys.make_next(ORG, NOON)
+    seen: list[str] = []
+    monkeypatch.setattr("kizuna.adapters.keys._sync_folder", lambda _folder: seen.append(keys.key_id))
+    keys.use(fresh.key_id)
+    assert (seen, keys.key_id) == ([former], fresh.key_id)
