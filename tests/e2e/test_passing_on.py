@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 from simulators.coalition import introduce, labelled, small_tiff
-from simulators.processes import kizuna, serving
+from simulators.processes import kizuna, serving, within
 
 from kizuna.exchange.messages import ConsentNotice, Withdraw
 from kizuna.formats.agreement import NO_CIVIL_DATES
@@ -112,6 +112,8 @@ def test_what_its_originator_consents_to_goes_on_in_its_name_and_in_its_newer_ve
     ran("product", "consent", product.id, "--to", POL, "--by", HUR, "--until", "2100-01-01", "--node", jpn)
     assert [type(message.content) for message in pulled(ukr).messages] == [ConsentNotice]
     # The receiver does not know the originator: it refuses, says so, and takes it once the card is pinned.
+    # The holder serves, and looks every half second what other processes recorded.
+    within(20, "the holder does not pass it on", lambda: kizuna("sync", "--node", pol, "--json").status == FAILED)
     assert "JPN/IQPS is no partner here" in synced(pol, status=FAILED)["error"]
     introduce(pol, jpn)
     assert [one["id"] for one in synced(pol)["received"]] == [product.id]
