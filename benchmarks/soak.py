@@ -204,6 +204,8 @@ class Machine:
         """Of its processes."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("KIZUNA_", "FAKETIME", "LD_PRELOAD"))}
         kept["KIZUNA_STATE"] = str(self.memory)
+        # One that hangs and is aborted says where.
+        kept["PYTHONFAULTHANDLER"] = "1"
         if self.ahead_s and FAKETIME is not None:
             # Only what is asked of the calendar is moved: no waiting times, no times of files.
             kept |= {

@@ -79,15 +79,17 @@ def test_the_giver_is_killed_in_the_middle_of_a_file(stocked, place):
 def test_the_taker_is_killed_in_the_middle_of_a_file(stocked, place):
     pair, product = stocked
     with serving(pair.jpn) as giver:
+        parts = pair.ukr / "blobs" / "tmp"
         with Line(giver.partner_port, hold_after=place) as line:
             pair.meet(line.url)
             before = kept(pair.ukr)
             with begin("sync", "--node", pair.ukr) as taker:
                 assert line.held.wait(30)
+                # Small files come together, and get their names together: the first one is written when all of it came,
+                # which is after the line has carried it.
+                within(30, "the first file was not written", lambda: len(list(parts.iterdir())) >= PLACES.index(place))
                 taker.kill()
-        left = list((pair.ukr / "blobs" / "tmp").iterdir())
-        # Small files come together, and get their names together: the first one is written when all of it came.
-        assert len(left) == PLACES.index(place), "the transfer was not in the middle of a file"
+        assert len(list(parts.iterdir())) == PLACES.index(place), "the transfer was not in the middle of a file"
         assert kept(pair.ukr) | {"left": None} == before | {"left": None}
         pair.meet(giver.partner_url)
         done, came = pull(pair.ukr)

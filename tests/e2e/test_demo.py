@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from simulators.processes import begin, kizuna, within
 
+from kizuna.cli.story import END_SIGNALS, Story
 from kizuna.model.instants import parse_instant
 
 
@@ -63,6 +64,33 @@ def test_a_demo_that_is_stopped_half_way_leaves_nothing_behind(tmp_path, number)
     assert demo.returncode not in {0, -signal.SIGKILL}
     assert [pid for pid in nodes if runs(pid)] == []
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_that_comes_while_a_node_is_being_started_leaves_nothing_behind(tmp_path, monkeypatch, number):
+    started = []
+
+    class Popen(subprocess.Popen):
+        def __init__(self, *given, **options):
+            super().__init__(*given, **options)
+            started.append(self)
+            # The process runs, and nobody but this class knows of it yet.
+            signal.raise_signal(number)
+
+    monkeypatch.setattr("kizuna.cli.story.subprocess.Popen", Popen)
+    monkeypatch.setenv("KIZUNA_STATE", str(tmp_path / "state"))
+    story = Story(tmp_path / "demo", loud=False)
+    before = {number: signal.signal(number, signal.default_int_handler) for number in END_SIGNALS}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            story.tell()
+        assert [signal.getsignal(number) for number in END_SIGNALS] == [signal.default_int_handler] * len(END_SIGNALS)
+    finally:
+        story.stop()
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    (process,) = started
+    assert process.returncode is not None
 
 
 def test_the_nodes_of_a_demo_can_be_kept_and_asked(tmp_path):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import click
 
-from kizuna.cli.story import Story
+from kizuna.cli.story import END_SIGNALS, Story
 from kizuna.cli.terminal import _, as_json, examples, print_json, say
 from kizuna.errors import InputError, Message
 
@@ -48,7 +48,7 @@ def demo(check: bool, folder: Path | None, json_: bool) -> None:
     os.environ["KIZUNA_STATE"] = str(root / "state")
     story = Story(root, loud=not json_)
     # Both signals end the story in its `finally`, also where a shell started us with SIGINT ignored: no node is left running.
-    for number in (signal.SIGINT, signal.SIGTERM):
+    for number in END_SIGNALS:
         signal.signal(number, signal.default_int_handler)
     try:
         figures = story.tell()
@@ -59,6 +59,9 @@ def demo(check: bool, folder: Path | None, json_: bool) -> None:
             sys.stdout.flush()
             story.wait()
     finally:
+        # A second signal may not leave behind what the first one began to end.
+        for number in END_SIGNALS:
+            signal.signal(number, signal.SIG_IGN)
         story.stop()
         if folder is None:
             shutil.rmtree(root, ignore_errors=True)

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -39,6 +40,7 @@ from kizuna.wiring import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from kizuna.model.canonical import Json
@@ -48,7 +50,10 @@ if TYPE_CHECKING:
     from kizuna.release.decision import Decision
     from kizuna.sar.image import FormedImage
 
-__all__ = ["DemoFailed", "Story"]
+__all__ = ["END_SIGNALS", "DemoFailed", "Story"]
+
+END_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+"""What ends a demo, as an interrupt of the keyboard."""
 
 JPN, UKR, NZL = parse_party("JPN/IQPS"), parse_party("UKR/HUR"), parse_party("NZL")
 AGREEMENT = "IQPS-HUR-2025"
@@ -270,15 +275,17 @@ class Story:
                 record_agreement(node, parse_toml(path.read_bytes(), name=path.name), CIVIL_OFFSETS, _SUPPLEMENT)
 
     def _serve(self, party: Party, folder: Path, token: str) -> _Running:
-        process = subprocess.Popen(  # noqa: S603 - our own program
-            [sys.executable, "-m", "kizuna", "node", "serve", "--node", str(folder), "--json"],
-            stdout=subprocess.PIPE,
-            text=True,
-            # Ctrl-C is for the demo, which stops its nodes itself.
-            start_new_session=True,
-            env={name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_") or name == "KIZUNA_STATE"},
-        )
-        self._processes.append(process)
+        kept = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_") or name == "KIZUNA_STATE"}
+        with _signals_kept():
+            process = subprocess.Popen(  # noqa: S603 - our own program
+                [sys.executable, "-m", "kizuna", "node", "serve", "--node", str(folder), "--json"],
+                stdout=subprocess.PIPE,
+                text=True,
+                # Ctrl-C is for the demo, which stops its nodes itself.
+                start_new_session=True,
+                env=kept,
+            )
+            self._processes.append(process)
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         line = process.stdout.readline()
         if not line:
@@ -458,6 +465,20 @@ class Story:
                 process.wait()
             if process.stdout is not None:
                 process.stdout.close()
+
+
+@contextmanager
+def _signals_kept() -> Iterator[None]:
+    """Keep back what would end the demo while it starts a process: one that it does not know yet it could not stop."""
+    came: list[int] = []
+    before = {number: signal.signal(number, lambda number, _frame: came.append(number)) for number in END_SIGNALS}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    if came:
+        raise KeyboardInterrupt
 
 
 def _core_name(name: str) -> str:
