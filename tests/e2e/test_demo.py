@@ -87,10 +87,13 @@ def test_a_signal_that_comes_while_a_node_is_being_started_leaves_nothing_behind
         assert [signal.getsignal(number) for number in END_SIGNALS] == [signal.default_int_handler] * len(END_SIGNALS)
     finally:
         story.stop()
+        left = [process for process in started if process.poll() is None]
+        for process in left:
+            process.kill()
+            process.wait()
         for each, handler in before.items():
             signal.signal(each, handler)
-    (process,) = started
-    assert process.returncode is not None
+    assert (len(started), left) == (1, [])
 
 
 def test_the_nodes_of_a_demo_can_be_kept_and_asked(tmp_path):
