@@ -32,6 +32,7 @@ __all__ = [
     "SicdSummary",
     "consistency_findings",
     "ground_points",
+    "read_metadata",
     "read_pixels",
     "read_summary",
     "write_sicd",
@@ -461,6 +462,18 @@ def _unreadable(error: Exception) -> InputError:
         hint=Message("Run sicdcheck on it, and fetch it again."),
         field="file",
     )
+
+
+def read_metadata(file: BinaryIO) -> lxml.etree._ElementTree:
+    """XML metadata of a SICD file.
+
+    Raises
+    ------
+    InputError
+        Not a SICD.
+    """
+    tree: lxml.etree._ElementTree = _open(file).metadata.xmltree
+    return tree
 
 
 def read_summary(file: BinaryIO) -> SicdSummary:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from kizuna.formats.geotiff import Placed
     from kizuna.model.instants import Instant, Interval
+    from kizuna.model.observation import Observation
     from kizuna.model.product import Asset
 
     type Ring = tuple[tuple[float, float], ...]
@@ -87,6 +88,8 @@ class Extracted:
         Marking that the file carries in itself, as written; empty where it has none. It is no label.
     notes
         Sentences that must be read with it.
+    observation
+        How it was observed; None where the file says nothing of that.
     """
 
     title: str
@@ -99,6 +102,7 @@ class Extracted:
     complex_data: bool
     classification: str
     notes: tuple[str, ...]
+    observation: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -389,6 +393,7 @@ def _footprint(ring: Sequence[tuple[float, float]], *, nominal: bool) -> Footpri
 
 def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
     from kizuna.formats import sicd
+    from kizuna.formats.sicd_observation import read_sicd_observation
 
     summary = sicd.read_summary(file)
     return Extracted(
@@ -402,13 +407,16 @@ def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
         complex_data=True,
         classification=one_line(summary.classification),
         notes=(_NOMINAL_NOTE,) if summary.nominal_position else (),
+        observation=read_sicd_observation(file),
     )
 
 
 def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
     from kizuna.formats import geotiff
+    from kizuna.formats.geotiff_observation import read_geotiff_observation
 
     reference = geotiff.read_georeference(file)
+    observation, observed = read_geotiff_observation(file, name)
     description = one_line(reference.tags.get(_TIFF_DESCRIPTION, ""))
     sentinel = _SENTINEL_1.match(description)
     nominal = _NOMINAL_TAG in reference.tags
@@ -416,14 +424,15 @@ def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
         title=description or name,
         footprint=_footprint(reference.footprint_lonlat_deg, nominal=nominal),
         # TIFF has no tag for when a scene was observed; its one date is when the file was written.
-        event=None,
+        event=observed,
         produced=_tiff_instant(reference.tags.get(_TIFF_DATE_TIME, "")),
         sensor=sentinel.group() if sentinel else "",
         resolution_m=reference.pixel_m,
-        polarisation="",
+        polarisation="+".join(observation.radar.polarisations) if observation is not None else "",
         complex_data=reference.is_complex,
         classification="",
         notes=(_NOMINAL_NOTE,) if nominal else (),
+        observation=observation,
     )
 
 

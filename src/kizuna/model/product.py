@@ -14,6 +14,7 @@ from kizuna.model.canonical import canonical
 from kizuna.model.digests import parse_digest
 from kizuna.model.instants import Interval, format_instant
 from kizuna.model.label import label_to_json, read_label
+from kizuna.model.observation import observation_to_json, read_observation
 from kizuna.model.reading import LONGEST_LINE, MOST_TEXTS, open_table
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
+    from kizuna.model.observation import Observation
     from kizuna.model.parties import Party
     from kizuna.model.reading import Table
 
@@ -204,6 +206,8 @@ class Product:
         Sentences that must be read with it (for example that the position is nominal).
     reductions
         Obligations that were applied before it was handed over, in the order of their application.
+    observation
+        How it was observed, as far as its file says; None where nothing is known, as in records made before there was this.
     """
 
     id: ProductId
@@ -227,6 +231,7 @@ class Product:
     complex_data: bool = False
     notes: tuple[str, ...] = ()
     reductions: tuple[str, ...] = ()
+    observation: Observation | None = None
 
     def asset(self, role: AssetRole) -> Asset | None:
         """First asset of `role`, if there is one."""
@@ -247,7 +252,7 @@ def _footprint_to_json(footprint: Footprint | None) -> Json:
 
 def product_to_json(product: Product) -> dict[str, Json]:
     """JSON form of `product`; `product_from_json` reads it back."""
-    return {
+    form: dict[str, Json] = {
         "schema": PRODUCT_SCHEMA,
         "id": product.id,
         "kind": product.kind,
@@ -274,6 +279,10 @@ def product_to_json(product: Product) -> dict[str, Json]:
         "notes": list(product.notes),
         "reductions": list(product.reductions),
     }
+    # Left out where there is none, so that a record from before has the bytes that were signed.
+    if product.observation is not None:
+        form["observation"] = observation_to_json(product.observation)
+    return form
 
 
 @lru_cache(maxsize=1024)
@@ -392,6 +401,7 @@ def product_from_json(document: object) -> Product:
         complex_data=table.boolean("complex"),
         notes=table.texts("notes", most=MOST_TEXTS),
         reductions=table.texts("reductions", most=MOST_TEXTS),
+        observation=read_observation(table.table("observation")) if table.has("observation") else None,
     )
     verdict.done()
     table.done()

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from kizuna.model.instants import Instant, Interval
 from kizuna.model.label import Category, CategoryType, Label
+from kizuna.model.observation import observation_from_stored
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, Verdict
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def product_from_stored(document: Mapping[str, Any]) -> Product:
         complex_data=document["complex"],
         notes=tuple(document["notes"]),
         reductions=tuple(document["reductions"]),
+        observation=observation_from_stored(document["observation"]) if "observation" in document else None,
     )
 
 

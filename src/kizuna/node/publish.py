@@ -299,6 +299,7 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             resolution_m=extracted.resolution_m,
             complex_data=extracted.complex_data,
             notes=(*extracted.notes, *described.notes),
+            observation=extracted.observation,
         )
         # A record that another node would refuse is refused at home: there it would stop the whole feed.
         product_from_json(product_to_json(product))

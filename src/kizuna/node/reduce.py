@@ -20,6 +20,7 @@ from kizuna.kinds.imagery import Limits
 from kizuna.kinds.registry import kind_named
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import Digest, digest_of
+from kizuna.model.observation import after_reducing, after_stripping
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, Verdict
 from kizuna.node.decisions import decide_item
 from kizuna.release.decision import ObligationKind, Outcome
@@ -275,6 +276,8 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
         supersedes=None,
         reductions=(*product.reductions, *(o.kind.value for o in decision.obligations)),
         complex_data=product.complex_data and not stripped,
+        # What was made coarser or cut comes here with less already.
+        observation=after_stripping(product.observation) if stripped else product.observation,
     )
 
 
@@ -289,6 +292,7 @@ def _with_files(product: Product, made: _Made) -> Product:
         resolution_m=max(made.resolution_m, product.resolution_m or 0.0),
         # What was found in the whole file may speak of what was taken away.
         verdict=Verdict(product.verdict.valid),
+        observation=after_reducing(product.observation),
     )
 
 

@@ -8,6 +8,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from simulators.observations import OBSERVATIONS
 from simulators.products import NOON, a_product
 
 from kizuna.errors import InputError
@@ -101,6 +102,7 @@ PRODUCTS = st.builds(
     complex_data=st.booleans(),
     notes=LISTS,
     reductions=LISTS,
+    observation=st.none() | OBSERVATIONS,
 )
 
 

@@ -14,6 +14,7 @@ import rasterio.warp
 import shapely
 from affine import Affine
 from simulators.nodes import HUR, IQPS, START
+from simulators.observations import FULL
 
 from kizuna.catalog.store import Item
 from kizuna.errors import Message, StoreError
@@ -21,6 +22,7 @@ from kizuna.exchange.feed import page_from_bytes, unseal_entry
 from kizuna.kinds import imagery
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
+from kizuna.model.observation import after_reducing
 from kizuna.model.product import AssetRole, Verdict
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import decide_item
@@ -111,7 +113,9 @@ def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
     world.agree(IQPS, **coarse(10))
     data = tiff()
     before = digest_of(b"the version before")
-    product = replace(put(world, data), verdict=Verdict(valid=True, findings=("spacing 1 m",)), supersedes=before)
+    product = replace(
+        put(world, data), verdict=Verdict(valid=True, findings=("spacing 1 m",)), supersedes=before, observation=FULL
+    )
     world.node(IQPS).store.items.put(Item(product))
     got = pulled(world)
     there = world.node(HUR)
@@ -129,6 +133,7 @@ def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
     assert got.reductions == ("resolution",)
     assert (got.content, got.media_type) == (got.assets[0].digest, got.assets[0].media_type)
     assert got.footprint == product.footprint
+    assert got.observation == after_reducing(FULL)
     assert (got.verdict, got.supersedes, got.lineage) == (Verdict(valid=True), None, ())
     # Neither the original nor its digest nor what its tags say goes along.
     digests = {before, *(a.digest for a in product.assets)}

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import pytest
 from simulators.nodes import HUR, IQPS, MARKINGS, NITF, NZL, START, agreement
+from simulators.observations import FULL
 from simulators.products import product_id
 
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore
@@ -26,6 +27,7 @@ from kizuna.exchange.messages import Closed, MessageEntry, unseal_any
 from kizuna.formats.agreement import NO_CIVIL_DATES
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
+from kizuna.model.observation import after_stripping
 from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
@@ -133,12 +135,13 @@ def test_the_complex_original_and_its_digest_never_reach_a_partner_under_detecte
     world = any_world
     world.agree(IQPS)
     before = digest_of(b"the original of the version before")
-    product = world.take_in(IQPS, 1, supersedes=before)
+    product = world.take_in(IQPS, 1, supersedes=before, observation=FULL)
     original = product.asset(AssetRole.ORIGINAL)
     (entry,) = entries(world)
     assert not entry.product.complex_data
     assert entry.product.media_type != NITF
     assert entry.product.reductions == ("detected-only", "caveat")
+    assert entry.product.observation == after_stripping(FULL)
     assert "own use" in entry.product.label.caveats
     for said in everything_said(world, product):
         clear = readable(said) if said.startswith(b'{"after"') else said
