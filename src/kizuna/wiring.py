@@ -397,7 +397,8 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         node = Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person(), anchor)
         yield node
         # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
-        node.is_confirmed()
+        if node.is_confirmed():
+            node.keep_beginning()
     finally:
         store.close()
 

@@ -6,13 +6,14 @@ import base64
 import hashlib
 import threading
 from collections import deque
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from functools import lru_cache
+from functools import lru_cache, reduce
 from typing import TYPE_CHECKING, Any
 
 from kizuna.catalog.areas import Placer, areas_of
-from kizuna.errors import InputError, LogDamaged, Message, PartnerMisbehaved, TailUnconfirmed
+from kizuna.errors import InputError, KizunaError, LogDamaged, Message, PartnerMisbehaved, TailUnconfirmed
 from kizuna.exchange.envelope import key_id_of, peek, signer_of
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.formats.agreement import NO_CIVIL_DATES, read_agreement, read_ladders
@@ -22,12 +23,13 @@ from kizuna.model.label import read_label
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.model.provenance import FactKind
 from kizuna.model.reading import Table
+from kizuna.node.beginning import SETTING, TEACHING, Beginning, open_beginning, seal_beginning
 from kizuna.node.journal import SALT_BYTES
 from kizuna.release.agreements import Bound, Consent, Relabelling, Resumption, Suspension, Term, Withdrawal
 from kizuna.release.register import Register
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
@@ -40,15 +42,8 @@ __all__ = ["Announced", "FormerKey", "Knowledge", "Node", "Partner"]
 
 _PLACE = "place"
 _VIEWS = 4
-_TEACHES_NOTHING = frozenset(
-    {
-        FactKind.PRODUCT_PUBLISHED,
-        FactKind.PRODUCT_RECEIVED,
-        FactKind.DECISION_MADE,
-        FactKind.DECISIONS_MADE,
-        FactKind.RELEASE_SEQUENCED,
-    }
-)
+_KEEP_EVERY = 5000
+"""Entries after which the beginning of the log is kept anew: so many are read in about a second."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +196,9 @@ class Knowledge:
     size: int = 0
     frontier: tuple[bytes, ...] = ()
     note: str | None = None
+    # Entries whose facts taught any of it: their indices, and their leaf hashes.
+    teaching: tuple[int, ...] = ()
+    leaves: tuple[bytes, ...] = ()
     register: Register = field(default_factory=Register)
     partners: dict[Party, Partner] = field(default_factory=dict)
     revoked: frozenset[str] = frozenset()
@@ -355,6 +353,7 @@ class Node:
         self._place = place
         # One for each view that threads may have at once: before and inside somebody's open transaction.
         self._learned: deque[Knowledge] = deque(maxlen=_VIEWS)
+        self._kept_size = 0
         self._anchor = anchor
         self._lock = threading.Lock()
         self._placer: tuple[tuple[Agreement, ...], Placer] = ((), Placer(()))
@@ -386,8 +385,7 @@ class Node:
                 return Knowledge()
             # INVARIANT: what is known is what the signed checkpoint commits to. What was learned inside a transaction that was
             # undone is the beginning of no later log, and the root tells: then an older beginning is tried, at last none.
-            beginnings = sorted((k for k in self._learned if k.size <= head.size), key=lambda k: k.size, reverse=True)
-            for beginning in (*beginnings, Knowledge()):
+            for beginning in self._beginnings(head.size):
                 known = self._learn(beginning, head.size)
                 if known.size == head.size and root_of(known.frontier) == head.root:
                     known = replace(known, note=note)
@@ -398,19 +396,64 @@ class Node:
                 hint=Message("restore the node from a backup and confirm its tail; keep the damaged folder as evidence"),
             )
 
+    def _beginnings(self, size: int) -> Iterator[Knowledge]:
+        """What may be gone on from for a log of `size` entries: the longest first, at last nothing."""
+        yield from sorted((k for k in self._learned if k.size <= size), key=lambda k: k.size, reverse=True)
+        text = self.store.setting(SETTING)
+        kept = None if text is None else open_beginning(self.journal, text)
+        if kept is not None and kept[0].size <= size:
+            beginning, facts = kept
+            self._kept_size = beginning.size
+            known = reduce(Knowledge.learn, facts, Knowledge())
+            yield replace(
+                known,
+                size=beginning.size,
+                frontier=beginning.frontier,
+                teaching=beginning.teaching,
+                leaves=beginning.leaves,
+            )
+        yield Knowledge()
+
+    def keep_beginning(self) -> None:
+        """Spare whoever starts next the reading of the log up to here, where it has grown long.
+
+        It only saves time: where it cannot be kept, nothing is lost, and nothing is said.
+        """
+        if not self._learned:
+            return
+        with suppress(KizunaError):
+            known = self.knowledge()
+            if known.size - self._kept_size >= _KEEP_EVERY:
+                beginning = Beginning(known.size, known.frontier, known.teaching, known.leaves)
+                with self.store.transaction():
+                    self.store.keep_setting(SETTING, seal_beginning(self.journal, beginning))
+                self._kept_size = known.size
+
     def _learn(self, known: Knowledge, size: int) -> Knowledge:
         """Knowledge with the entries up to `size`, or as many of them as there are."""
         learned, end, frontier = known, known.size, known.frontier
+        teaching: list[tuple[int, bytes]] = []
         for entry in self.store.log.entries(known.size):
             if entry.index != end or end >= size or len(entry.salt) != SALT_BYTES:
                 break
             leaf = leaf_hash(leaf_data(entry.salt, entry.envelope))
             frontier = extend(frontier, end, [leaf])
             # What this very process recorded is not read again where its kind says all.
-            if self.journal.kind_made(leaf) not in _TEACHES_NOTHING:
-                learned = learned.learn(self.journal.read_entry(entry))
+            kind = self.journal.kind_made(leaf)
+            if kind is None or kind in TEACHING:
+                fact = self.journal.read_entry(entry)
+                if fact.kind in TEACHING:
+                    learned = learned.learn(fact)
+                    teaching.append((end, leaf))
             end += 1
-        return replace(learned, size=end, frontier=frontier)
+        indices, leaves = zip(*teaching, strict=True) if teaching else ((), ())
+        return replace(
+            learned,
+            size=end,
+            frontier=frontier,
+            teaching=(*known.teaching, *indices),
+            leaves=(*known.leaves, *leaves),
+        )
 
     def placer(self) -> Placer:
         """Says how footprints lie to the areas that the agreements name, of whichever version: a past one may be asked about."""

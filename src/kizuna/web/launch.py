@@ -181,6 +181,9 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
     with open_node(folder, by="exchange") as node:
         node.now()
         node.require_confirmed()
+        node.knowledge()
+        # A server may run until its machine stops, and then keeps nothing any more.
+        node.keep_beginning()
         door = _Door(folder, node)
         desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
