@@ -11,7 +11,7 @@ from kizuna.catalog.store import Item, StoredRow
 from kizuna.errors import InputError
 from kizuna.model.canonical import parse_json
 from kizuna.model.parties import Party
-from kizuna.model.product import product_from_json, product_to_bytes, product_to_json
+from kizuna.model.product import MOST_KEPT_WRITTEN, product_from_json, product_to_bytes, product_to_json
 from kizuna.model.stored_product import product_from_stored
 from kizuna.release.columns import micros
 
@@ -109,7 +109,7 @@ class SqliteItems:
                 # Of two with one id the last one counts.
                 put = {item.product.id: item for item in some}
                 # Of some few the canonical form was made before, and is still known.
-                many = len(put) > _BATCH
+                many = len(put) > MOST_KEPT_WRITTEN
                 known = dict(self._numbers(put))
                 for number in known.values():
                     database.write("DELETE FROM item_box WHERE number = ?", (number,))

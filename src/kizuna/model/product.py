@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from kizuna.model.reading import Table
 
 __all__ = [
+    "MOST_KEPT_WRITTEN",
     "PRODUCT_SCHEMA",
     "Asset",
     "AssetRole",
@@ -42,6 +43,9 @@ __all__ = [
 ]
 
 PRODUCT_SCHEMA = "kizuna/product/1"
+
+MOST_KEPT_WRITTEN = 1024
+"""Products whose canonical bytes are kept once they were written: so many may be recorded and stored together."""
 
 ProductId = NewType("ProductId", str)
 """26 characters of lower-case base 32: 128 random bits, so that an id tells nothing (no count, no time, no origin)."""
@@ -285,7 +289,7 @@ def product_to_json(product: Product) -> dict[str, Json]:
     return form
 
 
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=MOST_KEPT_WRITTEN)
 def product_to_bytes(product: Product) -> CanonicalBytes:
     """Canonical bytes of the JSON form of `product`, which is wanted more than once where one is taken in."""
     return canonical(product_to_json(product))

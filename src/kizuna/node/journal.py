@@ -32,12 +32,12 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.ports import Clock, Keys, Store
 
-__all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "OWN_KEYS", "SALT_BYTES", "Journal", "LogState"]
+__all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "OWN_KEYS", "SALT_BYTES", "Appended", "Journal", "LogState"]
 
 ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
 SALT_BYTES = 32
-_MOST_MADE = 10_000
+_MOST_MADE, _MOST_APPENDED = 10_000, 64
 OWN_KEYS = "own_keys"
 """Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
 
@@ -73,6 +73,23 @@ class LogState:
 
 
 @dataclass(frozen=True, slots=True)
+class Appended:
+    """What a log became when facts were recorded.
+
+    Parameters
+    ----------
+    size, frontier
+        Of the log with them.
+    kinds
+        Theirs.
+    """
+
+    size: int
+    frontier: tuple[bytes, ...]
+    kinds: frozenset[FactKind]
+
+
+@dataclass(frozen=True, slots=True)
 class Journal:
     """Appends to, reads and verifies one node's log.
 
@@ -90,6 +107,8 @@ class Journal:
     clock: Clock
     # Of what kind the facts are that were recorded here lately, by the hashes of their leaves: what has become part of the log.
     _made: dict[bytes, FactKind] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # By what the log was before: what was appended to it here lately.
+    _appended: dict[tuple[int, tuple[bytes, ...]], Appended] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def origin(self) -> str:
@@ -218,7 +237,8 @@ class Journal:
         salts = [self.keys.random(SALT_BYTES) for _ in facts]
         envelopes = seal_all(FACT_TYPE, payloads, salts, self.keys)
         leaves = [leaf_hash(leaf_data(salt, envelope)) for salt, envelope in zip(salts, envelopes, strict=True)]
-        frontier = extend(log.frontier(), size, leaves)
+        before = log.frontier()
+        frontier = extend(before, size, leaves)
         checkpoint = make_checkpoint(
             self.origin, size + len(leaves), root_of(frontier), self.keys.sign, self.origin, self.keys.public_key
         )
@@ -227,7 +247,20 @@ class Journal:
         if len(self._made) > _MOST_MADE:
             self._made.clear()
         self._made.update((leaf, kind) for leaf, (kind, _body) in zip(leaves, facts, strict=True))
+        if len(self._appended) >= _MOST_APPENDED:
+            self._appended.clear()
+        self._appended[size, before] = Appended(size + len(leaves), frontier, frozenset(frames))
         return now
+
+    def appended_to(self, size: int, frontier: tuple[bytes, ...]) -> Appended | None:
+        """What was recorded here lately as the next after so many entries with this frontier; it may have been undone since."""
+        return self._appended.get((size, frontier))
+
+    def forget_appended(self) -> bool:
+        """Forget what was recorded here lately, because it is not what the log holds; True if there was anything."""
+        known = bool(self._appended)
+        self._appended.clear()
+        return known
 
     def kind_made(self, leaf: bytes) -> FactKind | None:
         """Kind of the fact that is committed to by a leaf, if it was recorded here lately: then it need not be read."""

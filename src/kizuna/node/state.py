@@ -31,6 +31,7 @@ from kizuna.release.register import Register
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from kizuna.exchange.checkpoint import Checkpoint
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
     from kizuna.model.provenance import Fact
@@ -325,6 +326,10 @@ class Knowledge:
         return replace(self, partners={**self.partners, party: partner})
 
 
+def _makes_up(known: Knowledge, head: Checkpoint) -> bool:
+    return known.size == head.size and root_of(known.frontier) == head.root
+
+
 class Node:
     """One node's knowledge and ports, shared by the use cases. Safe to use from several threads.
 
@@ -387,7 +392,9 @@ class Node:
             # undone is the beginning of no later log, and the root tells: then an older beginning is tried, at last none.
             for beginning in self._beginnings(head.size):
                 known = self._learn(beginning, head.size)
-                if known.size == head.size and root_of(known.frontier) == head.root:
+                if not _makes_up(known, head) and self.journal.forget_appended():
+                    known = self._learn(beginning, head.size)
+                if _makes_up(known, head):
                     known = replace(known, note=note)
                     self._learned.appendleft(known)
                     return known
@@ -433,12 +440,15 @@ class Node:
         """Knowledge with the entries up to `size`, or as many of them as there are."""
         learned, end, frontier = known, known.size, known.frontier
         teaching: list[tuple[int, bytes]] = []
-        for entry in self.store.log.entries(known.size):
+        # What this very process recorded need not be read again where it teaches nothing; was it undone, the root will tell.
+        while (more := self.journal.appended_to(end, frontier)) is not None and more.size <= size and not more.kinds & TEACHING:
+            end, frontier = more.size, more.frontier
+        for entry in self.store.log.entries(end):
             if entry.index != end or end >= size or len(entry.salt) != SALT_BYTES:
                 break
             leaf = leaf_hash(leaf_data(entry.salt, entry.envelope))
             frontier = extend(frontier, end, [leaf])
-            # What this very process recorded is not read again where its kind says all.
+            # The same, of what stands behind something that teaches.
             kind = self.journal.kind_made(leaf)
             if kind is None or kind in TEACHING:
                 fact = self.journal.read_entry(entry)

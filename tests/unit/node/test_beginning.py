@@ -13,6 +13,7 @@ from kizuna.adapters.memory import MemoryKeys
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import LogDamaged
 from kizuna.exchange.envelope import peek, seal
+from kizuna.exchange.merkle import leaf_data
 from kizuna.model.provenance import FactKind
 from kizuna.node.beginning import BEGINNING_TYPE, SETTING, TEACHING, Beginning, open_beginning, seal_beginning
 from kizuna.node.founding import resume_agreement, suspend_agreement
@@ -48,7 +49,15 @@ def grown(world):
 
 def add(node):
     with node.store.transaction():
-        node.journal.record_all(REFUSALS, by="x", authority="y")
+        add_in(node)
+
+
+def add_in(node):
+    node.journal.record_all(REFUSALS, by="x", authority="y")
+
+
+class Undone(Exception):
+    """Ends a transaction."""
 
 
 @pytest.fixture
@@ -109,11 +118,11 @@ def test_it_is_kept_anew_when_the_log_has_grown_and_not_before(many):
 
 def test_what_was_undone_is_never_kept(many):
     node = many.node(IQPS)
-    with pytest.raises(RuntimeError), node.store.transaction():  # noqa: PT012
-        add(node)
+    with pytest.raises(Undone), node.store.transaction():  # noqa: PT012
+        add_in(node)
         resume_agreement_in(node)
         assert node.knowledge().register.resumptions
-        raise RuntimeError
+        raise Undone
     node.keep_beginning()
     assert peek(node.store.setting(SETTING).encode())["size"] == node.store.log.size()
     assert not anew(node).knowledge().register.resumptions
@@ -219,3 +228,25 @@ def test_an_entry_that_was_altered_is_found_at_the_start_if_it_teaches_and_else_
             assert other.knowledge() == known
         with pytest.raises(LogDamaged):
             other.journal.verify()
+
+
+def test_what_this_process_recorded_is_not_read_again_and_what_another_recorded_in_its_place_is(many, monkeypatch):
+    node = many.node(IQPS)
+    before, hashed = node.knowledge(), []
+    monkeypatch.setattr("kizuna.node.state.leaf_data", lambda *entry: hashed.append(entry) or leaf_data(*entry))
+    add(node)
+    assert node.knowledge().size == before.size + len(REFUSALS)
+    assert hashed == []
+    with pytest.raises(Undone), node.store.transaction():  # noqa: PT012
+        add_in(node)
+        assert node.knowledge().size == before.size + 2 * len(REFUSALS)
+        raise Undone
+    # Another process takes the place of what was undone.
+    other = Node(Journal(IQPS, node.store, node.keys, many.clock), node.blobs, lambda: "here", "another")
+    resume_agreement(other, "SHARE", "order")
+    add(other)
+    hashed.clear()
+    known = node.knowledge()
+    assert known.register.resumptions
+    assert len(hashed) < known.size, "the log was read as a whole"
+    assert known == other.knowledge()
