@@ -11,12 +11,13 @@ from tempfile import TemporaryDirectory
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from simulators.catalogue import a_query, found_plainly, later, make_catalogue_world
+from simulators.catalogue import a_query, counted_plainly, found_plainly, later, make_catalogue_world
 from simulators.products import product_id
 from simulators.registers import GIVER
 
 from kizuna.adapters.memory import MemoryStore
 from kizuna.adapters.sqlite import SqliteStore
+from kizuna.catalog.aggregate import Aggregation, Measure, Period
 from kizuna.catalog.column_index import ColumnIndex, Plan
 from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Order, Query
 from kizuna.catalog.store import Item
@@ -91,6 +92,28 @@ def test_many_questions_to_one_world():
     for number in range(150):
         query, sight = a_query(random, made.world, 9), sights[number % 3]
         assert pages(index, store, query, sight) == found_plainly(query, sight, made.products), query
+
+
+def test_counts_are_those_of_what_the_caller_finds():
+    """By whichever plan, for people and partners; what is hidden counts nowhere."""
+    random = Random(23)
+    made = make_catalogue_world(random, 60, oddity=0.3)
+    kinds = [*(Aggregation(Measure.TIME, period=period) for period in Period), *(Aggregation(m) for m in Measure)]
+    kinds += [Aggregation(measure, precision) for measure in (Measure.GEOHASH, Measure.TILE) for precision in (2, 5, 8)]
+    with sqlite_store() as store:
+        indices = [index_of(store, plan) for plan in (Plan.SCAN, Plan.TREE)]
+        for lot in (made.products[:40], made.products[40:]):
+            store.items.put_all(Item(product) for product in lot)
+            indices[0].search(Query(), made.sight(store.items, None, made.world.instant()))
+        at = made.world.instant()
+        sights = [made.sight(store.items, caller, at) for caller in (None, *made.world.partners[:2])]
+        for number in range(15):
+            query, sight = a_query(random, made.world, 3), sights[number % 3]
+            expected = tuple(counted_plainly(kind, query, sight, made.products) for kind in kinds)
+            for index in indices:
+                assert index.aggregate(query, kinds, sight) == expected
+                after = index.search(query, sight).last
+                assert index.aggregate(replace(query, after=after), kinds, sight) == expected
 
 
 @settings(max_examples=4, deadline=None)

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from collections import Counter
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from kizuna.catalog.aggregate import Aggregation, Bucket, Counted, Measure, Period
 from kizuna.catalog.areas import Placer, areas_of
 from kizuna.catalog.cql2 import And, Compare, Comparison, Has, Like, Not, OneOf, Or, Truth
-from kizuna.catalog.extents import Extent, box_of, meets
+from kizuna.catalog.extents import Extent, box_of, extent_of, meets
 from kizuna.catalog.filters import matches
 from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, QUERYABLES, Order, Query, Sight, Where
 from kizuna.catalog.store import Item
@@ -33,7 +36,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from simulators.registers import World
 
-__all__ = ["CatalogueWorld", "a_query", "found_plainly", "make_catalogue_world", "place"]
+__all__ = ["CatalogueWorld", "a_query", "counted_plainly", "found_plainly", "make_catalogue_world", "place"]
 
 _SENSORS = ["QPS-SAR-5", "QPS-SAR-6", "Gotcha", "絆-1"]
 
@@ -288,6 +291,67 @@ def found_plainly(query: Query, sight: Sight, products: Sequence[Product]) -> li
         # A stable sort that is turned around keeps equal ones in their order.
         found = sorted(some, key=lambda properties, name=order.name: properties[name], reverse=order.descending) + none
     return [str(properties["id"]) for properties in found]
+
+
+_BASE32 = "0123456789bcdefghjkmnpqrstuvwxyz"
+
+
+def _geohash(lon: float, lat: float, length: int) -> str:
+    """By halving, as it was first described."""
+    bounds, bits = ([-180.0, 180.0], [-90.0, 90.0]), []
+    for bit in range(5 * length):
+        low, high = bounds[bit % 2]
+        middle = (low + high) / 2
+        upper = (lon, lat)[bit % 2] >= middle
+        bounds[bit % 2][0 if upper else 1] = middle
+        bits.append(upper)
+    groups = [bits[first : first + 5] for first in range(0, len(bits), 5)]
+    return "".join(_BASE32[sum(bit << 4 - place for place, bit in enumerate(group))] for group in groups)
+
+
+def _tile(lon: float, lat: float, zoom: int) -> str:
+    lat = max(-85.0511287798066, min(85.0511287798066, lat))
+    across, y = (lon + 180) / 360, (1 - math.log(math.tan(math.radians(lat) / 2 + math.pi / 4)) / math.pi) / 2
+    column, row = (min(2**zoom - 1, max(0, int(part * 2**zoom))) for part in (across, y))
+    return f"{zoom}/{column}/{row}"
+
+
+def _key(aggregation: Aggregation, sight: Sight, product: Product) -> str | None:
+    """Bucket of a product."""
+    begin = product.produced if product.event is None else product.event.begin
+    grid = {Measure.GEOHASH: _geohash, Measure.TILE: _tile}.get(aggregation.measure)
+    if grid is not None and product.footprint is None:
+        return None
+    if grid is not None:
+        extent = extent_of(product.footprint.ring)
+        lon = (extent.west + extent.east) / 2
+        return grid(lon - 360 if lon > 180 else lon, (extent.south + extent.north) / 2, aggregation.precision)
+    zeros = {Period.YEAR: "-01-01T00", Period.MONTH: "-01T00", Period.DAY: "T00", Period.HOUR: ""}[aggregation.period]
+    return {
+        Measure.TIME: begin.isoformat()[: 13 - len(zeros)] + zeros + ":00:00Z",
+        Measure.COLLECTION: product.kind,
+        Measure.PLATFORM: product.sensor,
+        Measure.CLASSIFICATION: sight.view.label_of(product.id, product.label).classification,
+    }[aggregation.measure]
+
+
+def counted_plainly(aggregation: Aggregation, query: Query, sight: Sight, products: Sequence[Product]) -> Counted:
+    """What is counted of all that a query finds for a caller, product by product."""
+    ids = set(found_plainly(query, sight, products))
+    found = [product for product in products if product.id in ids]
+    begins = [micros(product.produced if product.event is None else product.event.begin) for product in found]
+    match aggregation.measure:
+        case Measure.TOTAL:
+            return Counted(aggregation, len(found))
+        case Measure.EARLIEST:
+            return Counted(aggregation, min(begins, default=None))
+        case Measure.LATEST:
+            return Counted(aggregation, max(begins, default=None))
+    counts = Counter(_key(aggregation, sight, product) for product in found)
+    overflow = counts.pop(None, 0)
+    by_time = aggregation.measure is Measure.TIME
+    ranked = sorted(counts.items(), key=lambda pair: (0 if by_time else -pair[1], pair[0]))
+    return Counted(aggregation, buckets=tuple(Bucket(key, count) for key, count in ranked), overflow=overflow)
 
 
 def later(instant: Instant, **time: float) -> Instant:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
+from kizuna.catalog.aggregate import counted
 from kizuna.catalog.extents import Extent, turns
 from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Found
 from kizuna.catalog.scan import Scan, is_natural
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.query import Position, Query, Sight
     from kizuna.catalog.store import ItemRows
     from kizuna.model.canonical import Json
@@ -166,6 +168,22 @@ class ColumnIndex:
 
     def search(self, query: Query, sight: Sight) -> Found:
         """Page of what a query finds for a caller."""
+        parts = [_pairs(scan, some) for scan, some in self._looked_at(query, sight)]
+        merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=lambda pair: _rank(query, pair[0], pair[1]))
+        page = list(islice(merged, query.limit + 1))
+        more = len(page) > query.limit
+        page = page[: query.limit]
+        return Found(
+            tuple(int(scan.shelf.segment.number[row]) for scan, row in page), _position(query, *page[-1]) if page else None, more
+        )
+
+    def aggregate(self, query: Query, aggregations: Sequence[Aggregation], sight: Sight) -> tuple[Counted, ...]:
+        """What is counted of all that a query finds for a caller."""
+        parts = [(scan.columns, scan.all_rows(some)) for scan, some in self._looked_at(query, sight)]
+        return tuple(counted(aggregation, parts) for aggregation in aggregations)
+
+    def _looked_at(self, query: Query, sight: Sight) -> list[tuple[Scan, npt.NDArray[np.intp] | None]]:
+        """Scans over all that is in the store by now, each with the rows to look at; None: all."""
         for _ in range(_MOST_TRIES):
             state = self._followed()
             scans = self._scans(state, query, sight)
@@ -175,14 +193,7 @@ class ColumnIndex:
                 break
         else:
             some = None
-        parts = [_pairs(scan, None if some is None else some[place]) for place, scan in enumerate(scans)]
-        merged = parts[0] if len(parts) == 1 else heapq.merge(*parts, key=lambda pair: _rank(query, pair[0], pair[1]))
-        page = list(islice(merged, query.limit + 1))
-        more = len(page) > query.limit
-        page = page[: query.limit]
-        return Found(
-            tuple(int(scan.shelf.segment.number[row]) for scan, row in page), _position(query, *page[-1]) if page else None, more
-        )
+        return [(scan, None if some is None else some[place]) for place, scan in enumerate(scans)]
 
     def _scans(self, state: _State, query: Query, sight: Sight) -> list[Scan]:
         def subject_of(number: int) -> Subject | None:

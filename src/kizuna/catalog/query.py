@@ -10,6 +10,7 @@ from kizuna.catalog.cql2 import Type
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.areas import Placer
     from kizuna.catalog.cql2 import Expression
     from kizuna.catalog.extents import Extent
@@ -191,4 +192,12 @@ class Index(Protocol):
 
     def search(self, query: Query, sight: Sight) -> Found:
         """Page of what a query finds for a caller."""
+        ...
+
+    def aggregate(self, query: Query, aggregations: Sequence[Aggregation], sight: Sight) -> tuple[Counted, ...]:
+        """What is counted of all that a query finds for a caller, in the order of `aggregations`.
+
+        The query's order, its position and its limit change nothing. What is not for the caller counts nowhere: neither in a
+        value, a bucket nor in what overflows.
+        """
         ...

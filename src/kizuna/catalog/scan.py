@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -82,21 +82,43 @@ class Scan:
             Rows, ascending, among which all lie that do; None where that is not known.
         """
         found = self._natural(some) if is_natural(self.query.order) else self._sorted(some)
-        where = self.query.where
-        if where is None:
+        if self.query.where is None:
             yield from found
-            return
-        segment, box = self.shelf.segment, where.extent
-        for row in found:
-            # What lies wholly in a plain box meets it.
-            if (
-                where.is_box
-                and box.west <= segment.west[row]
-                and segment.east[row] <= box.east
-                and box.south <= segment.south[row]
-                and segment.north[row] <= box.north
-            ) or where.meets(segment.ring(row)):
-                yield row
+        else:
+            yield from (row for row in found if self._meets(row))
+
+    def all_rows(self, some: RowNumbers | None = None) -> RowNumbers:
+        """All rows that answer the query, whatever its order and the place at which its page begins, ascending.
+
+        Parameters
+        ----------
+        some
+            As in `rows`.
+        """
+        if some is None:
+            first, last = replace(self, query=replace(self.query, after=None)).span()
+            found = np.flatnonzero(self._passes(slice(first, last))) + first
+        else:
+            found = some[self._passes(some)]
+            if self.query.end is not None:
+                found = found[self.shelf.segment.begin[found] <= micros(self.query.end)]
+        if self.query.where is None:
+            return found
+        return found[np.fromiter(map(self._meets, found.tolist()), np.bool_, len(found))]
+
+    def _meets(self, row: int) -> bool:
+        """Whether the footprint of a row, whose extent meets that of the place, meets the place."""
+        where, segment = self.query.where, self.shelf.segment
+        assert where is not None  # noqa: S101 - INVARIANT: asked only where there is one
+        box = where.extent
+        # What lies wholly in a plain box meets it.
+        return (
+            where.is_box
+            and bool(box.west <= segment.west[row])
+            and bool(segment.east[row] <= box.east)
+            and bool(box.south <= segment.south[row])
+            and bool(segment.north[row] <= box.north)
+        ) or where.meets(segment.ring(row))
 
     def _natural(self, some: RowNumbers | None) -> Iterator[int]:
         first, last = self.span()

@@ -22,9 +22,10 @@ from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import view_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.query import Index
     from kizuna.catalog.store import Item
     from kizuna.model.canonical import Json
@@ -169,6 +170,20 @@ class Catalogue:
         shown = [self._show(sight, items[number]) for number in found.numbers if number in items]
         following = None if found.last is None or not found.more else self._tokens.token(caller, told, found.last)
         return Page(tuple(one for one in shown if one is not None), following)
+
+    def aggregate(self, query: Query, aggregations: Sequence[Aggregation], partner: Party | None) -> tuple[Counted, ...]:
+        """What is counted of all that a query finds for a caller, as it may see it.
+
+        Parameters
+        ----------
+        query
+            What is looked for.
+        aggregations
+            What is to be counted.
+        partner
+            Who asks; None for the node's own people.
+        """
+        return self._index.aggregate(query, aggregations, self.sight(partner))
 
     def item(self, product: ProductId, partner: Party | None) -> Shown | None:
         """Product of this id as a caller may see it; None where there is none for it."""

@@ -29,9 +29,10 @@ from kizuna.web.stac import PARTNER_PATH, beside, partner_stac
 from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile, take_due_keys
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.query import Found, Index, Query, Sight
     from kizuna.node.health import RefusedConnection
     from kizuna.node.state import Node
@@ -61,12 +62,19 @@ class _IndexWhenAsked:
 
     def search(self, query: Query, sight: Sight) -> Found:
         """Page of what a query finds for a caller."""
+        return self._made().search(query, sight)
+
+    def aggregate(self, query: Query, aggregations: Sequence[Aggregation], sight: Sight) -> tuple[Counted, ...]:
+        """What is counted of all that a query finds for a caller."""
+        return self._made().aggregate(query, aggregations, sight)
+
+    def _made(self) -> Index:
         with self._lock:
             if self._index is None:
                 from kizuna.catalog.column_index import ColumnIndex
 
                 self._index = ColumnIndex(self._node.store.items, self._node.organisation, detected_remains)
-        return self._index.search(query, sight)
+            return self._index
 
 
 class _Door:

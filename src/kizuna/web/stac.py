@@ -17,27 +17,33 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from kizuna.catalog.cql2 import Type
-from kizuna.catalog.query import QUERYABLES
-from kizuna.errors import InputError
+from kizuna.catalog.query import MOST_ITEMS, QUERYABLES
+from kizuna.errors import InputError, Message
 from kizuna.formats.stac import STAC_VERSION, security_schema, stac_item
 from kizuna.kinds.registry import kind_names
 from kizuna.model.canonical import parse_json
 from kizuna.model.product import parse_product_id
 from kizuna.node.decisions import partner_terms
 from kizuna.web.gate import peer_fingerprint
-from kizuna.web.stac_query import LARGEST_BODY_BYTES, get_query, post_query
+from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
+from kizuna.web.stac_fields import Fields, get_fields, post_fields
+from kizuna.web.stac_openapi import CONFORMANCE, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
+from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
+    from starlette.datastructures import QueryParams
     from starlette.requests import Request
     from starlette.types import ASGIApp, Receive, Scope, Send
 
+    from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.query import Query
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
     from kizuna.model.product import Asset, Product, ProductId
     from kizuna.node.catalogue import Page, Shown
+    from kizuna.web.stac_openapi import Operation
 
     type Endpoint = Callable[[Request, Party | None], Response]
     type Guard = Callable[[Endpoint], Callable[[Request], Response]]
@@ -46,24 +52,6 @@ __all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "par
 
 PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 
-_GEOJSON, _JSON, _SCHEMA = "application/geo+json", "application/json", "application/schema+json"
-_OPENAPI = "application/vnd.oai.openapi+json;version=3.0"
-_CONFORMANCE = [
-    "https://api.stacspec.org/v1.0.0/core",
-    "https://api.stacspec.org/v1.0.0/collections",
-    "https://api.stacspec.org/v1.0.0/ogcapi-features",
-    "https://api.stacspec.org/v1.0.0/item-search",
-    "https://api.stacspec.org/v1.0.0/item-search#sort",
-    "https://api.stacspec.org/v1.0.0/item-search#filter",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/core",
-    "http://www.opengis.net/spec/ogcapi-features-1/1.0/conf/geojson",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/filter",
-    "http://www.opengis.net/spec/ogcapi-features-3/1.0/conf/features-filter",
-    "http://www.opengis.net/spec/cql2/1.0/conf/basic-cql2",
-    "http://www.opengis.net/spec/cql2/1.0/conf/advanced-comparison-operators",
-    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-text",
-    "http://www.opengis.net/spec/cql2/1.0/conf/cql2-json",
-]
 _TYPES: dict[Type, dict[str, Json]] = {
     Type.TEXT: {"type": "string"},
     Type.NUMBER: {"type": "number"},
@@ -79,12 +67,16 @@ class StacDesk(Protocol):
         """Page of what a query finds for a partner, or for the node's own people."""
         ...
 
+    def aggregate(self, query: Query, aggregations: Sequence[Aggregation], partner: Party | None) -> Sequence[Counted]:
+        """What is counted of all that a query finds for a partner, or for the node's own people."""
+        ...
+
     def item(self, product: ProductId, partner: Party | None) -> Shown | None:
         """Product of this id as a caller may see it."""
         ...
 
 
-def _written(document: Json, media_type: str = _JSON, status: int = 200) -> Response:
+def _written(document: Json, media_type: str = JSON, status: int = 200) -> Response:
     body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
     return Response(body, status, {"cache-control": "private, no-store"}, media_type)
 
@@ -113,38 +105,29 @@ class StacFace:
 
     def routes(self, guard: Guard) -> list[Route]:
         """Routes of the API, each behind what tells who asks."""
-        path, collection = self._path, self._path + "/collections/{collection}"
 
-        def route(where: str, endpoint: Endpoint) -> Route:
-            return Route(where, guard(_answering(endpoint)), methods=["GET"])
+        def route(operation: Operation) -> Route:
+            endpoint: Endpoint = getattr(self, operation.name.removesuffix("_posted"))
+            answer = guard(_answering(operation, endpoint))
 
-        search = guard(_answering(self.search))
+            async def posted(request: Request) -> Response:
+                body = bytearray()
+                async for piece in request.stream():
+                    body += piece
+                    if len(body) > LARGEST_BODY_BYTES:
+                        return _written({"code": "TooLarge", "description": "the body is too large"}, status=413)
+                request.state.body = bytes(body)
+                return await run_in_threadpool(answer, request)
 
-        async def posted(request: Request) -> Response:
-            body = bytearray()
-            async for piece in request.stream():
-                body += piece
-                if len(body) > LARGEST_BODY_BYTES:
-                    return _written({"code": "TooLarge", "description": "the body is too large"}, status=413)
-            request.state.body = bytes(body)
-            return await run_in_threadpool(search, request)
+            return Route(self._path + operation.path, posted if operation.body else answer, methods=[operation.method])
 
-        return [
-            route(path, self.landing),
-            route(path + "/conformance", self.conformance),
-            route(path + "/api", self.api),
-            route(path + "/queryables", self.queryables),
-            route(path + "/schemas/security", self.schema),
-            route(path + "/collections", self.collections),
-            route(collection, self.collection),
-            route(collection + "/queryables", self.queryables),
-            route(collection + "/items", self.items),
-            route(collection + "/items/{item}", self.item),
-            Route(path + "/search", search, methods=["GET"]),
-            Route(path + "/search", posted, methods=["POST"]),
-        ]
+        return [route(operation) for operation in OPERATIONS]
 
     # ---- what is the same for all
+
+    def _here(self, request: Request) -> str:
+        asked = request.url.query
+        return self._base(request) + request.url.path.removeprefix(self._path) + (f"?{asked}" if asked else "")
 
     def _base(self, request: Request) -> str:
         return f"{request.url.scheme}://{request.headers.get('host', '')}{self._path}"
@@ -153,16 +136,19 @@ class StacFace:
         """Catalogue that all begins with."""
         base = self._base(request)
         links: list[Json] = [
-            {"rel": "self", "type": _JSON, "href": base},
-            {"rel": "root", "type": _JSON, "href": base},
-            {"rel": "conformance", "type": _JSON, "href": base + "/conformance"},
-            {"rel": "data", "type": _JSON, "href": base + "/collections"},
-            {"rel": "search", "type": _GEOJSON, "href": base + "/search", "method": "GET"},
-            {"rel": "search", "type": _GEOJSON, "href": base + "/search", "method": "POST"},
-            {"rel": "service-desc", "type": _OPENAPI, "href": base + "/api"},
-            {"rel": "http://www.opengis.net/def/rel/ogc/1.0/queryables", "type": _SCHEMA, "href": base + "/queryables"},
+            {"rel": "self", "type": JSON, "href": base},
+            {"rel": "root", "type": JSON, "href": base},
+            {"rel": "conformance", "type": JSON, "href": base + "/conformance"},
+            {"rel": "data", "type": JSON, "href": base + "/collections"},
+            {"rel": "search", "type": GEOJSON, "href": base + "/search", "method": "GET"},
+            {"rel": "search", "type": GEOJSON, "href": base + "/search", "method": "POST"},
+            {"rel": "service-desc", "type": OPENAPI, "href": base + "/api"},
+            {"rel": "service-doc", "type": HTML, "href": base + "/api.html"},
+            *_properties_links(base),
+            {"rel": "aggregate", "type": JSON, "href": base + "/aggregate", "method": "GET"},
+            {"rel": "aggregate", "type": JSON, "href": base + "/aggregate", "method": "POST"},
         ]
-        links += [{"rel": "child", "type": _JSON, "href": f"{base}/collections/{name}"} for name in kind_names()]
+        links += [{"rel": "child", "type": JSON, "href": f"{base}/collections/{name}", "title": name} for name in kind_names()]
         return _written(
             {
                 "type": "Catalog",
@@ -170,56 +156,75 @@ class StacFace:
                 "id": "kizuna",
                 "title": self._title,
                 "description": "Products of this node that you may see.",
-                "conformsTo": [*_CONFORMANCE],
+                "conformsTo": [*CONFORMANCE],
                 "links": links,
             }
         )
 
     def conformance(self, _request: Request, _caller: Party | None) -> Response:
         """Classes that the API conforms to."""
-        return _written({"conformsTo": [*_CONFORMANCE]})
+        return _written({"conformsTo": [*CONFORMANCE]})
 
-    def api(self, _request: Request, _caller: Party | None) -> Response:
+    def api(self, request: Request, _caller: Party | None) -> Response:
         """OpenAPI description."""
-        paths: dict[str, Json] = {}
-        for route in self.routes(lambda endpoint: lambda request: endpoint(request, None)):
-            names = [name for name in ("collection", "item") if f"{{{name}}}" in route.path]
-            parameters: list[Json] = [
-                {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
-            ]
-            operation: dict[str, Json] = {"parameters": parameters, "responses": {"200": {"description": "as STAC API has it"}}}
-            known = paths.setdefault(route.path.removeprefix(self._path) or "/", {})
-            assert isinstance(known, dict)  # noqa: S101 - INVARIANT: put there above
-            known |= {method.lower(): operation for method in sorted(route.methods or ()) if method != "HEAD"}
-        info: Json = {"title": self._title, "version": "1"}
-        return _written({"openapi": "3.0.3", "info": info, "paths": paths}, _OPENAPI)
+        return _written(openapi(self._title, self._base(request)), OPENAPI)
+
+    def api_page(self, request: Request, _caller: Party | None) -> Response:
+        """The same to be read."""
+        page = service_page(self._title, self._base(request))
+        return Response(page, headers={"cache-control": "private, no-store"}, media_type=HTML)
 
     def queryables(self, request: Request, _caller: Party | None) -> Response:
         """Properties that filters know."""
+        return self._properties(request)
+
+    def sortables(self, request: Request, _caller: Party | None) -> Response:
+        """Properties to sort by."""
+        return self._properties(request)
+
+    collection_queryables, collection_sortables = queryables, sortables
+
+    def _properties(self, request: Request) -> Response:
         self._known(request)
         return _written(
             {
                 "$schema": "https://json-schema.org/draft/2019-09/schema",
-                "$id": f"{self._base(request)}/queryables",
+                "$id": self._here(request),
                 "type": "object",
-                "properties": {name: dict(_TYPES[kind]) for name, kind in QUERYABLES.items()},
+                "title": self._title,
+                "properties": {name: {"title": name, **_TYPES[kind]} for name, kind in QUERYABLES.items()},
                 "additionalProperties": False,
             },
-            _SCHEMA,
+            SCHEMA,
         )
 
     def schema(self, _request: Request, _caller: Party | None) -> Response:
         """Schema of the security extension."""
-        return _written(security_schema(), _SCHEMA)
+        return _written(security_schema(), SCHEMA)
 
     def collections(self, request: Request, _caller: Party | None) -> Response:
-        """Collections, one a kind of product, whatever the node holds."""
-        base = self._base(request)
-        links: list[Json] = [
-            {"rel": "self", "type": _JSON, "href": base + "/collections"},
-            {"rel": "root", "type": _JSON, "href": base},
+        """Collections, one a kind of product, whatever the node holds.
+
+        Their extents are the whole world and all time, so each box and each span meets all of them.
+        """
+        base, asked = self._base(request), request.query_params
+        read_span(asked.get("datetime") or None)
+        read_where(boxed(asked))
+        words = [word.strip().casefold() for word in asked.get("q", "").split(",") if word.strip()]
+        known = [self._collection(base, name) for name in kind_names()]
+        matched = [
+            one for one in known if not words or any(word in f"{one['id']} {one['description']}".casefold() for word in words)
         ]
-        return _written({"collections": [self._collection(base, name) for name in kind_names()], "links": links})
+        first, limit = whole_number(asked, "offset", 0, least=0), whole_number(asked, "limit", MOST_ITEMS)
+        shown = matched[first : first + limit]
+        links: list[Json] = [
+            {"rel": "self", "type": JSON, "href": self._here(request)},
+            {"rel": "root", "type": JSON, "href": base},
+        ]
+        if first + limit < len(matched):
+            href = f"{base}/collections?{_encoded(asked, offset=str(first + limit))}"
+            links.append({"rel": "next", "type": JSON, "href": href, "method": "GET"})
+        return _written({"collections": [*shown], "links": links, "numberMatched": len(matched), "numberReturned": len(shown)})
 
     def collection(self, request: Request, _caller: Party | None) -> Response:
         """One collection."""
@@ -231,7 +236,7 @@ class StacFace:
             raise HTTPException(404)
         return name
 
-    def _collection(self, base: str, name: str) -> Json:
+    def _collection(self, base: str, name: str) -> dict[str, Json]:
         here = f"{base}/collections/{name}"
         return {
             "type": "Collection",
@@ -243,11 +248,12 @@ class StacFace:
             # Not that of the items: it would tell of those that the reader may not see.
             "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
             "links": [
-                {"rel": "self", "type": _JSON, "href": here},
-                {"rel": "root", "type": _JSON, "href": base},
-                {"rel": "parent", "type": _JSON, "href": base},
-                {"rel": "items", "type": _GEOJSON, "href": here + "/items"},
-                {"rel": "http://www.opengis.net/def/rel/ogc/1.0/queryables", "type": _SCHEMA, "href": here + "/queryables"},
+                {"rel": "self", "type": JSON, "href": here},
+                {"rel": "root", "type": JSON, "href": base},
+                {"rel": "parent", "type": JSON, "href": base},
+                {"rel": "items", "type": GEOJSON, "href": here + "/items"},
+                *_properties_links(here),
+                {"rel": "aggregate", "type": JSON, "href": here + "/aggregate", "method": "GET"},
             ],
         }
 
@@ -263,53 +269,76 @@ class StacFace:
         shown = self._desk.item(product, caller)
         if shown is None or shown.product.kind != collection:
             raise HTTPException(404)
-        return _written(self._item(self._base(request), shown), _GEOJSON)
+        return _written(self._item(self._base(request), shown), GEOJSON)
 
     def _item(self, base: str, shown: Shown) -> dict[str, Json]:
         product, origin = shown.product, base.removesuffix(self._path)
         collection = f"{base}/collections/{product.kind}"
         links: list[Mapping[str, Json]] = [
-            {"rel": "self", "type": _GEOJSON, "href": f"{collection}/items/{product.id}"},
-            {"rel": "root", "type": _JSON, "href": base},
-            {"rel": "parent", "type": _JSON, "href": collection},
-            {"rel": "collection", "type": _JSON, "href": collection},
+            {"rel": "self", "type": GEOJSON, "href": f"{collection}/items/{product.id}"},
+            {"rel": "root", "type": JSON, "href": base},
+            {"rel": "parent", "type": JSON, "href": collection},
+            {"rel": "collection", "type": JSON, "href": collection},
         ]
         terms = None if shown.decision is None else partner_terms(shown.decision)
         return stac_item(product, lambda asset: origin + self._asset_path(product, asset), links, terms)
 
     def items(self, request: Request, caller: Party | None) -> Response:
         """Items of a collection."""
-        collection = self._known(request)
-        query, token = get_query(request.query_params, collections=[collection])
-        page = self._desk.search(query, caller, token)
-        return self._page(request, page, f"/collections/{collection}/items")
+        collection, asked = self._known(request), request.query_params
+        query, token = get_query(asked, collections=[collection])
+        return self._page(request, self._desk.search(query, caller, token), get_fields(asked))
 
     def search(self, request: Request, caller: Party | None) -> Response:
         """Items that a search finds."""
         if request.method == "POST":
-            document = parse_json(request.state.body or b"{}", field="body")
-            query, token = post_query(document)
+            document = _body(request)
+            (query, token), fields = post_query(document), post_fields(document)
         else:
-            query, token = get_query(request.query_params)
-        return self._page(request, self._desk.search(query, caller, token), "/search")
+            (query, token), fields = get_query(request.query_params), get_fields(request.query_params)
+        return self._page(request, self._desk.search(query, caller, token), fields)
 
-    def _page(self, request: Request, page: Page, path: str) -> Response:
-        base = self._base(request)
+    def _page(self, request: Request, page: Page, fields: Fields) -> Response:
+        base, here = self._base(request), self._here(request)
         links: list[Json] = [
-            {"rel": "root", "type": _JSON, "href": base},
-            {"rel": "self", "type": _GEOJSON, "href": base + path},
+            {"rel": "root", "type": JSON, "href": base},
+            {"rel": "self", "type": GEOJSON, "href": here},
         ]
         if page.token is not None and request.method == "POST":
             body: Json = {"token": page.token}
-            links.append({"rel": "next", "type": _GEOJSON, "href": base + path, "method": "POST", "body": body, "merge": True})
+            links.append({"rel": "next", "type": GEOJSON, "href": here, "method": "POST", "body": body, "merge": True})
         elif page.token is not None:
-            asked = [(name, value) for name, value in request.query_params.multi_items() if name != "token"]
-            href = f"{base}{path}?{urlencode([*asked, ('token', page.token)])}"
-            links.append({"rel": "next", "type": _GEOJSON, "href": href, "method": "GET"})
-        features: list[Json] = [self._item(base, shown) for shown in page.items]
+            href = f"{here.partition('?')[0]}?{_encoded(request.query_params, token=page.token)}"
+            links.append({"rel": "next", "type": GEOJSON, "href": href, "method": "GET"})
+        features: list[Json] = [fields.of(self._item(base, shown)) for shown in page.items]
         return _written(
-            {"type": "FeatureCollection", "features": features, "numberReturned": len(features), "links": links}, _GEOJSON
+            {"type": "FeatureCollection", "features": features, "numberReturned": len(features), "links": links}, GEOJSON
         )
+
+    # ---- counts
+
+    def aggregations(self, request: Request, _caller: Party | None) -> Response:
+        """What can be counted."""
+        self._known(request)
+        return _written(aggregations_document(self._links(request)))
+
+    def aggregate(self, request: Request, caller: Party | None) -> Response:
+        """Counts of what a search finds."""
+        if request.method == "POST":
+            document = _body(request)
+            (query, _), asked = post_query(document), post_aggregations(document)
+        else:
+            fixed: dict[str, object] = {"collections": [self._known(request)]} if "collection" in request.path_params else {}
+            (query, _), asked = get_query(request.query_params, **fixed), get_aggregations(request.query_params)
+        return _written(aggregation_document(self._desk.aggregate(query, asked, caller), self._links(request)))
+
+    collection_aggregations, collection_aggregate = aggregations, aggregate
+
+    def _links(self, request: Request) -> list[Json]:
+        return [
+            {"rel": "self", "type": JSON, "href": self._here(request)},
+            {"rel": "root", "type": JSON, "href": self._base(request)},
+        ]
 
 
 def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str) -> Starlette:
@@ -357,11 +386,46 @@ def beside(app: ASGIApp, path: str, other: ASGIApp) -> ASGIApp:
     return chosen
 
 
-def _answering(endpoint: Endpoint) -> Endpoint:
+def _properties_links(here: str) -> list[Json]:
+    """Links to the properties that filters and sorting know, and to what can be counted."""
+    relation = "http://www.opengis.net/def/rel/ogc/1.0"
+    return [
+        {"rel": f"{relation}/queryables", "type": SCHEMA, "href": f"{here}/queryables"},
+        {"rel": f"{relation}/sortables", "type": SCHEMA, "href": f"{here}/sortables"},
+        {"rel": "aggregations", "type": JSON, "href": here + "/aggregations"},
+    ]
+
+
+def _encoded(asked: QueryParams, **others: str) -> str:
+    """Parameters as they were asked, some of them replaced."""
+    return urlencode([*((name, value) for name, value in asked.multi_items() if name not in others), *others.items()])
+
+
+def _body(request: Request) -> dict[str, object]:
+    document = parse_json(request.state.body or b"{}", field="body")
+    if not isinstance(document, dict):
+        raise InputError(Message("{field}: expected {expected}", {"field": "body", "expected": Message("a JSON object")}))
+    return {**document}
+
+
+def _require_known(asked: QueryParams, known: Sequence[str]) -> None:
+    """Refuse parameters that an address does not have (OGC API Features 1.0.1, 7.6)."""
+    for name in asked:
+        if name not in known:
+            raise InputError(
+                Message("{field}: no parameter of this address", {"field": repr(name)[:64]}),
+                hint=Message("known are: {names}", {"names": ", ".join(known) or "-"}),
+                field="parameters",
+            )
+
+
+def _answering(operation: Operation, endpoint: Endpoint) -> Endpoint:
     """Endpoint that says what is wrong with a question, and answers every miss alike."""
 
     def answer(request: Request, caller: Party | None) -> Response:
         try:
+            # Before anything is looked for: what is wrong with a question hangs on nothing but the question.
+            _require_known(request.query_params, operation.parameters)
             return endpoint(request, caller)
         except InputError as error:
             hint = None if error.hint is None else error.hint.render()

@@ -15,6 +15,7 @@ from simulators.nodes import HUR, IQPS, NITF, NZL, START, World
 from simulators.products import product_id
 from starlette.applications import Starlette
 
+from kizuna.catalog.aggregate import Measure
 from kizuna.catalog.column_index import ColumnIndex
 from kizuna.catalog.query import Found, Query
 from kizuna.catalog.store import Item
@@ -252,6 +253,20 @@ REQUESTS = [
     "/search?intersects=" + quote('{"type":"Point","coordinates":[30.5,46.5]}'),
     "/search?token=bm90IGEgdG9rZW4",
     "/search?limit=0",
+    "/search?fields=",
+    "/search?fields=id,-links&sortby=gsd",
+    "/search?query=" + quote(json.dumps({"platform": {"contains": "S"}})),
+    "/aggregations",
+    "/aggregate?aggregations=" + ",".join(Measure),
+    "/aggregate?aggregations=total_count&bbox=29,45,30.5,46.5",
+    "/aggregate?aggregations=total_count&ids=" + product_id(20),
+    "/aggregate?aggregations=datetime_max,platform_frequency&filter=" + quote("security:classification = '秘'"),
+    "/collections/imagery/aggregate?aggregations=datetime_frequency&datetime_frequency_interval=hour",
+    "/collections/none/aggregate?aggregations=total_count",
+    "/collections/none/aggregations",
+    "/collections?q=secret",
+    "/sortables",
+    "/api.html",
 ]
 
 
@@ -262,7 +277,7 @@ def session(client):
         for _ in range(20):
             answer = client(path)
             yield path, answer
-            links = json.loads(answer[2]).get("links", []) if answer[0] == 200 else []
+            links = json.loads(answer[2]).get("links", []) if answer[0] == 200 and answer[2].startswith(b"{") else []
             following = [link["href"] for link in links if link["rel"] == "next"]
             if not following:
                 break
@@ -351,3 +366,109 @@ def test_deep_and_long_filters_are_refused_and_break_nothing():
     for body in ({"filter": deep}, *({"filter": text, "filter-lang": "cql2-text"} for text in texts)):
         assert client("/stac/search", body)[0] == 400
     assert client("/stac/search", {"ids": ["x" * 70_000]})[0] == 413
+
+
+def test_fields_of_items_are_those_that_are_asked_for_and_the_marking_stays():
+    client = people(filled(withheld=False))
+
+    def members(**asked):
+        posted = client.json("/stac/search", {"limit": 1, "ids": [product_id(1)]} | asked)["features"][0]
+        return set(posted) | {f"properties.{name}" for name in posted.get("properties", {})}
+
+    whole = members()
+    kept = {"type", "id", "collection", "properties", "properties.security:marking"}
+    least = kept | {"stac_version", "stac_extensions", "geometry", "bbox", "links", "assets", "properties.datetime"}
+    assert members(fields={}) == members(fields={"include": [], "exclude": None}) == least
+    assert members(fields={"include": ["gsd"]}) == kept | {"properties.gsd"}
+    assert members(fields={"exclude": ["geometry", "properties.platform", "security:marking", "id"]}) == whole - {
+        "geometry",
+        "properties.platform",
+    }
+    assert members(fields={"exclude": ["geometry"], "include": []}) == least - {"geometry"}
+    assert members(fields={"include": ["properties"], "exclude": ["platform"]}) == {
+        name for name in whole if name in kept or name.startswith("properties.")
+    } - {"properties.platform"}
+    assert members(fields={"include": ["platform"], "exclude": ["properties"]}) == kept | {"properties.platform"}
+    assert members(fields={"include": ["bbox"], "exclude": ["bbox"]}) == kept | {"bbox"}
+    (asset,) = client.json("/stac/search?limit=1&fields=assets.visual.href")["features"][0]["assets"]
+    assert asset == "visual"
+    for fields, same in ((" gsd", {"include": ["gsd"]}), ("-geometry", {"exclude": ["geometry"]}), ("", {})):
+        found = client.json(f"/stac/search?limit=1&ids={product_id(1)}&fields={quote(fields)}")
+        assert found["features"] == client.json("/stac/search", {"ids": [product_id(1)], "fields": same})["features"]
+    for wrong in (None, [], {"include": "gsd"}, {"include": [1]}):
+        assert client("/stac/search", {"fields": wrong})[0] == 400
+
+
+@pytest.mark.parametrize(
+    ("asked", "numbers"),
+    [
+        ({"platform": {"eq": "QPS-1"}}, [1, 4, 7]),
+        ({"platform": {"startsWith": "QPS-", "neq": "QPS-1"}}, [2, 3, 5, 6]),
+        ({"platform": {"endsWith": "2"}, "gsd": {"lte": 0.5}}, [2, 5]),
+        ({"platform": {"contains": "%"}}, []),
+        ({"properties.platform": {"in": ["QPS-0", "QPS-9"]}}, [3, 6]),
+        ({"gsd": {"gt": "0.5"}}, []),
+        ({"gsd": {"gte": "0.5"}}, [1, 2, 3, 4, 5, 6, 7]),
+    ],
+)
+def test_the_query_extension_finds(asked, numbers):
+    client = people(filled(withheld=False))
+    expected = {product_id(number) for number in numbers}
+    assert set(ids(client.json("/stac/search", {"query": asked}))) == expected
+    assert set(ids(client.json("/stac/search?query=" + quote(json.dumps(asked))))) == expected
+    only = client.json("/stac/search", {"query": asked, "filter": {"op": "=", "args": [{"property": "id"}, product_id(1)]}})
+    assert set(ids(only)) == expected & {product_id(1)}
+
+
+def test_counts_for_a_partner_are_those_of_what_it_may_see():
+    asked = "?aggregations=total_count,datetime_min,platform_frequency,centroid_geohash_grid_frequency,collection_frequency"
+    counts = {}
+    for client, path in ((people(filled()), "/stac"), (partner(filled()), "/exchange/stac")):
+        found = client.json(f"{path}/aggregate{asked}")["aggregations"]
+        counts[path] = {one["name"]: one for one in found}
+        assert client.json(f"{path}/aggregate", {"aggregations": [one["name"] for one in found]})["aggregations"] == found
+        assert client.json(f"{path}/collections/imagery/aggregate{asked}")["aggregations"] == found
+        known = client.json(f"{path}/aggregations")["aggregations"]
+        assert {one["name"]: one["data_type"] for one in known}.items() >= {
+            one["name"]: one["data_type"] for one in found
+        }.items()
+    assert counts["/stac"]["total_count"]["value"] == len(OPEN) + len(WITHHELD)
+    theirs = counts["/exchange/stac"]
+    assert theirs["total_count"]["value"] == len(OPEN)
+    assert theirs["datetime_min"]["value"] == (START - timedelta(hours=7)).isoformat().replace("+00:00", "Z")
+    assert [(b["key"], b["frequency"]) for b in theirs["platform_frequency"]["buckets"]] == [
+        ("QPS-1", 3),
+        ("QPS-0", 2),
+        ("QPS-2", 2),
+    ]
+    grid = theirs["centroid_geohash_grid_frequency"]
+    assert (sum(bucket["frequency"] for bucket in grid["buckets"]), grid["overflow"]) == (6, 1)
+
+
+def test_collections_are_searched():
+    client = people(filled(withheld=False))
+    (only,) = client.json("/stac/collections?bbox=0,0,1,1&datetime=2020-01-01T00:00:00Z/..&q=nothing,IMAGERY&limit=1")[
+        "collections"
+    ]
+    assert only["id"] == "imagery"
+    assert client.json("/stac/collections?q=nothing")["numberMatched"] == 0
+    assert client.json("/stac/collections?offset=9")["collections"] == []
+    for wrong in ("bbox=1", "datetime=yesterday", "limit=0", "offset=-1", "limit=x"):
+        assert client(f"/stac/collections?{wrong}")[0] == 400
+
+
+def test_the_description_holds_every_route_and_parameter():
+    client = people(filled(withheld=False))
+    document = client.json("/stac/api")
+    page = client("/stac/api.html")[2].decode()
+    for route in client.app.routes:
+        path = route.path.removeprefix("/stac") or "/"
+        for method in route.methods - {"HEAD"}:
+            told = document["paths"][path][method.lower()]
+            assert {p["name"] for p in told["parameters"] if p["in"] == "path"} == set(route.param_convertors)
+            assert f"{method} http://node{route.path}" in page
+    for path, operations in document["paths"].items():
+        if "get" in operations:
+            filled_in = "/stac" + path.removesuffix("/").format(collection="imagery", item=product_id(1))
+            assert client(filled_in)[0] == 200
+            assert client(f"{filled_in}?surprise=1")[0] == 400
