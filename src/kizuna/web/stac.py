@@ -286,7 +286,7 @@ class StacFace:
     def items(self, request: Request, caller: Party | None) -> Response:
         """Items of a collection."""
         collection, asked = self._known(request), request.query_params
-        query, token = get_query(asked, collections=[collection])
+        query, token = get_query(asked, collection)
         return self._page(request, self._desk.search(query, caller, token), get_fields(asked))
 
     def search(self, request: Request, caller: Party | None) -> Response:
@@ -328,8 +328,8 @@ class StacFace:
             document = _body(request)
             (query, _), asked = post_query(document), post_aggregations(document)
         else:
-            fixed: dict[str, object] = {"collections": [self._known(request)]} if "collection" in request.path_params else {}
-            (query, _), asked = get_query(request.query_params, **fixed), get_aggregations(request.query_params)
+            collection = self._known(request) if "collection" in request.path_params else None
+            (query, _), asked = get_query(request.query_params, collection), get_aggregations(request.query_params)
         return _written(aggregation_document(self._desk.aggregate(query, asked, caller), self._links(request)))
 
     collection_aggregations, collection_aggregate = aggregations, aggregate

@@ -114,7 +114,7 @@ OPERATIONS = (
     Operation("collection", _ONE, "One collection", (JSON, "Collection")),
     Operation("collection_queryables", f"{_ONE}/queryables", "Properties that filters know", (SCHEMA, "Any")),
     Operation("collection_sortables", f"{_ONE}/sortables", "Properties to sort by", (SCHEMA, "Any")),
-    Operation("items", f"{_ONE}/items", "Items of a collection", _ITEMS, parameters=(*_FIND, "ids", *_PAGE)),
+    Operation("items", f"{_ONE}/items", "Items of a collection", _ITEMS, parameters=(*_SOME, *_FIND, *_PAGE)),
     Operation("item", f"{_ONE}/items/{{item}}", "One item", (GEOJSON, "Item"), parameters=("f",)),
     Operation("search", "/search", "Items that a search finds", _ITEMS, parameters=(*_SOME, *_FIND, *_PAGE)),
     Operation("search_posted", "/search", "Items that a search finds", _ITEMS, "POST", body="Search"),
@@ -123,7 +123,11 @@ OPERATIONS = (
     Operation("aggregate_posted", "/aggregate", "Counts of what a search finds", _COUNTS, "POST", body="Aggregate"),
     Operation("collection_aggregations", f"{_ONE}/aggregations", "What can be counted", _COUNTS),
     Operation(
-        "collection_aggregate", f"{_ONE}/aggregate", "Counts of items of a collection", _COUNTS, parameters=(*_FIND, *_COUNT)
+        "collection_aggregate",
+        f"{_ONE}/aggregate",
+        "Counts of items of a collection",
+        _COUNTS,
+        parameters=(*_SOME, *_FIND, *_COUNT),
     ),
 )
 

@@ -33,32 +33,28 @@ def _wrong(field: str, expected: Message, got: object = None) -> InputError:
     return InputError(Message("{field}: got {got}, expected {expected}", values), field=field)
 
 
-def get_query(parameters: Mapping[str, str], **fixed: object) -> tuple[Query, str | None]:
+def get_query(parameters: Mapping[str, str], collection: str | None = None) -> tuple[Query, str | None]:
     """Query and token of the parameters of a GET request.
 
     Parameters
     ----------
     parameters
         As they stand in the address; those of no meaning here are passed over.
-    fixed
-        Members in place of parameters, as the path names them.
+    collection
+        Collection that the path names; None: it names none.
 
     Raises
     ------
     InputError
         Naming the parameter.
     """
-    document: dict[str, object] = {}
-    for name in ("collections", "ids"):
-        if parameters.get(name):
-            document[name] = parameters[name].split(",")
+    document: dict[str, object] = {name: parameters[name].split(",") for name in ("collections", "ids") if parameters.get(name)}
     document |= boxed(parameters)
-    if parameters.get("intersects"):
-        document["intersects"] = parse_json(parameters["intersects"].encode(), field="intersects")
+    for name in ("intersects", "query"):
+        if parameters.get(name):
+            document[name] = parse_json(parameters[name].encode(), field=name)
     if parameters.get("limit"):
         document["limit"] = whole_number(parameters, "limit", _DEFAULT_ITEMS)
-    if parameters.get("query"):
-        document["query"] = parse_json(parameters["query"].encode(), field="query")
     if parameters.get("sortby"):
         document["sortby"] = [
             {"field": part.strip().lstrip("+-"), "direction": "desc" if part.strip().startswith("-") else "asc"}
@@ -69,10 +65,13 @@ def get_query(parameters: Mapping[str, str], **fixed: object) -> tuple[Query, st
         document["filter-lang"] = language
         is_json = language == "cql2-json"
         document["filter"] = parse_json(parameters["filter"].encode(), field="filter") if is_json else parameters["filter"]
-    for name in ("datetime", "token", "filter-crs"):
-        if parameters.get(name):
-            document[name] = parameters[name]
-    return post_query(document | fixed)
+    document |= {name: parameters[name] for name in ("datetime", "token", "filter-crs") if parameters.get(name)}
+    if collection is not None:
+        # Clients name it once more.
+        if "collections" in document and collection not in parameters["collections"].split(","):
+            raise _wrong("collections", Message("{value}", {"value": collection}), parameters["collections"])
+        document["collections"] = [collection]
+    return post_query(document)
 
 
 def boxed(parameters: Mapping[str, str]) -> dict[str, object]:
