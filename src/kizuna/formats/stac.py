@@ -10,6 +10,7 @@ from importlib import resources
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
+from kizuna.formats.stac_observation import PROJECTION, grid_members, observation_properties
 from kizuna.model.canonical import parse_json
 from kizuna.model.instants import format_instant
 from kizuna.model.product import AssetRole
@@ -84,7 +85,9 @@ def stac_item(
     terms
         Under what the reader has it, for a partner: reasons and obligations of the permit.
     """
-    extensions = [_FILE, _PROCESSING, SECURITY_SCHEMA_ID]
+    observed, more = observation_properties(product.observation)
+    grid = {} if product.observation is None else grid_members(product.observation.grid)
+    extensions = [_FILE, _PROCESSING, SECURITY_SCHEMA_ID, *more]
     event, validity = product.event, product.validity
     begin = format_instant(product.produced if event is None else event.begin)
     properties: dict[str, Json] = {
@@ -94,6 +97,7 @@ def stac_item(
         "processing:datetime": format_instant(product.produced),
         **security_properties(product.label),
         "security:originator": product.originator,
+        **observed,
     }
     if event is not None and event.end is not None:
         properties |= {"start_datetime": begin, "end_datetime": format_instant(event.end)}
@@ -106,6 +110,10 @@ def stac_item(
         properties["security:reductions"] = list(product.reductions)
     if terms is not None:
         properties["security:release"] = terms
+    # Of the original's pixels only: what is made of it for the map lies in another grid.
+    placed = grid if product.asset(AssetRole.ORIGINAL) is not None else {}
+    if placed:
+        extensions.append(PROJECTION)
     item: dict[str, Json] = {
         "type": "Feature",
         "stac_version": STAC_VERSION,
@@ -115,7 +123,10 @@ def stac_item(
         "geometry": None,
         "properties": properties,
         "links": [dict(link) for link in links],
-        "assets": {_key(product, number): _asset(asset, href_of(asset)) for number, asset in enumerate(product.assets)},
+        "assets": {
+            _key(product, number): _asset(asset, href_of(asset)) | (placed if asset.role is AssetRole.ORIGINAL else {})
+            for number, asset in enumerate(product.assets)
+        },
     }
     if product.footprint is not None:
         item |= _place(product.footprint)
