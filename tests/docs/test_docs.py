@@ -55,8 +55,8 @@ def routes(app):
             yield ["GET"], route.path + "/"
 
 
-PARTNERS = [*routes(partner_app(_Desk())), *routes(partner_stac(str, _Desk(), "JPN"))]
-PEOPLE = list(routes(people_app(_Desk(), {"en": str}, catalogue=_Desk())))
+PARTNERS = [*routes(partner_app(_Desk())), *routes(partner_stac(str, _Desk(), "JPN", _Desk()))]
+PEOPLE = list(routes(people_app(_Desk(), {"en": str}, catalogue=_Desk(), tiles=_Desk())))
 
 
 def says(text, words):

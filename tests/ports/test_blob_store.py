@@ -46,6 +46,30 @@ def test_gives_back_what_was_put(blobs: BlobStore, data: bytes) -> None:
         assert file.read(3) == data[len(data) // 2 :][:3]
 
 
+def test_what_is_derived_lies_beside_the_blob_and_goes_with_it(blobs: BlobStore) -> None:
+    digest, _ = blobs.put(DATA)
+    other, _ = blobs.put(b"other")
+    assert blobs.derived(digest, "map.tif") is None
+    blobs.keep_derived(digest, "map.tif", b"first")
+    blobs.keep_derived(digest, "map.tif", b"second")
+    blobs.keep_derived(other, "map.tif", b"other's")
+    found = blobs.derived(digest, "map.tif")
+    assert found is not None
+    with found:
+        assert found.read() == b"second"
+    assert not blobs.has(digest_of(b"second"))
+    blobs.discard(digest)
+    assert blobs.derived(digest, "map.tif") is None
+    found = blobs.derived(other, "map.tif")
+    assert found is not None
+    found.close()
+
+
+def test_nothing_is_derived_from_what_has_gone(blobs: BlobStore) -> None:
+    blobs.keep_derived(digest_of(DATA), "map.tif", b"late")
+    assert blobs.derived(digest_of(DATA), "map.tif") is None
+
+
 class Giver:
     """Partner who gives the bytes of one blob, and notes which chunks were asked for."""
 

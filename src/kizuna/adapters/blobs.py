@@ -8,6 +8,7 @@ import fcntl
 import hashlib
 import os
 import secrets
+import shutil
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.part_file import PartFile, owner_of, remove_part
@@ -278,6 +279,49 @@ class FileBlobs:
             return self._path(digest).is_file()
 
     def discard(self, digest: Digest) -> None:
-        """Remove a blob that nothing refers to; absent: nothing."""
+        """Remove a blob that nothing refers to, and what was derived from it; absent: nothing."""
         with _storing(self._folder):
+            # In this order: what is derived after the blob has gone is not kept.
             self._path(digest).unlink(missing_ok=True)
+            self._forget_derived(digest)
+
+    def _beside(self, digest: Digest) -> Path:
+        return self._folder / "derived" / digest.removeprefix("sha256:")
+
+    def _forget_derived(self, digest: Digest) -> None:
+        folder = self._beside(digest)
+        if folder.is_dir():
+            shutil.rmtree(folder)
+
+    def derived(self, digest: Digest, name: str) -> BinaryIO | None:
+        """Open what this node made of a blob; None where it is not there."""
+        path = self._beside(digest) / name
+        with _storing(path):
+            try:
+                return path.open("rb")
+            except FileNotFoundError:
+                return None
+
+    def keep_derived(self, digest: Digest, name: str, data: bytes) -> None:
+        """Keep something made of a blob; where there is no such blob, nothing.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or cannot be written.
+        """
+        path = self._beside(digest) / name
+        with _storing(path):
+            file, temporary = self._new_file()
+            try:
+                with file:
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
+                    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                    temporary.rename(path)
+            except BaseException:
+                temporary.unlink(missing_ok=True)
+                raise
+            if not self.has(digest):
+                self._forget_derived(digest)

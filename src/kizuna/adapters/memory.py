@@ -155,10 +155,11 @@ class MemoryKeys:
 class MemoryBlobs:
     """Blob store port in memory."""
 
-    __slots__ = ("_blobs", "_parts", "room_bytes")
+    __slots__ = ("_blobs", "_derived", "_parts", "room_bytes")
 
     def __init__(self, *, room_bytes: int | None = None) -> None:
         self._blobs: dict[Digest, bytes] = {}
+        self._derived: dict[tuple[Digest, str], bytes] = {}
         self._parts: dict[Digest, tuple[str, dict[int, bytes]]] = {}
         self.room_bytes = room_bytes
 
@@ -219,8 +220,19 @@ class MemoryBlobs:
         return digest in self._blobs
 
     def discard(self, digest: Digest) -> None:
-        """Remove a blob that nothing refers to; absent: nothing."""
+        """Remove a blob that nothing refers to, and what was derived from it; absent: nothing."""
         self._blobs.pop(digest, None)
+        self._derived = {key: data for key, data in self._derived.items() if key[0] != digest}
+
+    def derived(self, digest: Digest, name: str) -> BinaryIO | None:
+        """Open what this node made of a blob; None where it is not there."""
+        data = self._derived.get((digest, name))
+        return None if data is None else io.BytesIO(data)
+
+    def keep_derived(self, digest: Digest, name: str, data: bytes) -> None:
+        """Keep something made of a blob; where there is no such blob, nothing."""
+        if digest in self._blobs:
+            self._derived[digest, name] = data
 
 
 @dataclass(slots=True)

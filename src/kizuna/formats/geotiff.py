@@ -63,7 +63,10 @@ __all__ = [
     "read_georeference",
     "read_levels",
     "render_tile",
+    "stretch_of",
     "to_lonlat",
+    "warp_to_web",
+    "write_cog",
     "write_detected_cog",
     "write_web_cog",
 ]
@@ -446,22 +449,38 @@ def write_web_cog(placed: Placed) -> bytes:
     InputError
         No pixel holds data.
     """
+    warped, transform, zoom = warp_to_web(placed, Resampling.bilinear)
+    decibels = decibels_of(warped)
+    low, high = stretch_of(decibels)
+    tags = {**placed.tags, STRETCH_LOW: repr(low), STRETCH_HIGH: repr(high)}
+    options = {**WEB_COG, "ZOOM_LEVEL": str(zoom)}
+    return write_cog(levels_of(warped, decibels, low, high), WEB_MERCATOR, transform, nodata=0, tags=tags, options=options)
+
+
+def warp_to_web(placed: Placed, resampling: Resampling) -> tuple[npt.NDArray[np.float32], Affine, int]:
+    """Values of an image on the grid of web map tiles, their place, and the zoom of which they are the pixels."""
     corner_latitude = np.mean([y for _, y in _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)])
     wanted = placed.pixel_m / math.cos(math.radians(float(corner_latitude)))
     zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE / wanted)), 0), DEEPEST_ZOOM)
     resolution = EQUATOR_M / TILE / 2**zoom
-    warped, transform = _warp(placed, WEB_MERCATOR, resolution, EQUATOR_M / 2.0)
-    decibels = decibels_of(warped)
+    return *_warp(placed, WEB_MERCATOR, resolution, EQUATOR_M / 2.0, resampling), zoom
+
+
+def stretch_of(decibels: npt.NDArray[np.float32]) -> tuple[float, float]:
+    """Decibels between which an image is shown: two of their percentiles, at least one apart.
+
+    Raises
+    ------
+    InputError
+        No pixel holds data.
+    """
     known = decibels[np.isfinite(decibels)]
     if not known.size:
         raise InputError(
             Message("no pixel of the image holds data"), hint=Message("Check the file's no-data value."), field="file"
         )
     low, high = (float(value) for value in np.percentile(known, [LOW_PERCENTILE, HIGH_PERCENTILE]))
-    high = max(high, low + 1.0)
-    tags = {**placed.tags, STRETCH_LOW: repr(low), STRETCH_HIGH: repr(high)}
-    options = {**WEB_COG, "ZOOM_LEVEL": str(zoom)}
-    return _cog(levels_of(warped, decibels, low, high), WEB_MERCATOR, transform, nodata=0, tags=tags, options=options)
+    return low, max(high, low + 1.0)
 
 
 def decibels_of(amplitude: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
@@ -499,8 +518,8 @@ def write_detected_cog(placed: Placed) -> bytes:
     longitude, latitude = (float(np.mean(values)) for values in zip(*ring, strict=True))
     zone = min(max(int((longitude + 180.0) // 6.0) + 1, 1), 60)
     crs = CRS.from_epsg((32600 if latitude >= 0.0 else 32700) + zone)
-    warped, transform = _warp(placed, crs, placed.pixel_m, 0.0)
-    return _cog(
+    warped, transform = _warp(placed, crs, placed.pixel_m, 0.0, Resampling.bilinear)
+    return write_cog(
         warped,
         crs,
         transform,
@@ -510,7 +529,9 @@ def write_detected_cog(placed: Placed) -> bytes:
     )
 
 
-def _warp(placed: Placed, crs: CRS, resolution: float, lattice: float) -> tuple[npt.NDArray[np.float32], Affine]:
+def _warp(
+    placed: Placed, crs: CRS, resolution: float, lattice: float, resampling: Resampling
+) -> tuple[npt.NDArray[np.float32], Affine]:
     """Amplitude on a north-up grid whose pixel corners lie on the lattice through (-lattice, +lattice)."""
     # Splines through the points rather than a polynomial: over Sentinel-1's terrain the polynomial is off by pixels.
     ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
@@ -529,14 +550,14 @@ def _warp(placed: Placed, crs: CRS, resolution: float, lattice: float) -> tuple[
         dst_transform=transform,
         dst_crs=crs,
         dst_nodata=math.nan,
-        resampling=Resampling.bilinear,
+        resampling=resampling,
         **source,
     )
     return target, transform
 
 
-def _cog(
-    band: npt.NDArray[np.uint8] | npt.NDArray[np.float32],
+def write_cog(
+    band: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32],
     crs: CRS,
     transform: Affine,
     *,
@@ -544,6 +565,7 @@ def _cog(
     tags: Mapping[str, str],
     options: Mapping[str, str],
 ) -> bytes:
+    """Cloud-optimised GeoTIFF of one band."""
     height, width = band.shape
     with MemoryFile() as plain:
         with plain.open(
@@ -564,7 +586,7 @@ def _cog(
 def copy_as_cog(plain: MemoryFile, options: Mapping[str, str]) -> bytes:
     """Cloud-optimised GeoTIFF of a plain one: its overviews are made anew from its pixels."""
     with MemoryFile() as finished:
-        rasterio.shutil.copy(plain.name, finished.name, driver="COG", COMPRESS="DEFLATE", **options)
+        rasterio.shutil.copy(plain.name, finished.name, driver="COG", **{"COMPRESS": "DEFLATE", **options})
         return bytes(finished.read())
 
 

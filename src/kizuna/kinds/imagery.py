@@ -10,6 +10,7 @@ import io
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -34,10 +35,13 @@ if TYPE_CHECKING:
 __all__ = [
     "NAME",
     "Extracted",
+    "Layer",
     "Limits",
     "Reduced",
     "Summary",
     "extract",
+    "map_image",
+    "map_source",
     "redact",
     "reduce",
     "reducible",
@@ -158,6 +162,13 @@ class Reduced:
     files: tuple[tuple[AssetRole, str, str, bytes], ...]
     footprint: Footprint | None
     resolution_m: float
+
+
+class Layer(StrEnum):
+    """What of an image is put on a map."""
+
+    AMPLITUDE = "amplitude"
+    PHASE = "phase"
 
 
 def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is part of every kind's sniff; bytes decide here
@@ -373,6 +384,49 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
     return Reduced(files, footprint, made.resolution_m)
 
 
+def map_source(assets: Sequence[Asset], layer: Layer) -> Asset | None:
+    """Asset that `map_image` can take; None where there is none.
+
+    Parameters
+    ----------
+    assets
+        Those that the reader may have: nothing else of a product gets onto a map.
+    layer
+        What is wanted of it.
+    """
+    if layer is Layer.AMPLITUDE:
+        return reducible(assets)
+    # Phase is in originals alone.
+    return next((asset for asset in assets if asset.role is AssetRole.ORIGINAL and asset.media_type == media_types.SICD), None)
+
+
+def map_image(file: BinaryIO, layer: Layer) -> bytes:
+    """Web-optimised COG that map tiles are cut from.
+
+    Parameters
+    ----------
+    file
+        Open, seekable image that `map_source` named.
+    layer
+        What is wanted of it.
+
+    Returns
+    -------
+    bytes
+        The file, as `kizuna.formats.map_cog` makes it.
+
+    Raises
+    ------
+    InputError
+        As `extract`; or no pixel holds data.
+    """
+    from kizuna.formats import geotiff, map_cog
+
+    if layer is Layer.AMPLITUDE:
+        return map_cog.write_amplitude_map(geotiff.read_amplitude(file))
+    return map_cog.write_phase_map(_place_sicd(file, phase=True))
+
+
 def _media_type(file: BinaryIO) -> str:
     file.seek(0)
     head = file.read(_HEAD_BYTES)
@@ -444,7 +498,8 @@ def _tiff_instant(text: str) -> Instant | None:
         return None
 
 
-def _place_sicd(file: BinaryIO) -> Placed:
+def _place_sicd(file: BinaryIO, *, phase: bool = False) -> Placed:
+    """Amplitude of a SICD, or its phase, and where it lies."""
     import numpy as np
     from rasterio.control import GroundControlPoint
     from rasterio.crs import CRS
@@ -456,8 +511,12 @@ def _place_sicd(file: BinaryIO) -> Placed:
     pixels = sicd.read_pixels(file)
     rows, cols, latitudes, longitudes = sicd.ground_points(file)
     # Twice the sampling keeps the speckle from aliasing; a very large image is detected as it is.
-    factor = 2 if pixels.size <= _FINELY_DETECTED_PIXELS else 1
-    amplitude = detect(pixels) if factor > 1 else np.abs(pixels)
+    factor = 2 if pixels.size <= _FINELY_DETECTED_PIXELS and not phase else 1
+    if phase:
+        values = np.angle(pixels).astype(np.float32)
+        values[pixels == 0] = np.nan
+    else:
+        values = detect(pixels) if factor > 1 else np.abs(pixels)
     points = tuple(
         GroundControlPoint(row=factor * row + 0.5, col=factor * col + 0.5, x=longitude, y=latitude)
         for row, col, latitude, longitude in zip(
@@ -467,4 +526,4 @@ def _place_sicd(file: BinaryIO) -> Placed:
     tags = {_TIFF_DESCRIPTION: f"{summary.sensor} {summary.core_name}, detected"}
     if summary.nominal_position:
         tags[_NOMINAL_TAG] = _NOMINAL_NOTE
-    return geotiff.place(amplitude, points, CRS.from_epsg(4326), oversampling=factor, tags=tags)
+    return geotiff.place(values, points, CRS.from_epsg(4326), oversampling=factor, tags=tags)

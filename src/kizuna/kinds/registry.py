@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import PurePath
 
-    from kizuna.kinds.imagery import Extracted, Limits, Reduced, Summary
+    from kizuna.kinds.imagery import Extracted, Layer, Limits, Reduced, Summary
     from kizuna.model.product import Asset, Footprint, Verdict
     from kizuna.release.decision import ObligationKind
 
@@ -53,6 +53,14 @@ class Kind(Protocol):
 
     def reduce(self, file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:
         """Make what remains under limits, the same bytes each time; raises InputError where nothing does."""
+        ...
+
+    def map_source(self, assets: Sequence[Asset], layer: Layer) -> Asset | None:
+        """Asset that `map_image` can take; None where there is none."""
+        ...
+
+    def map_image(self, file: BinaryIO, layer: Layer) -> bytes:
+        """Web-optimised COG that map tiles are cut from; raises InputError where none can be made."""
         ...
 
 

@@ -172,7 +172,24 @@ class BlobStore(Protocol):
         ...
 
     def discard(self, digest: Digest) -> None:
-        """Remove a blob that nothing refers to, as when the rest of what it belongs to could not be kept; absent: nothing."""
+        """Remove a blob that nothing refers to, as when the rest of what it belongs to could not be kept; absent: nothing.
+
+        What was derived from it goes with it.
+        """
+        ...
+
+    def derived(self, digest: Digest, name: str) -> BinaryIO | None:
+        """Open what this node made of a blob for itself; None where it is not there: it may be removed at any time."""
+        ...
+
+    def keep_derived(self, digest: Digest, name: str, data: bytes) -> None:
+        """Keep something made of a blob beside it, whole or not at all; where there is no such blob, nothing.
+
+        Raises
+        ------
+        StoreError
+            If the disk is full or cannot be written.
+        """
         ...
 
 

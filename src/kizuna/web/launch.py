@@ -18,6 +18,7 @@ from kizuna.node.catalogue import Catalogue, detected_remains
 from kizuna.node.health import HealthReader, last_refused, note_refused
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
+from kizuna.node.tiles import Tiles
 from kizuna.web.exchange import partner_app
 from kizuna.web.gate import gated
 from kizuna.web.hosts import only_hosts
@@ -203,7 +204,9 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         # Plain logs are for a terminal, where a line for each request would bury what matters.
         tell = log.tell if settings.log_format == "json" else log.tell_failures
         catalogue = Catalogue(node, _IndexWhenAsked(node))
-        for_partners = beside(partner_app(desk), PARTNER_PATH, partner_stac(desk.peer_of, catalogue, node.organisation))
+        tiles = Tiles(node, catalogue)
+        stac = partner_stac(desk.peer_of, catalogue, node.organisation, tiles)
+        for_partners = beside(partner_app(desk), PARTNER_PATH, stac)
         partners = Listener(
             # Names are kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
             gated(for_partners, meter, lambda seen: door.names.get(seen, _STRANGER), tell, SystemClock().now),
@@ -213,10 +216,9 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         )
         translators = {language: translator(language) for language in LANGUAGES}
         health = HealthReader(node)
-        pages = only_hosts(
-            people_app(PeopleRoom(node, read_tile), translators, lambda: metrics_text(health.read(), meter.usage()), catalogue),
-            people_host,
-        )
+        room = PeopleRoom(node, read_tile)
+        app = people_app(room, translators, lambda: metrics_text(health.read(), meter.usage()), catalogue, tiles)
+        pages = only_hosts(app, people_host)
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()
         watcher = threading.Thread(target=_keep_up, args=(node, desk, door, stop, log), daemon=True)

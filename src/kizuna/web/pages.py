@@ -29,6 +29,7 @@ from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
 from kizuna.web.metrics import METRICS_TYPE
 from kizuna.web.stac import PEOPLE_PATH, StacFace
+from kizuna.web.tiles import TileFace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     from kizuna.model.product import Asset, Product, ProductId
     from kizuna.web.desk import Person
     from kizuna.web.stac import StacDesk
+    from kizuna.web.tiles import TileDesk
 
     Translate = Callable[[str], str]
 
@@ -382,6 +384,7 @@ def people_app(
     translators: Mapping[str, Translate],
     metrics: Callable[[], str] = str,
     catalogue: StacDesk | None = None,
+    tiles: TileDesk | None = None,
 ) -> ASGIApp:
     """Pages of one node, as a plain ASGI callable.
 
@@ -395,6 +398,8 @@ def people_app(
         What the node counts, in the text format of Prometheus.
     catalogue
         What answers searches; None: there is no STAC API.
+    tiles
+        What says what may be drawn; None: there are no map tiles beside it.
     """
     pages = _Pages(desk, translators)
 
@@ -421,7 +426,10 @@ def people_app(
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
     if catalogue is not None:
-        face = StacFace(catalogue, PEOPLE_PATH, desk.organisation_name, _asset_path)
-        routes += face.routes(lambda endpoint: guard(lambda request, _person: endpoint(request, None)))
+        faces: list[StacFace | TileFace] = [StacFace(catalogue, PEOPLE_PATH, desk.organisation_name, _asset_path)]
+        if tiles is not None:
+            faces.append(TileFace(tiles, PEOPLE_PATH, desk.organisation_name))
+        for each in faces:
+            routes += each.routes(lambda endpoint: guard(lambda request, _person: endpoint(request, None)))
     handlers = {HTTPException: pages.failed, KizunaError: pages.unable}
     return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)

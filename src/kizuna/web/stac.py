@@ -6,7 +6,6 @@ caller may not see does not exist for it: one and the same 404, no counts of wha
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
@@ -24,11 +23,15 @@ from kizuna.kinds.registry import kind_names
 from kizuna.model.canonical import parse_json
 from kizuna.model.product import parse_product_id
 from kizuna.node.decisions import partner_terms
+from kizuna.web.answers import answering
+from kizuna.web.answers import miss as _miss
+from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
 from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
 from kizuna.web.stac_openapi import CONFORMANCE, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
 from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
+from kizuna.web.tiles import TileFace, map_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -43,10 +46,9 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.model.product import Asset, Product, ProductId
     from kizuna.node.catalogue import Page, Shown
+    from kizuna.web.answers import Endpoint, Guard
     from kizuna.web.stac_openapi import Operation
-
-    type Endpoint = Callable[[Request, Party | None], Response]
-    type Guard = Callable[[Endpoint], Callable[[Request], Response]]
+    from kizuna.web.tiles import TileDesk
 
 __all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "partner_stac"]
 
@@ -74,15 +76,6 @@ class StacDesk(Protocol):
     def item(self, product: ProductId, partner: Party | None) -> Shown | None:
         """Product of this id as a caller may see it."""
         ...
-
-
-def _written(document: Json, media_type: str = JSON, status: int = 200) -> Response:
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, {"cache-control": "private, no-store"}, media_type)
-
-
-def _miss() -> Response:
-    return _written({"code": "NotFound", "description": "not found"}, status=404)
 
 
 class StacFace:
@@ -279,6 +272,7 @@ class StacFace:
             {"rel": "root", "type": JSON, "href": base},
             {"rel": "parent", "type": JSON, "href": collection},
             {"rel": "collection", "type": JSON, "href": collection},
+            *map_links(base, product),
         ]
         terms = None if shown.decision is None else partner_terms(shown.decision)
         return stac_item(product, lambda asset: origin + self._asset_path(product, asset), links, terms)
@@ -341,7 +335,7 @@ class StacFace:
         ]
 
 
-def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str) -> Starlette:
+def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str, tiles: TileDesk | None = None) -> Starlette:
     """STAC API for partners, below `PARTNER_PATH`.
 
     Parameters
@@ -352,6 +346,8 @@ def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: 
         What answers.
     title
         Title of the catalogue.
+    tiles
+        What says what may be drawn; None: there are no map tiles.
     """
 
     def guard(endpoint: Endpoint) -> Callable[[Request], Response]:
@@ -371,7 +367,8 @@ def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: 
     async def failed(_request: Request, _error: Exception) -> Response:
         return _written({"code": "ServerError", "description": "failed"}, status=500)
 
-    app = Starlette(routes=face.routes(guard), exception_handlers={HTTPException: missed, Exception: failed})
+    routes = face.routes(guard) + ([] if tiles is None else TileFace(tiles, PARTNER_PATH, title).routes(guard))
+    app = Starlette(routes=routes, exception_handlers={HTTPException: missed, Exception: failed})
     app.router.redirect_slashes = False
     return app
 
@@ -420,18 +417,11 @@ def _require_known(asked: QueryParams, known: Sequence[str]) -> None:
 
 
 def _answering(operation: Operation, endpoint: Endpoint) -> Endpoint:
-    """Endpoint that says what is wrong with a question, and answers every miss alike."""
+    """Endpoint that refuses parameters it does not know."""
 
     def answer(request: Request, caller: Party | None) -> Response:
-        try:
-            # Before anything is looked for: what is wrong with a question hangs on nothing but the question.
-            _require_known(request.query_params, operation.parameters)
-            return endpoint(request, caller)
-        except InputError as error:
-            hint = None if error.hint is None else error.hint.render()
-            told = f"{error.message.render()}. {hint}" if hint else error.message.render()
-            return _written({"code": "InvalidParameterValue", "description": told}, status=400)
-        except HTTPException:
-            return _miss()
+        # Before anything is looked for: what is wrong with a question hangs on nothing but the question.
+        _require_known(request.query_params, operation.parameters)
+        return endpoint(request, caller)
 
-    return answer
+    return answering(answer)

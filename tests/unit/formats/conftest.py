@@ -1,6 +1,5 @@
 """Small files of each format, made here; others' real ones beside the repository where they are at hand."""
 
-import io
 from importlib import resources
 from pathlib import Path
 
@@ -8,12 +7,7 @@ import numpy as np
 import pytest
 import rasterio
 from affine import Affine
-
-from kizuna.earth.scene import LocalScene
-from kizuna.formats.gotcha import NOMINAL_POSITION, describe, read_history
-from kizuna.formats.sicd import write_sicd
-from kizuna.model.instants import parse_instant
-from kizuna.sar.image import form_image
+from simulators.images import gotcha_image, gotcha_sicd
 
 REAL_SICD = Path(__file__).parents[3].parent / "shared" / "data" / "sar" / "sicd"
 
@@ -32,17 +26,12 @@ def sentinel():
 
 @pytest.fixture(scope="session")
 def small_image():
-    folder = resources.files("kizuna.samples") / "gotcha"
-    files = [io.BytesIO((folder / f"data_3dsar_pass1_az00{degree}_HH.mat").read_bytes()) for degree in (1, 2, 3)]
-    history = read_history(files, polarisation="HH")
-    return form_image(history, LocalScene(NOMINAL_POSITION), extent_m=20.0, spacing_m=0.25, nominal=True)
+    return gotcha_image()
 
 
 @pytest.fixture(scope="session")
-def small_sicd(small_image):
-    file = io.BytesIO()
-    write_sicd(file, small_image, describe(produced=parse_instant("2026-01-01")))
-    return file.getvalue()
+def small_sicd():
+    return gotcha_sicd()
 
 
 @pytest.fixture

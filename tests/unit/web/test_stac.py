@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
 import json
-import ssl
 from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import jsonschema
 import pytest
+from simulators.asgi import Client
 from simulators.nodes import HUR, IQPS, NITF, NZL, START, World
 from simulators.products import product_id
 from starlette.applications import Starlette
@@ -56,45 +55,6 @@ def filled(*, withheld=True, agreement=True):
             product = world.hold(IQPS, number, event=hour(number % 20), footprint=place, label=label, sensor=f"QPS-{number % 3}")
             store.items.put(Item(dataclasses.replace(product, title=f"scene {number}")))
     return world
-
-
-class Client:
-    """Asks an app, as the holder of a certificate where one is given."""
-
-    def __init__(self, app, certificate_der=None):
-        self.app = app
-        self.chain = [] if certificate_der is None else [ssl.DER_cert_to_PEM_cert(certificate_der)]
-
-    def __call__(self, path, body=None, *, host="node"):
-        address = urlsplit(path)
-        sent, received = [], [{"type": "http.request", "body": json.dumps(body).encode() if body is not None else b""}]
-        scope = {
-            "type": "http",
-            "method": "GET" if body is None else "POST",
-            "path": address.path,
-            "raw_path": address.path.encode(),
-            "query_string": address.query.encode(),
-            "headers": [(b"host", host.encode())],
-            "scheme": "http",
-            "server": ("node", 80),
-            "root_path": "",
-            "extensions": {"tls": {"client_cert_chain": self.chain}},
-        }
-
-        async def receive():
-            return received.pop(0) if received else {"type": "http.disconnect"}
-
-        async def send(message):
-            sent.append(message)
-
-        asyncio.run(self.app(scope, receive, send))
-        start, *bodies = sent
-        return start["status"], start["headers"], b"".join(message.get("body", b"") for message in bodies)
-
-    def json(self, path, body=None):
-        status, _, answer = self(path, body)
-        assert status == 200, answer
-        return json.loads(answer)
 
 
 def catalogue_of(world):
