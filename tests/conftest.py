@@ -8,6 +8,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+import pytest
 from hypothesis import settings
 
 # What a machine remembers of its nodes' tails is not this user's while tests run.
@@ -37,3 +38,12 @@ def pytest_collection_modifyitems(config, items):
 
 def pytest_unconfigure():
     shutil.rmtree(_STATE, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def postgres_server():
+    """Real PostgreSQL server that all tests of this process share; each makes databases of its own."""
+    from simulators.postgres import server
+
+    with server() as found:
+        yield found

@@ -14,6 +14,7 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
+from kizuna.adapters.postgres import PostgresStore
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.web.exchange import partner_app
 
@@ -24,10 +25,17 @@ if TYPE_CHECKING:
     from kizuna.node.ports import BlobStore, Keys
 
 
-@pytest.fixture(params=["sqlite", "memory"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore | MemoryStore]:
+@pytest.fixture(params=["sqlite", "postgresql", "memory"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStore | PostgresStore | MemoryStore]:
     """Store, empty."""
-    found = SqliteStore(tmp_path / "node.db") if request.param == "sqlite" else MemoryStore()
+    found: SqliteStore | PostgresStore | MemoryStore
+    match request.param:
+        case "sqlite":
+            found = SqliteStore(tmp_path / "node.db")
+        case "postgresql":
+            found = request.getfixturevalue("postgres_server").new_store()
+        case _:
+            found = MemoryStore()
     yield found
     found.close()
 

@@ -7,7 +7,6 @@ from contextlib import closing
 from random import Random
 
 import pytest
-from simulators.postgres import postgres
 from simulators.registers import GIVER, KNOWN, make_world
 from simulators.release_tables import FilledTables
 
@@ -23,7 +22,8 @@ def database(request, tmp_path_factory):
         with closing(sqlite3.connect(tmp_path_factory.mktemp("rules") / "rules.sqlite")) as connection:
             yield connection, request.param
     else:
-        with postgres() as connection:
+        with request.getfixturevalue("postgres_server").connected() as connection:
+            connection.autocommit = False
             yield connection, request.param
 
 

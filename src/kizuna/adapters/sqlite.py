@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import batched
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from kizuna.adapters.sqlite_database import Database
 from kizuna.adapters.sqlite_items import ITEM_SCHEMA, SqliteItems, number_items
@@ -18,14 +18,54 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kizuna.adapters.sqlite_database import Value
+    from kizuna.catalog.store import ItemStore
     from kizuna.model.parties import Party
 
-__all__ = ["SqliteStore"]
+__all__ = ["SqlDatabase", "SqlStore", "SqliteStore"]
 
 _HASH_SIZE = 32
 _LAST_CHARACTER = "\U0010ffff"
 # Rows that are read at a time, so that a reader who stops half-way holds nothing open.
 _BATCH = 256
+
+
+class SqlDatabase(Protocol):
+    """A database as the tables here use it: parameters are written as ``?``, names and values compare by code points."""
+
+    joining: str
+    """Name of the function that joins the texts of several rows."""
+
+    def transaction(self) -> AbstractContextManager[None]:
+        """All or nothing; see `kizuna.node.ports.Store.transaction`."""
+        ...
+
+    def writing(self) -> AbstractContextManager[None]:
+        """Write within the calling thread's transaction, or one of its own."""
+        ...
+
+    def write(self, statement: str, values: Sequence[Value] = ()) -> int:
+        """Execute a statement; give the count of rows that it changed."""
+        ...
+
+    def write_all(self, statement: str, rows: Iterable[Sequence[Value | float]]) -> None:
+        """Execute a statement once for each of `rows`."""
+        ...
+
+    def rows(self, statement: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """All rows of a query."""
+        ...
+
+    def row(self, statement: str, values: Sequence[Value] = ()) -> tuple[Value, ...] | None:
+        """First row of a query."""
+        ...
+
+    def damaged(self, what: str) -> StoreError:
+        """Error for a row that holds what kizuna did not write."""
+        ...
+
+    def close(self) -> None:
+        """Close all connections."""
+        ...
 
 
 def _out_of_order(what: str, got: int, expected: int) -> StoreError:
@@ -46,10 +86,12 @@ def not_to_reseal(outgoing: Outgoing) -> StoreError:
     )
 
 
-class _Log:
+class SqlLog:
+    """Log port over a database."""
+
     __slots__ = ("_database",)
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     def size(self) -> int:
@@ -77,7 +119,9 @@ class _Log:
                 ((entry.index, entry.salt, entry.envelope) for entry in entries),
             )
             self._database.write(
-                "INSERT OR REPLACE INTO log_head (only, checkpoint, frontier) VALUES (1, ?, ?)", (checkpoint, b"".join(frontier))
+                'INSERT INTO log_head ("only", checkpoint, frontier) VALUES (1, ?, ?)'
+                ' ON CONFLICT ("only") DO UPDATE SET checkpoint = excluded.checkpoint, frontier = excluded.frontier',
+                (checkpoint, b"".join(frontier)),
             )
 
     def checkpoint(self) -> str | None:
@@ -111,16 +155,19 @@ def _product_of(key: str) -> ProductId:
     return ProductId(key.partition("#")[0])
 
 
-class _Book:
+class SqlBook:
+    """Exchange book port over a database."""
+
     __slots__ = ("_database",)
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: SqlDatabase) -> None:
         self._database = database
 
     def enqueue(self, partner: Party, *products: ProductId) -> None:
         with self._database.writing():
             self._database.write_all(
-                "INSERT OR IGNORE INTO outgoing (partner, product) VALUES (?, ?)", ((partner, product) for product in products)
+                "INSERT INTO outgoing (partner, product) VALUES (?, ?) ON CONFLICT (partner, product) DO NOTHING",
+                ((partner, product) for product in products),
             )
 
     def enqueue_again(self, partner: Party, product: ProductId) -> None:
@@ -209,8 +256,9 @@ class _Book:
     def _outgoing(self, partner: Party, which: str, values: Sequence[Value]) -> Sequence[Outgoing]:
         rows = self._database.rows(
             # Of the two callers below, which hold no value in it.
-            "SELECT sequence, product, envelope, (SELECT group_concat(blob, ' ') FROM (SELECT blob FROM outgoing_blob AS b"  # noqa: S608
-            " WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place)) FROM outgoing AS o"
+            f"SELECT sequence, product, envelope, (SELECT {self._database.joining}(blob, ' ')"  # noqa: S608
+            " FROM (SELECT blob FROM outgoing_blob AS b WHERE b.partner = o.partner AND b.sequence = o.sequence ORDER BY place)"
+            " AS of_it) FROM outgoing AS o"
             f" WHERE partner = ? AND {which}",
             (partner, *values),
         )
@@ -258,18 +306,26 @@ class _Book:
             following = self.cursor(partner) + 1
             if sequence != following:
                 raise _out_of_order(f"feed of {partner}", sequence, following)
-            self._database.write("INSERT OR REPLACE INTO cursor (partner, sequence) VALUES (?, ?)", (partner, sequence))
+            self._database.write(
+                "INSERT INTO cursor (partner, sequence) VALUES (?, ?)"
+                " ON CONFLICT (partner) DO UPDATE SET sequence = excluded.sequence",
+                (partner, sequence),
+            )
 
     def note(self, partner: Party, name: str, value: str) -> None:
         with self._database.writing():
-            self._database.write("INSERT OR REPLACE INTO note (partner, name, value) VALUES (?, ?, ?)", (partner, name, value))
+            self._database.write(
+                "INSERT INTO note (partner, name, value) VALUES (?, ?, ?)"
+                " ON CONFLICT (partner, name) DO UPDATE SET value = excluded.value",
+                (partner, name, value),
+            )
 
     def notes(self, partner: Party) -> dict[str, str]:
         rows = self._database.rows("SELECT name, value FROM note WHERE partner = ? ORDER BY name", (partner,))
         return {str(name): str(value) for name, value in rows}
 
 
-def _number(database: Database, query: str, values: Sequence[Value] = ()) -> int:
+def _number(database: SqlDatabase, query: str, values: Sequence[Value] = ()) -> int:
     match database.row(query, values):
         case (int(number),):
             return number
@@ -277,33 +333,33 @@ def _number(database: Database, query: str, values: Sequence[Value] = ()) -> int
             raise database.damaged("a count of another form")
 
 
-class SqliteStore:
-    """Store port over one SQLite file (write-ahead log, synchronous). Threads and processes may share the file.
+class SqlStore[I: ItemStore]:
+    """Store port over a database that speaks SQL: what SQLite and PostgreSQL have in common.
 
     Parameters
     ----------
-    path
-        The file; it is made if it is not there.
-    busy_s
-        How long to wait for another process that is writing.
+    database
+        The database, with the tables of the log, the book and the settings.
+    items
+        Item store port over the same database.
     """
 
-    def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
-        self._database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
-        self._items, self._log, self._book = SqliteItems(self._database), _Log(self._database), _Book(self._database)
+    def __init__(self, database: SqlDatabase, items: I) -> None:
+        self._database = database
+        self._items, self._log, self._book = items, SqlLog(database), SqlBook(database)
 
     @property
-    def items(self) -> SqliteItems:
+    def items(self) -> I:
         """Items."""
         return self._items
 
     @property
-    def log(self) -> _Log:
+    def log(self) -> SqlLog:
         """Log."""
         return self._log
 
     @property
-    def book(self) -> _Book:
+    def book(self) -> SqlBook:
         """Exchange book."""
         return self._book
 
@@ -328,7 +384,10 @@ class SqliteStore:
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
         with self._database.writing():
-            self._database.write("INSERT OR REPLACE INTO setting (name, value) VALUES (?, ?)", (name, value))
+            self._database.write(
+                "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                (name, value),
+            )
 
     def drop_setting(self, name: str) -> None:
         """Keep nothing under `name` any more; absent: nothing."""
@@ -345,3 +404,19 @@ class SqliteStore:
     def close(self) -> None:
         """Close all connections; the store can no longer be used by threads that are at work in it."""
         self._database.close()
+
+
+class SqliteStore(SqlStore[SqliteItems]):
+    """Store port over one SQLite file (write-ahead log, synchronous). Threads and processes may share the file.
+
+    Parameters
+    ----------
+    path
+        The file; it is made if it is not there.
+    busy_s
+        How long to wait for another process that is writing.
+    """
+
+    def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
+        database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
+        super().__init__(database, SqliteItems(database))

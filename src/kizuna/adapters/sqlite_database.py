@@ -80,6 +80,8 @@ class Database:
         Brings the tables of these statements from the first version of the schema to this one.
     """
 
+    joining = "group_concat"
+
     def __init__(
         self,
         path: Path,

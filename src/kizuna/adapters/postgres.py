@@ -1,0 +1,25 @@
+"""The node's durable state in PostgreSQL: items, log, exchange book, settings; one transaction spans them."""
+
+from __future__ import annotations
+
+from kizuna.adapters.postgres_database import PostgresDatabase
+from kizuna.adapters.postgres_items import ITEM_SCHEMA, PostgresItems
+from kizuna.adapters.sqlite import SqlStore
+
+__all__ = ["PostgresStore"]
+
+
+class PostgresStore(SqlStore[PostgresItems]):
+    """Store port over one PostgreSQL database. Threads, processes and machines may share it.
+
+    Parameters
+    ----------
+    database
+        Address of the database (`kizuna.adapters.postgres_database.address_of`); its tables are made if they are not there.
+    busy_s
+        How long to wait for another process that is writing.
+    """
+
+    def __init__(self, database: str, *, busy_s: float = 10.0) -> None:
+        self.database = PostgresDatabase(database, busy_s=busy_s, more=ITEM_SCHEMA)
+        super().__init__(self.database, PostgresItems(self.database))
