@@ -15,12 +15,11 @@ from typing import TYPE_CHECKING
 
 from kizuna.adapters.blobs import FileBlobs, sync_folder
 from kizuna.adapters.clock import SystemClock
-from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.input_files import open_input, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
-from kizuna.adapters.sqlite import SqliteStore
+from kizuna.adapters.stores import DATABASE, index_of, is_synced, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
@@ -45,12 +44,13 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import BinaryIO
 
+    from kizuna.catalog.query import Index
     from kizuna.exchange.transport import Transport
     from kizuna.formats.agreement_areas import Loader
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
-    from kizuna.node.ports import Medium, NewMedium, Shelf
+    from kizuna.node.ports import Medium, NewMedium, Shelf, Store
     from kizuna.node.state import Announced, Partner
     from kizuna.release.agreements import Agreement, Suspension
     from kizuna.release.markings import Ladder
@@ -65,8 +65,10 @@ __all__ = [
     "address",
     "announce_node_keys",
     "beside",
+    "catalogue_index",
     "forget_sealing_keys",
     "give_sealing_key",
+    "is_synced",
     "label_path",
     "language",
     "load_register",
@@ -75,6 +77,7 @@ __all__ = [
     "make_node",
     "media_in",
     "new_medium",
+    "node_lies_in",
     "open_input",
     "open_medium",
     "open_node",
@@ -96,7 +99,6 @@ __all__ = [
 ]
 
 SETTINGS_FILE = "kizuna.toml"
-DATABASE = "node.sqlite"
 _BLOBS = "blobs"
 _SHELF = "media"
 KEYS = "keys"
@@ -118,6 +120,8 @@ class Settings:
         ``host:port`` where people reach it. Plain HTTP, so the host must be a loopback address; a proxy adds TLS.
     partner_url
         Where partners reach `partner_listen` from outside; empty: ``https://`` and `partner_listen`.
+    database
+        Address of the PostgreSQL database that holds the node's state; empty: a file in its folder does.
     accept_fictional
         Ids of agreements whose fictional supplement this node accepts.
     accept_ladders
@@ -135,6 +139,7 @@ class Settings:
     partner_listen: str = "127.0.0.1:8443"
     people_listen: str = "127.0.0.1:8080"
     partner_url: str = ""
+    database: str = ""
     accept_fictional: tuple[str, ...] = ()
     accept_ladders: tuple[str, ...] = ()
     log_format: str = "plain"
@@ -181,6 +186,10 @@ def _checked(settings: Settings) -> Settings:
             hint=Message("listen on 127.0.0.1 and put a proxy with TLS in front"),
             field="people_listen",
         )
+    if settings.database:
+        from kizuna.adapters.postgres_database import address_of
+
+        address_of(settings.database)
     if settings.log_format not in {"plain", "json"}:
         raise InputError(
             Message("log_format: got {got!r}, expected plain or json", {"got": settings.log_format}), field="log_format"
@@ -317,11 +326,12 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
     try:
         with _writing(folder):
             write_settings(folder, settings)
-        with closing(SqliteStore(folder / DATABASE)) as store:
+        with closing(open_store(folder, settings.database, make=True)) as store:
+            _refuse_used(store)
             node = Node(
                 Journal(organisation, store, keys, clock),
                 FileBlobs(folder / _BLOBS),
-                lambda: folder_stamp(folder / DATABASE),
+                lambda: place_of(folder, store),
                 _person(),
             )
             return found_node(node, _sample_markings(), settings.accept_ladders)
@@ -333,6 +343,15 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
             else:
                 path.unlink(missing_ok=True)
         raise
+
+
+def _refuse_used(store: Store) -> None:
+    if store.log.size() or store.setting(ORGANISATION_SETTING) is not None:
+        raise InputError(
+            Message("a node lies in that database already"),
+            hint=Message("name another database; a node never overwrites one"),
+            field="database",
+        )
 
 
 def machine_memory() -> tuple[Path, bool]:
@@ -374,7 +393,7 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
     StoreError, LogDamaged
         If it cannot be read.
     """
-    if not (folder / DATABASE).exists():
+    if not node_lies_in(folder):
         raise InputError(
             Message("no node lies in {folder}", {"folder": str(folder)}),
             hint=Message(
@@ -382,8 +401,9 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
             ),
             field="node",
         )
-    store = SqliteStore(folder / DATABASE)
+    store = open_store(folder, _database(folder))
     try:
+        refuse_moved(store)
         name = store.setting(ORGANISATION_SETTING)
         if name is None:
             raise StoreError(
@@ -394,13 +414,27 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         journal = Journal(parse_party(name), store, keys, SystemClock())
         journal.own_keys()
         anchor = FileTailAnchor(state_folder(), keys.key_id)
-        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: folder_stamp(folder / DATABASE), by or _person(), anchor)
+        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: place_of(folder, store), by or _person(), anchor)
         yield node
         # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
         if node.is_confirmed():
             node.keep_beginning()
     finally:
         store.close()
+
+
+def _database(folder: Path) -> str:
+    return load_settings(folder, os.environ).database
+
+
+def node_lies_in(folder: Path) -> bool:
+    """Whether a node lies in `folder`: its state, or its keys where the state lies in another place."""
+    return (folder / DATABASE).exists() or ((folder / KEYS).exists() and bool(_database(folder)))
+
+
+def catalogue_index(node: Node) -> Index:
+    """Index over the products of a node."""
+    return index_of(node.store, node.organisation)
 
 
 def give_sealing_key(folder: Path) -> None:

@@ -14,7 +14,6 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
-from kizuna.adapters.postgres import PostgresStore
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.web.exchange import partner_app
 
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from kizuna.adapters.postgres import PostgresStore
     from kizuna.node.ports import BlobStore, Keys
 
 

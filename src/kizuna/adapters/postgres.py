@@ -15,11 +15,13 @@ class PostgresStore(SqlStore[PostgresItems]):
     Parameters
     ----------
     database
-        Address of the database (`kizuna.adapters.postgres_database.address_of`); its tables are made if they are not there.
+        Address of the database (`kizuna.adapters.postgres_database.address_of`).
+    make
+        Whether to make its tables if they are not there.
     busy_s
         How long to wait for another process that is writing.
     """
 
-    def __init__(self, database: str, *, busy_s: float = 10.0) -> None:
-        self.database = PostgresDatabase(database, busy_s=busy_s, more=ITEM_SCHEMA)
+    def __init__(self, database: str, *, make: bool = True, busy_s: float = 10.0) -> None:
+        self.database = PostgresDatabase(database, busy_s=busy_s, more=ITEM_SCHEMA, make=make)
         super().__init__(self.database, PostgresItems(self.database))

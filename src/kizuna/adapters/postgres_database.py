@@ -103,7 +103,9 @@ def address_of(database: str, *, field: str = "database") -> str:
     if parts.get("password") or parts.get("sslpassword"):
         raise InputError(
             Message("{field}: holds a password, which then stands in files and lists of processes", {"field": field}),
-            hint=Message("put it into a password file (~/.pgpass, or the file that PGPASSFILE names), or use a client certificate"),
+            hint=Message(
+                "put it into a password file (~/.pgpass, or the file that PGPASSFILE names), or use a client certificate"
+            ),
             field=field,
         )
     host, port, name = (parts.get(part) for part in ("host", "port", "dbname"))
@@ -122,7 +124,9 @@ class PostgresDatabase:
     Parameters
     ----------
     database
-        Its address, without a password. The schema is made if it is not there.
+        Its address, without a password.
+    make
+        Whether to make the schema if it is not there.
     busy_s
         How long to wait for another process that is writing.
     more
@@ -131,7 +135,7 @@ class PostgresDatabase:
 
     joining = "string_agg"
 
-    def __init__(self, database: str, *, busy_s: float = _BUSY_S, more: str = "") -> None:
+    def __init__(self, database: str, *, make: bool = True, busy_s: float = _BUSY_S, more: str = "") -> None:
         self.name = address_of(database)
         self._conninfo = make_conninfo(database, application_name="kizuna", connect_timeout=_CONNECT_S, client_encoding="utf8")
         self._more, self._busy_s = more, busy_s
@@ -139,7 +143,7 @@ class PostgresDatabase:
         self._lock = threading.Lock()
         self._connections: list[tuple[threading.Thread, psycopg.Connection]] = []
         try:
-            self._prepare()
+            self._prepare(make=make)
         except BaseException:
             self.close()
             raise
@@ -180,6 +184,10 @@ class PostgresDatabase:
     def connection(self) -> psycopg.Connection:
         """Connection of the calling thread; another one, if that was lost."""
         connection: psycopg.Connection | None = getattr(self._local, "connection", None)
+        if connection is not None and connection.closed and self._inside():
+            # Over another one it would be written outside the transaction.
+            msg = "the connection was lost within a transaction"
+            raise psycopg.OperationalError(msg)
         if connection is None or connection.closed:
             with self._lock:
                 gone = [entry for entry in self._connections if not entry[0].is_alive() or entry[1].closed]
@@ -205,16 +213,20 @@ class PostgresDatabase:
         return connection
 
     def _inside(self) -> bool:
-        connection: psycopg.Connection | None = getattr(self._local, "connection", None)
-        return getattr(self._local, "inside", False) and connection is not None
+        return bool(getattr(self._local, "inside", False))
 
     # ---- schema
 
-    def _prepare(self) -> None:
+    def _prepare(self, *, make: bool) -> None:
         with self.errors():
             connection = self.connection()
             if self._version(connection) == _SCHEMA_VERSION:
                 return
+            if not make and self._version(connection) == 0:
+                raise StoreError(
+                    Message("no node lies in {path}", {"path": self.name}),
+                    hint=Message("correct the setting database, or make a node there: kizuna node init"),
+                )
             with connection.transaction():
                 # Several processes may make it at the same moment; the number is kizuna's own.
                 connection.execute("SELECT pg_advisory_xact_lock(%s)", (0x6B7A6E61,))
@@ -270,13 +282,15 @@ class PostgresDatabase:
     def stamp(self) -> str:
         """Stamp of the place of this database: a copy, one restored from a dump or a backup, or a promoted standby has another.
 
-        It is made of the server's own id and timeline, and of the ids of the database, the log's table and its file's home, and
-        hashed. A server that is set back as a whole cannot be noticed from within: that takes what this machine remembers of the
-        log's tail, or a partner's receipt.
+        It is made of the server's own id and timeline, and of the ids of the database and of the log's table, hashed. A server
+        that is set back as a whole cannot be noticed from within: that takes what this machine remembers of the log's tail, or a
+        partner's receipt.
         """
         row = self.row(
-            "SELECT (SELECT system_identifier FROM pg_control_system()) || '|' || (SELECT timeline_id FROM pg_control_checkpoint())"
-            " || '|' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '|' || 'kizuna.log'::regclass::oid"
+            """
+            SELECT (SELECT system_identifier FROM pg_control_system()) || '|' || left(pg_walfile_name(pg_current_wal_lsn()), 8)
+            || '|' || (SELECT oid FROM pg_database WHERE datname = current_database()) || '|' || 'kizuna.log'::regclass::oid
+            """
         )
         return hashlib.sha256(f"kizuna/database-stamp/1|{'' if row is None else row[0]}".encode()).hexdigest()
 

@@ -75,7 +75,7 @@ _ROW_COLUMNS = {
     "outline": "double precision[] NOT NULL",
 }
 _ROW_TABLE = ", ".join(f"{name} {kind}" for name, kind in _ROW_COLUMNS.items())
-ITEM_SCHEMA = f"""
+ITEM_SCHEMA = """
 CREATE TABLE item (
     number bigint NOT NULL UNIQUE,
     product text COLLATE "C" PRIMARY KEY,
@@ -96,19 +96,16 @@ INSERT INTO item_count VALUES (1, 0, 0, 0);
 CREATE TABLE label (id integer PRIMARY KEY, key text COLLATE "C" NOT NULL UNIQUE, record text NOT NULL);
 CREATE TABLE item_level (level integer PRIMARY KEY);
 
-CREATE TABLE item_row ({_ROW_TABLE}, PRIMARY KEY (moment_us, product)) PARTITION BY RANGE (moment_us);
+CREATE TABLE item_row (ROW_COLUMNS, PRIMARY KEY (moment_us, product)) PARTITION BY RANGE (moment_us);
 CREATE INDEX item_row_newest ON item_row (moment_us DESC, product);
 CREATE INDEX item_row_cell ON item_row (cell, moment_us DESC);
 CREATE INDEX item_row_product ON item_row (product);
 CREATE TABLE item_month (month integer PRIMARY KEY);
-"""
-"""Statements that make the tables of items."""
 
-_GRANTS = f"""
-GRANT USAGE ON SCHEMA kizuna TO {PARTNER_ROLE};
-GRANT SELECT ON item_row TO {PARTNER_ROLE};
-"""
-ITEM_SCHEMA += _GRANTS
+GRANT USAGE ON SCHEMA kizuna TO PARTNER_ROLE;
+GRANT SELECT ON item_row TO PARTNER_ROLE;
+""".replace("ROW_COLUMNS", _ROW_TABLE).replace("PARTNER_ROLE", PARTNER_ROLE)
+"""Statements that make the tables of items."""
 
 # Rows that are read at a time, so that a reader who stops half-way holds nothing open.
 _BATCH = 256
@@ -277,9 +274,7 @@ class PostgresItems:
         database.copy("item_row", tuple(_ROW_COLUMNS), rows)
         place = tuple(_ROW_COLUMNS).index
         longest = max((row[place("end_us")] - row[place("moment_us")] for row in rows), default=0)  # type: ignore[operator] # both are numbers
-        database.write(
-            "UPDATE item_count SET put = ?, longest_us = greatest(longest_us, ?)", (number, max(0, longest))
-        )
+        database.write("UPDATE item_count SET put = ?, longest_us = greatest(longest_us, ?)", (number, max(0, longest)))
         levels = {row[place("cell")] >> _LEVEL_BITS for row in rows if row[place("cell")] is not None}  # type: ignore[operator] # a number
         database.write("INSERT INTO item_level SELECT unnest(?::integer[]) ON CONFLICT DO NOTHING", (sorted(levels),))  # type: ignore[arg-type] # a list of numbers
 
@@ -307,7 +302,9 @@ class PostgresItems:
         return known
 
     def _make_months(self, months: set[int]) -> None:
-        known = {month for (month,) in self._database.rows("SELECT month FROM item_month WHERE month = ANY(?)", (sorted(months),))}
+        known = {
+            month for (month,) in self._database.rows("SELECT month FROM item_month WHERE month = ANY(?)", (sorted(months),))
+        }
         for month in sorted(months - known):
             name = f"item_row_{month // _MONTHS:04d}_{month % _MONTHS + 1:02d}"
             begin, end = _bounds(month)
@@ -353,7 +350,7 @@ class PostgresItems:
         ):
             for row in rows:
                 yield self._item(row[:3])
-            position = rows[-1][3:]  # type: ignore[assignment] # of such a row
+            position = rows[-1][3:]
 
     def count(self) -> int:
         """Count of items."""

@@ -22,7 +22,7 @@ from kizuna.model.provenance import Fact, fact_from_json
 from kizuna.node.audit import verify_node
 from kizuna.node.audit_files import export_log, find_entry, log_key, prove_entry, received_as
 from kizuna.node.audit_log import log_page, sentence
-from kizuna.wiring import DATABASE, open_input, open_node
+from kizuna.wiring import node_lies_in, open_input, open_node
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -297,7 +297,7 @@ def verify(
     """Verify."""
     if file is not None:
         asked = context.get_parameter_source("folder") is not ParameterSource.DEFAULT
-        lies_there = asked or (folder / DATABASE).exists()
+        lies_there = asked or node_lies_in(folder)
         _verify_file(file, key, witnesses, former, folder if lies_there else None, json_=json_)
         return
     if key is not None or witnesses:

@@ -13,7 +13,7 @@ import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json
 from kizuna.errors import KizunaError, Message
-from kizuna.wiring import DATABASE, load_settings, machine_memory, open_node, read_certificate_end, system_now
+from kizuna.wiring import is_synced, load_settings, machine_memory, node_lies_in, open_node, read_certificate_end, system_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -74,12 +74,23 @@ def _node(folder: Path) -> Iterator[_Finding]:
         except KizunaError as error:
             return _Finding(name, ok=False, what=error.message.render(_), hint="" if error.hint is None else error.hint.render(_))
 
-    if not (folder / DATABASE).exists():
+    if not node_lies_in(folder):
         yield _Finding("node", None, Message("no node lies in {folder}", {"folder": str(folder)}).render(_))
         return
-    yield tried("settings", lambda: (bool(load_settings(folder, os.environ)), str(folder), ""))
+    settings = tried("settings", lambda: (bool(load_settings(folder, os.environ)), str(folder), ""))
+    yield settings
+    if settings.ok is False:
+        return
     with open_node(folder) as here:
         yield tried("clock", lambda: (bool(here.now()), str(system_now().date()), ""))
+        synced = is_synced(here.store)
+        if synced is not None:
+            yield _Finding(
+                "database",
+                synced,
+                _("brings what is committed to the disk") if synced else _("does not bring what is committed to the disk"),
+                _("set fsync = on in the server's configuration"),
+            )
         yield tried("log", lambda: (True, here.journal.verify().tail[:24], ""))
         yield tried(
             "tail",

@@ -64,6 +64,7 @@ _people = click.option("--people-listen", metavar="HOST:PORT", help=_("Where peo
     "--accept-fictional", multiple=True, metavar="AGREEMENT", help=_("Accept the fictional supplement of this agreement.")
 )
 @click.option("--accept-ladder", multiple=True, metavar="POLICY", help=_("Accept the unverified markings of this policy."))
+@click.option("--database", metavar="URL", help=_("Keep its state in this PostgreSQL database instead of its folder."))
 @node_option
 @as_json
 def init(
@@ -73,6 +74,7 @@ def init(
     people_listen: str | None,
     accept_fictional: tuple[str, ...],
     accept_ladder: tuple[str, ...],
+    database: str | None,
     folder: Path,
     json_: bool,
 ) -> None:
@@ -83,6 +85,7 @@ def init(
         "people_listen": people_listen,
         "accept_fictional": ",".join(accept_fictional) or None,
         "accept_ladders": ",".join(accept_ladder) or None,
+        "database": database,
     }
     token = make_node(folder, party, load_settings(folder, os.environ, options))
     if json_:

@@ -14,7 +14,7 @@ from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import renew, server_context
 from kizuna.adapters.translations import translator
 from kizuna.errors import KizunaError
-from kizuna.node.catalogue import Catalogue, detected_remains
+from kizuna.node.catalogue import Catalogue
 from kizuna.node.health import HealthReader, last_refused, note_refused
 from kizuna.node.people import PeopleRoom
 from kizuna.node.share import Sharing
@@ -27,7 +27,7 @@ from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
 from kizuna.web.stac import PARTNER_PATH, beside, partner_stac
-from kizuna.wiring import KEYS, LANGUAGES, address, open_node, read_tile, take_due_keys
+from kizuna.wiring import KEYS, LANGUAGES, address, catalogue_index, open_node, read_tile, take_due_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -72,9 +72,7 @@ class _IndexWhenAsked:
     def _made(self) -> Index:
         with self._lock:
             if self._index is None:
-                from kizuna.catalog.column_index import ColumnIndex
-
-                self._index = ColumnIndex(self._node.store.items, self._node.organisation, detected_remains)
+                self._index = catalogue_index(self._node)
             return self._index
 
 
