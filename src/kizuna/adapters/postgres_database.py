@@ -28,6 +28,7 @@ __all__ = ["PARTNER_ROLE", "PostgresDatabase", "address_of"]
 _SCHEMA_VERSION = 1
 _BUSY_S = 10.0
 _CONNECT_S = 10
+_MAKING = 0x6B7A6E61
 PARTNER_ROLE = "kizuna_partner"
 """Role in which searches of partners run: it may read items, and of these only what row-level security lets through."""
 
@@ -227,21 +228,29 @@ class PostgresDatabase:
                     Message("no node lies in {path}", {"path": self.name}),
                     hint=Message("correct the setting database, or make a node there: kizuna node init"),
                 )
-            with connection.transaction():
-                # Several processes may make it at the same moment; the number is kizuna's own.
-                connection.execute("SELECT pg_advisory_xact_lock(%s)", (0x6B7A6E61,))
-                if self._version(connection) == _SCHEMA_VERSION:
-                    return
-                if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'kizuna'").fetchone() is not None:
-                    raise StoreError(
-                        Message("{path} is not a database that this version of kizuna can use", {"path": self.name}),
-                        hint=Message("use the version of kizuna that made it, or another database"),
-                    )
-                self._make_role(connection)
-                connection.execute("CREATE SCHEMA kizuna")
-                for statement in _statements(_SCHEMA + self._more):
-                    connection.execute(statement)
-                connection.execute("INSERT INTO schema_version VALUES (1, %s)", (_SCHEMA_VERSION,))
+            # Several processes may make it at the same moment; the number is kizuna's own. The lock is held around the transaction:
+            # within one PostgreSQL goes on seeing that there was no schema.
+            connection.execute("SELECT pg_advisory_lock(%s)", (_MAKING,))
+            try:
+                with connection.transaction():
+                    self._make(connection)
+            finally:
+                if not connection.closed:
+                    connection.execute("SELECT pg_advisory_unlock(%s)", (_MAKING,))
+
+    def _make(self, connection: psycopg.Connection) -> None:
+        if self._version(connection) == _SCHEMA_VERSION:
+            return
+        if connection.execute("SELECT 1 FROM pg_namespace WHERE nspname = 'kizuna'").fetchone() is not None:
+            raise StoreError(
+                Message("{path} is not a database that this version of kizuna can use", {"path": self.name}),
+                hint=Message("use the version of kizuna that made it, or another database"),
+            )
+        self._make_role(connection)
+        connection.execute("CREATE SCHEMA kizuna")
+        for statement in _statements(_SCHEMA + self._more):
+            connection.execute(statement)
+        connection.execute("INSERT INTO schema_version VALUES (1, %s)", (_SCHEMA_VERSION,))
 
     def _make_role(self, connection: psycopg.Connection) -> None:
         """Make the role of partners' searches, unless it is there, and see to it that this user may go over to it."""
