@@ -228,8 +228,8 @@ class PostgresDatabase:
                     Message("no node lies in {path}", {"path": self.name}),
                     hint=Message("correct the setting database, or make a node there: kizuna node init"),
                 )
-            # Several processes may make it at the same moment; the number is kizuna's own. The lock is held around the transaction:
-            # within one PostgreSQL goes on seeing that there was no schema.
+            # Several processes may make it at the same moment; the number is kizuna's own. The lock is held around the
+            # transaction: within one PostgreSQL goes on seeing that there was no schema.
             connection.execute("SELECT pg_advisory_lock(%s)", (_MAKING,))
             try:
                 with connection.transaction():

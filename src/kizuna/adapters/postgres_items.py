@@ -152,6 +152,7 @@ def cell_ranges(box: Extent, levels: Iterable[int]) -> list[tuple[int, int]]:
 
     Examples
     --------
+    >>> from kizuna.catalog.extents import Extent
     >>> len(cell_ranges(Extent(30.0, 45.0, 30.2, 45.2), [0, 3]))
     4
     """
