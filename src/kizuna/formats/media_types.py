@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-__all__ = ["COG", "GEOTIFF", "PNG", "SICD", "WEBP"]
+__all__ = ["COG", "CPHD", "CRSD", "GEOTIFF", "PNG", "SAFE", "SICD", "SIDD", "STAC_ITEM", "WEBP"]
 
 SICD = "application/vnd.nga.sicd+nitf"
+SIDD = "application/vnd.nga.sidd+nitf"
+CPHD = "application/vnd.nga.cphd"
+CRSD = "application/vnd.nga.crsd"
+SAFE = "application/zip"
 GEOTIFF = "image/tiff; application=geotiff"
 COG = "image/tiff; application=geotiff; profile=cloud-optimized"
+STAC_ITEM = "application/geo+json"
 PNG = "image/png"
 WEBP = "image/webp"

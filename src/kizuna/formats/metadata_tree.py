@@ -61,6 +61,18 @@ class MetadataTree:
             return int(self.text(path) or "")
         return None
 
+    def attribute(self, path: str, name: str) -> str | None:
+        """Attribute of the first element at a path, on one line."""
+        found = self._root.find(_steps(path))
+        text = None if found is None else found.get(name)
+        return None if text is None else " ".join(text.split()) or None
+
+    def numbers(self, path: str, names: str) -> tuple[float, ...] | None:
+        """Members of an element, each named with a letter; None where one is missing."""
+        found = [self.number(f"{path}/{name}") for name in names]
+        known = tuple(number for number in found if number is not None)
+        return known if len(known) == len(found) else None
+
     def vector(self, path: str) -> tuple[float, float, float] | None:
         """Members X, Y and Z."""
         x, y, z = (self.number(f"{path}/{axis}") for axis in "XYZ")

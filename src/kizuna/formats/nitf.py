@@ -7,7 +7,7 @@ from typing import BinaryIO
 
 from kizuna.errors import InputError, Message
 
-__all__ = ["check_length", "is_nitf"]
+__all__ = ["check_length", "is_nitf", "require_room_for_pixels"]
 
 _MAGICS = (b"NITF02.10", b"NSIF01.00")
 _LENGTH_AT = 342  # FL, 12 digits (MIL-STD-2500C, table A-1)
@@ -67,3 +67,33 @@ def check_length(file: BinaryIO) -> int:
             field="FL",
         )
     return size
+
+
+def require_room_for_pixels(file: BinaryIO, shape: tuple[int, int], pixel_bytes: int) -> None:
+    """Refuse an image that says it has more pixels than its file has bytes for, before room is made for them.
+
+    Parameters
+    ----------
+    file
+        Open, seekable binary file.
+    shape
+        Rows, columns, as its metadata say.
+    pixel_bytes
+        Bytes of a pixel.
+
+    Raises
+    ------
+    InputError
+        If they do not fit into the file.
+    """
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    rows, cols = shape
+    if rows < 1 or cols < 1 or rows * cols * pixel_bytes > size:
+        raise InputError(
+            Message(
+                "the metadata say {rows} x {cols} pixels; the file has {size} bytes", {"rows": rows, "cols": cols, "size": size}
+            ),
+            hint=Message("Fetch the file again; its metadata or its pixels are damaged."),
+            field="file",
+        )

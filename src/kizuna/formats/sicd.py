@@ -15,7 +15,7 @@ from sarkit.verification import SicdConsistency
 
 from kizuna.earth.wgs84 import ecef_to_geodetic, geodetic_to_ecef
 from kizuna.errors import InputError, Message
-from kizuna.formats.nitf import check_length
+from kizuna.formats.nitf import check_length, require_room_for_pixels
 from kizuna.model.instants import Instant, Interval, instant_of
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.image import spatial_support
@@ -414,6 +414,7 @@ def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
         Not a SICD, or a damaged one.
     """
     reader = _open(file)
+    require_room_for_pixels(file, read_summary(file).shape, 2)
     try:
         stored = reader.read_image()
     except Exception as error:

@@ -14,7 +14,7 @@ from kizuna.model.observation import Grid, Observation, Orbit, OrbitState, Proce
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["LOWEST_ORBIT_M", "platform_of", "polarisation_of", "read_sicd_observation"]
+__all__ = ["LOWEST_ORBIT_M", "platform_of", "polarisation_of", "read_sicd_observation", "side_of"]
 
 LOWEST_ORBIT_M = 100e3
 """Whatever flies lower is in no orbit."""
@@ -55,6 +55,23 @@ def platform_of(
         # The Earth turns about its axis: velocity along it is the same in both frames.
         orbit = Orbit(state=OrbitState.ASCENDING if velocity_ecef_m_s[2] > 0.0 else OrbitState.DESCENDING)
     return orbit, Viewing(seen.incidence_rad, seen.off_nadir_rad, seen.azimuth_rad)
+
+
+def side_of(
+    position_ecef_m: Sequence[float] | None, velocity_ecef_m_s: Sequence[float] | None, scene_ecef_m: Sequence[float] | None
+) -> Side | None:
+    """Side of the track that a scene lies on; None where the platform is not known.
+
+    Examples
+    --------
+    >>> side_of((7e6, 0.0, 0.0), (0.0, 0.0, 7e3), (6.3e6, 3e5, 0.0)).value
+    'right'
+    """
+    if position_ecef_m is None or velocity_ecef_m_s is None or scene_ecef_m is None:
+        return None
+    leftwards = np.cross(np.asarray(position_ecef_m), np.asarray(velocity_ecef_m_s))
+    offset = float(np.subtract(scene_ecef_m, position_ecef_m) @ leftwards)
+    return None if offset == 0.0 else Side.LEFT if offset > 0.0 else Side.RIGHT
 
 
 def read_sicd_observation(file: BinaryIO) -> Observation | None:

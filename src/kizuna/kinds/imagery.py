@@ -1,4 +1,4 @@
-"""Imagery: complex SAR images (SICD) and detected ones (GeoTIFF).
+"""Imagery: complex SAR images (SICD), detected ones (SIDD, GeoTIFF), and packages of either (Sentinel-1 SAFE).
 
 What a node needs to know of an image before it can decide on it, and what remains of one under an obligation. `sniff` and
 `redact` serve every request and load nothing; the rest loads GDAL and sarkit when it is first called.
@@ -8,29 +8,22 @@ from __future__ import annotations
 
 import io
 import re
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import PurePath
 from typing import TYPE_CHECKING, BinaryIO
 
 from kizuna.errors import InputError, Message
 from kizuna.formats import media_types
 from kizuna.formats.nitf import is_nitf
-from kizuna.model.instants import instant_of
+from kizuna.kinds import image_files
+from kizuna.kinds.image_files import NOMINAL_NOTE, NOMINAL_TAG
+from kizuna.kinds.values import Extracted, Layer, Limits, Reduced, Summary
 from kizuna.model.product import AssetRole, Footprint, Verdict
 from kizuna.model.reading import MOST_TEXTS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from kizuna.formats.geotiff import Placed
-    from kizuna.model.instants import Instant, Interval
-    from kizuna.model.observation import Observation
     from kizuna.model.product import Asset
-
-    type Ring = tuple[tuple[float, float], ...]
-    type Polygons = tuple[tuple[Ring, ...], ...]
 
 __all__ = [
     "NAME",
@@ -52,123 +45,14 @@ __all__ = [
 
 NAME = "imagery"
 
-_HEAD_BYTES = 16
+_HEAD_BYTES = 512
 _TIFF_MAGICS = (b"II*\x00", b"MM\x00*", b"II+\x00", b"MM\x00+")
-_TIFF_DATE_TIME = "TIFFTAG_DATETIME"
-_TIFF_DESCRIPTION = "TIFFTAG_IMAGEDESCRIPTION"
-_NOMINAL_TAG = "KIZUNA_NOMINAL_POSITION"
-_NOMINAL_NOTE = "The position is nominal: it was assigned, not measured."
-_SENTINEL_1 = re.compile(r"Sentinel-1[A-D]")
-_FINELY_DETECTED_PIXELS = 16_000_000
+# The name of a ZIP file's first member, behind 30 bytes of its header (APPNOTE 4.3.7).
+_SAFE = re.compile(rb"PK\x03\x04.{26}[^/]{1,200}\.SAFE/", re.DOTALL)
 
 # Obligations, by their value: what cannot be applied to an image here releases nothing of it.
 _DETECTED_ONLY = "detected-only"
 _BESIDE_THE_ASSETS = frozenset({"caveat", "re-mark", "no-onward", "delay", "purpose"})
-
-
-@dataclass(frozen=True, slots=True)
-class Extracted:
-    """What an image file says about itself.
-
-    Parameters
-    ----------
-    title
-        One line for people.
-    footprint
-        Outline on the ground; None where it has none.
-    event
-        When it was observed; None where the file does not say.
-    produced
-        When the file was made; None where it does not say.
-    sensor
-        What observed it; empty where the file does not say.
-    resolution_m
-        Coarser resolution on the ground, metres. For a GeoTIFF the sampling, which is never coarser than the resolution.
-    polarisation
-        Such as ``"HH"``; empty where the file does not say.
-    complex_data
-        Whether it holds phase, or may hold it.
-    classification
-        Marking that the file carries in itself, as written; empty where it has none. It is no label.
-    notes
-        Sentences that must be read with it.
-    observation
-        How it was observed; None where the file says nothing of that.
-    """
-
-    title: str
-    footprint: Footprint | None
-    event: Interval | None
-    produced: Instant | None
-    sensor: str
-    resolution_m: float | None
-    polarisation: str
-    complex_data: bool
-    classification: str
-    notes: tuple[str, ...]
-    observation: Observation | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Summary:
-    """Files made from an image.
-
-    Parameters
-    ----------
-    quicklook_png
-        Small picture, north up.
-    web_cog
-        Web-optimised GeoTIFF that map tiles are cut from.
-    detected_cog
-        Amplitude as a cloud-optimised GeoTIFF, if the original holds or may hold phase; None where it is detected itself.
-    """
-
-    quicklook_png: bytes
-    web_cog: bytes
-    detected_cog: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """What may remain of an image.
-
-    Parameters
-    ----------
-    finest_m
-        Nothing finer than this, metres on the ground; 0 for no limit.
-    polygons
-        Nothing outside their union: each an exterior ring and its holes, (longitude, latitude) in degrees on WGS 84, closed. None
-        for no limit.
-    """
-
-    finest_m: float = 0.0
-    polygons: Polygons | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Reduced:
-    """What remains of an image.
-
-    Parameters
-    ----------
-    files
-        Of each its role, name, media type and bytes; the first stands for the product.
-    footprint
-        Its outline on the ground; None where the image had none.
-    resolution_m
-        Finest distance that its cells have on the ground, metres.
-    """
-
-    files: tuple[tuple[AssetRole, str, str, bytes], ...]
-    footprint: Footprint | None
-    resolution_m: float
-
-
-class Layer(StrEnum):
-    """What of an image is put on a map."""
-
-    AMPLITUDE = "amplitude"
-    PHASE = "phase"
 
 
 def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is part of every kind's sniff; bytes decide here
@@ -184,7 +68,8 @@ def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is p
     Returns
     -------
     str or None
-        Media type of SICD for any NITF (`validate` tells a SICD from another NITF), of GeoTIFF for any TIFF, None otherwise.
+        Media type of SICD for any NITF (`extract` tells a SIDD, and `validate` refuses another), of GeoTIFF for any TIFF, of a
+        ZIP file for one that begins with the folder of a SAFE package; None otherwise.
 
     Examples
     --------
@@ -197,7 +82,7 @@ def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is p
         return media_types.SICD
     if head.startswith(_TIFF_MAGICS):
         return media_types.GEOTIFF
-    return None
+    return media_types.SAFE if _SAFE.match(head) else None
 
 
 def validate(file: BinaryIO) -> Verdict:
@@ -214,18 +99,33 @@ def validate(file: BinaryIO) -> Verdict:
         Not valid where the file cannot be read, is cut off or has no position. Findings of sarkit's SICD checker are listed
         and leave a readable file valid: real products have some.
     """
-    from kizuna.formats import geotiff, sicd
+    from kizuna.formats import geotiff
 
+    findings: tuple[str, ...] = ()
     try:
-        if _media_type(file) == media_types.SICD:
-            sicd.read_summary(file)
-            sicd.read_pixels(file)
-            findings = tuple(filter(None, map(one_line, sicd.consistency_findings(file))))
-            return Verdict(valid=True, findings=findings[:MOST_TEXTS])
-        geotiff.read_amplitude(file)
+        match _media_type(file):
+            case media_types.SICD:
+                from kizuna.formats import sicd
+
+                sicd.read_summary(file)
+                sicd.read_pixels(file)
+                findings = sicd.consistency_findings(file)
+            case media_types.SIDD:
+                from kizuna.formats import sidd
+
+                sidd.read_sidd_summary(file)
+                sidd.read_sidd_amplitude(file)
+                findings = sidd.sidd_findings(file)
+            case media_types.SAFE:
+                from kizuna.formats.safe import read_safe_summary
+
+                # Its pixels are read once, when its small files are made: unpacking a package takes minutes.
+                read_safe_summary(file)
+            case _:
+                geotiff.read_amplitude(file)
     except InputError as error:
         return Verdict(valid=False, findings=(str(error),))
-    return Verdict(valid=True)
+    return Verdict(valid=True, findings=tuple(filter(None, map(one_line, findings)))[:MOST_TEXTS])
 
 
 def extract(file: BinaryIO, name: str) -> Extracted:
@@ -248,7 +148,15 @@ def extract(file: BinaryIO, name: str) -> Extracted:
     InputError
         Neither a SICD nor a GeoTIFF with a position, or a damaged one.
     """
-    return _extract_sicd(file, name) if _media_type(file) == media_types.SICD else _extract_geotiff(file, name)
+    match _media_type(file):
+        case media_types.SICD:
+            return image_files.extract_sicd(file, name)
+        case media_types.SIDD:
+            return image_files.extract_sidd(file, name)
+        case media_types.SAFE:
+            return image_files.extract_safe(file)
+        case _:
+            return image_files.extract_geotiff(file, name)
 
 
 def summarise(file: BinaryIO, name: str) -> Summary:  # noqa: ARG001 # every kind's summarise has the name
@@ -274,15 +182,24 @@ def summarise(file: BinaryIO, name: str) -> Summary:  # noqa: ARG001 # every kin
     from kizuna.formats import geotiff
     from kizuna.formats.quicklook import quicklook_png
 
-    if _media_type(file) == media_types.SICD:
-        placed, is_complex = _place_sicd(file), True
-    else:
-        placed, is_complex = geotiff.read_amplitude(file), geotiff.read_georeference(file).is_complex
+    # INVARIANT: every original but a GeoTIFF of one plain image gets a detected image beside it (`redact`).
+    beside = True
+    match _media_type(file):
+        case media_types.SICD:
+            placed = image_files.place_sicd(file)
+        case media_types.SIDD:
+            placed = image_files.place_sidd(file)
+        case media_types.SAFE:
+            from kizuna.formats.safe import read_safe_amplitude
+
+            placed = read_safe_amplitude(file)
+        case _:
+            placed, beside = geotiff.read_amplitude(file), geotiff.read_georeference(file).is_complex
     web_cog = geotiff.write_web_cog(placed)
     return Summary(
         quicklook_png=quicklook_png(io.BytesIO(web_cog)),
         web_cog=web_cog,
-        detected_cog=geotiff.write_detected_cog(placed) if is_complex else None,
+        detected_cog=geotiff.write_detected_cog(placed) if beside else None,
     )
 
 
@@ -309,7 +226,7 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
     if _DETECTED_ONLY not in asked:
         return tuple(assets)
     # INVARIANT: an original that `extract` does not hold for detected always has a detected asset beside it (`summarise`), so an
-    # original without one is a GeoTIFF of one plain image. A NITF goes in no case: it is SICD here.
+    # original without one is a GeoTIFF of one plain image. A NITF or a package goes in no case.
     has_detected = any(asset.role is AssetRole.DETECTED for asset in assets)
     return tuple(
         asset
@@ -373,7 +290,7 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
         file,
         finest_m=limits.finest_m,
         polygons=limits.polygons,
-        tags={_NOMINAL_TAG: _NOMINAL_NOTE} if nominal else None,
+        tags={NOMINAL_TAG: NOMINAL_NOTE} if nominal else None,
     )
     stem = PurePath(name).stem.removesuffix(".detected") + ".reduced"
     files = (
@@ -424,7 +341,7 @@ def map_image(file: BinaryIO, layer: Layer) -> bytes:
 
     if layer is Layer.AMPLITUDE:
         return map_cog.write_amplitude_map(geotiff.read_amplitude(file))
-    return map_cog.write_phase_map(_place_sicd(file, phase=True))
+    return map_cog.write_phase_map(image_files.place_sicd(file, phase=True))
 
 
 def _media_type(file: BinaryIO) -> str:
@@ -435,95 +352,13 @@ def _media_type(file: BinaryIO) -> str:
     if media_type is None:
         raise InputError(
             Message("neither a NITF nor a TIFF file: it starts with {got}", {"got": repr(head[:9])}),
-            hint=Message("Give a SICD (.nitf) or a GeoTIFF (.tif); check that the whole file arrived."),
+            hint=Message(
+                "Give a SICD or SIDD (.nitf), a GeoTIFF (.tif) or a Sentinel-1 SAFE; check that the whole file arrived."
+            ),
             field="file",
         )
+    if media_type == media_types.SICD:
+        from kizuna.formats.sidd import is_sidd
+
+        return media_types.SIDD if is_sidd(file) else media_types.SICD
     return media_type
-
-
-def _footprint(ring: Sequence[tuple[float, float]], *, nominal: bool) -> Footprint:
-    return Footprint((*ring, ring[0]), nominal)
-
-
-def _extract_sicd(file: BinaryIO, name: str) -> Extracted:
-    from kizuna.formats import sicd
-    from kizuna.formats.sicd_observation import read_sicd_observation
-
-    summary = sicd.read_summary(file)
-    return Extracted(
-        title=one_line(summary.core_name) or name,
-        footprint=_footprint(summary.footprint_lonlat_deg, nominal=summary.nominal_position),
-        event=summary.collected,
-        produced=summary.produced,
-        sensor=one_line(summary.sensor),
-        resolution_m=summary.resolution_m,
-        polarisation=one_line(summary.polarisation),
-        complex_data=True,
-        classification=one_line(summary.classification),
-        notes=(_NOMINAL_NOTE,) if summary.nominal_position else (),
-        observation=read_sicd_observation(file),
-    )
-
-
-def _extract_geotiff(file: BinaryIO, name: str) -> Extracted:
-    from kizuna.formats import geotiff
-    from kizuna.formats.geotiff_observation import read_geotiff_observation
-
-    reference = geotiff.read_georeference(file)
-    observation, observed = read_geotiff_observation(file, name)
-    description = one_line(reference.tags.get(_TIFF_DESCRIPTION, ""))
-    sentinel = _SENTINEL_1.match(description)
-    nominal = _NOMINAL_TAG in reference.tags
-    return Extracted(
-        title=description or name,
-        footprint=_footprint(reference.footprint_lonlat_deg, nominal=nominal),
-        # TIFF has no tag for when a scene was observed; its one date is when the file was written.
-        event=observed,
-        produced=_tiff_instant(reference.tags.get(_TIFF_DATE_TIME, "")),
-        sensor=sentinel.group() if sentinel else "",
-        resolution_m=reference.pixel_m,
-        polarisation="+".join(observation.radar.polarisations) if observation is not None else "",
-        complex_data=reference.is_complex,
-        classification="",
-        notes=(_NOMINAL_NOTE,) if nominal else (),
-        observation=observation,
-    )
-
-
-def _tiff_instant(text: str) -> Instant | None:
-    """Instant of a TIFF DateTime, taken as UTC (the tag has no zone; SAR processors write UTC); None if it is no date."""
-    try:
-        return instant_of(datetime.strptime(text.strip(), "%Y:%m:%d %H:%M:%S").replace(tzinfo=UTC))
-    except ValueError:
-        return None
-
-
-def _place_sicd(file: BinaryIO, *, phase: bool = False) -> Placed:
-    """Amplitude of a SICD, or its phase, and where it lies."""
-    import numpy as np
-    from rasterio.control import GroundControlPoint
-    from rasterio.crs import CRS
-
-    from kizuna.formats import geotiff, sicd
-    from kizuna.sar.image import detect
-
-    summary = sicd.read_summary(file)
-    pixels = sicd.read_pixels(file)
-    rows, cols, latitudes, longitudes = sicd.ground_points(file)
-    # Twice the sampling keeps the speckle from aliasing; a very large image is detected as it is.
-    factor = 2 if pixels.size <= _FINELY_DETECTED_PIXELS and not phase else 1
-    if phase:
-        values = np.angle(pixels).astype(np.float32)
-        values[pixels == 0] = np.nan
-    else:
-        values = detect(pixels) if factor > 1 else np.abs(pixels)
-    points = tuple(
-        GroundControlPoint(row=factor * row + 0.5, col=factor * col + 0.5, x=longitude, y=latitude)
-        for row, col, latitude, longitude in zip(
-            rows.tolist(), cols.tolist(), latitudes.tolist(), longitudes.tolist(), strict=True
-        )
-    )
-    tags = {_TIFF_DESCRIPTION: f"{summary.sensor} {summary.core_name}, detected"}
-    if summary.nominal_position:
-        tags[_NOMINAL_TAG] = _NOMINAL_NOTE
-    return geotiff.place(values, points, CRS.from_epsg(4326), oversampling=factor, tags=tags)

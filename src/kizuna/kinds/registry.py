@@ -11,13 +11,13 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
     from pathlib import PurePath
 
-    from kizuna.kinds.imagery import Extracted, Layer, Limits, Reduced, Summary
+    from kizuna.kinds.values import Extracted, Layer, Limits, Reduced, Summary
     from kizuna.model.product import Asset, Footprint, Verdict
     from kizuna.release.decision import ObligationKind
 
 __all__ = ["HEAD_BYTES", "Kind", "kind_named", "kind_names", "sniff"]
 
-_KINDS = ("imagery",)
+_KINDS = ("imagery", "phase-history")
 HEAD_BYTES = 4096
 """How much of a file `sniff` looks at."""
 
@@ -83,7 +83,7 @@ def kind_named(name: str) -> Kind:
             hint=Message("use a version of kizuna that knows it"),
             field="kind",
         )
-    module: Kind = importlib.import_module(f"kizuna.kinds.{name}")
+    module: Kind = importlib.import_module(f"kizuna.kinds.{name.replace('-', '_')}")
     return module
 
 
@@ -102,6 +102,9 @@ def sniff(head: bytes, path: PurePath) -> tuple[Kind, str]:
             return kind, media_type
     raise InputError(
         Message("{path} is of no kind that is known here", {"path": str(path)}),
-        hint=Message("known are SICD (NITF) and GeoTIFF; check that the whole file arrived and is what its name says"),
+        hint=Message(
+            "known are {formats}; check that the whole file arrived and is what its name says",
+            {"formats": "SICD, SIDD (NITF), GeoTIFF, Sentinel-1 SAFE (ZIP), CPHD, CRSD"},
+        ),
         field="file",
     )

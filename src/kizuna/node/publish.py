@@ -197,12 +197,11 @@ def _summaries(kind: Kind, file: BinaryIO, name: str) -> list[tuple[AssetRole, s
     summary = kind.summarise(file, name)
     stem = PurePath(name).stem
     made = [
+        (AssetRole.DETECTED, f"{stem}.detected.tif", _WEB_TIFF, summary.detected_cog),
         (AssetRole.VISUAL, f"{stem}.map.tif", _WEB_TIFF, summary.web_cog),
         (AssetRole.QUICKLOOK, f"{stem}.quicklook.png", "image/png", summary.quicklook_png),
     ]
-    if summary.detected_cog is not None:
-        made.insert(0, (AssetRole.DETECTED, f"{stem}.detected.tif", _WEB_TIFF, summary.detected_cog))
-    return made
+    return [(role, file_name, media_type, data) for role, file_name, media_type, data in made if data is not None]
 
 
 def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Described | None = None) -> Published:
@@ -251,6 +250,7 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             field="replaces",
         )
     extracted = kind.extract(file, name)
+    media_type = extracted.media_type or media_type
     verdict = kind.validate(file)
     if not verdict.valid:
         raise InputError(

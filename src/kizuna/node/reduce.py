@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from kizuna.catalog.areas import polygons_in_all
 from kizuna.errors import InputError, Message, StoreError
-from kizuna.kinds.imagery import Limits
 from kizuna.kinds.registry import kind_named
+from kizuna.kinds.values import Limits
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import Digest, digest_of
 from kizuna.model.observation import after_reducing, after_stripping
