@@ -32,6 +32,7 @@ from kizuna.formats.agreement_areas import LARGEST_FILE_BYTES
 from kizuna.kinds.registry import HEAD_BYTES, sniff
 from kizuna.model.instants import instant_of
 from kizuna.model.parties import parse_party
+from kizuna.node.access import person_by_token
 from kizuna.node.founding import ORGANISATION_SETTING, area_faults, found_node
 from kizuna.node.journal import Journal
 from kizuna.node.state import Node
@@ -50,6 +51,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
+    from kizuna.node.access import Person, Role
     from kizuna.node.ports import Medium, NewMedium, Shelf, Store
     from kizuna.node.state import Announced, Partner
     from kizuna.release.agreements import Agreement, Suspension
@@ -61,6 +63,7 @@ __all__ = [
     "KEYS",
     "LANGUAGES",
     "SETTINGS_FILE",
+    "TOKEN_VARIABLE",
     "Settings",
     "address",
     "announce_node_keys",
@@ -81,6 +84,7 @@ __all__ = [
     "open_input",
     "open_medium",
     "open_node",
+    "person_at_terminal",
     "read_certificate_end",
     "read_input",
     "read_label_file",
@@ -89,6 +93,7 @@ __all__ = [
     "rotate_sealing_key",
     "sample_folder",
     "shelf_of",
+    "signed_identities",
     "speak",
     "subject_of_file",
     "system_now",
@@ -99,6 +104,7 @@ __all__ = [
 ]
 
 SETTINGS_FILE = "kizuna.toml"
+TOKEN_VARIABLE = "KIZUNA_TOKEN"  # noqa: S105 - the name of a variable
 _BLOBS = "blobs"
 _SHELF = "media"
 KEYS = "keys"
@@ -134,6 +140,14 @@ class Settings:
         Most files and bytes that one entry of a partner's feed may bring.
     intake_entries
         Most entries that one pull takes in.
+    read_window_minutes
+        How long what a partner reads again is not recorded again (`kizuna.node.reads`).
+    oidc_issuer, oidc_audience, oidc_keys, oidc_name_claim, oidc_roles_claim
+        Who signs people in at a proxy (`kizuna.adapters.oidc.Issuer`); no issuer: nobody does.
+    oidc_header
+        Header in which the proxy passes the token on.
+    oidc_analysts, oidc_officers, oidc_operators
+        Texts of the roles claim that make a person an analyst, release officer or operator.
     """
 
     partner_listen: str = "127.0.0.1:8443"
@@ -149,6 +163,16 @@ class Settings:
     intake_files: int = 1_000
     intake_bytes: int = 1_000_000_000_000
     intake_entries: int = 1_000_000
+    read_window_minutes: int = 60
+    oidc_issuer: str = ""
+    oidc_audience: str = ""
+    oidc_keys: str = ""
+    oidc_header: str = "authorization"
+    oidc_name_claim: str = "sub"
+    oidc_roles_claim: str = "groups"
+    oidc_analysts: tuple[str, ...] = ()
+    oidc_officers: tuple[str, ...] = ()
+    oidc_operators: tuple[str, ...] = ()
 
 
 def address(text: str, *, field: str) -> tuple[str, int]:
@@ -194,6 +218,14 @@ def _checked(settings: Settings) -> Settings:
         raise InputError(
             Message("log_format: got {got!r}, expected plain or json", {"got": settings.log_format}), field="log_format"
         )
+    if settings.oidc_issuer:
+        for name in ("oidc_audience", "oidc_keys"):
+            if not getattr(settings, name):
+                raise InputError(
+                    Message("{name}: nothing is set, and oidc_issuer is", {"name": name}),
+                    hint=Message("see docs/settings.md"),
+                    field=name,
+                )
     for name in (field.name for field in fields(Settings)):
         value = getattr(settings, name)
         if isinstance(value, int) and value < 1:
@@ -292,6 +324,55 @@ def translate() -> Callable[[str], str]:
 def sample_folder(name: str) -> Path:
     """Folder of samples that ships with the package."""
     return Path(__file__).parent / "samples" / name
+
+
+def signed_identities(folder: Path, settings: Settings) -> Callable[[str], Person | None] | None:
+    """What tells people by the tokens that a proxy passes on; None where no issuer is set.
+
+    Raises
+    ------
+    InputError
+        If the issuer's keys cannot be read.
+    """
+    if not settings.oidc_issuer:
+        return None
+    from kizuna.adapters.oidc import Issuer, SignedIdentities
+
+    roles: dict[str, Role] = dict.fromkeys(settings.oidc_operators, "operator")
+    roles |= dict.fromkeys(settings.oidc_analysts, "analyst")
+    roles |= dict.fromkeys(settings.oidc_officers, "officer")
+    keys = folder / settings.oidc_keys
+    issuer = Issuer(
+        settings.oidc_issuer, settings.oidc_audience, keys, settings.oidc_name_claim, settings.oidc_roles_claim, roles
+    )
+    return SignedIdentities(issuer).person
+
+
+def person_at_terminal(folder: Path) -> Person | None:
+    """Person for whom commands act, by the credential in ``KIZUNA_TOKEN``; None without one: then the machine's own user acts.
+
+    Raises
+    ------
+    InputError
+        If the credential is unknown, was revoked or has ended.
+    """
+    if TOKEN_VARIABLE not in os.environ or not node_lies_in(folder):
+        return None
+    with closing(open_store(folder, _database(folder))) as store:
+        return _person_in(store)
+
+
+def _person_in(store: Store) -> Person | None:
+    if TOKEN_VARIABLE not in os.environ:
+        return None
+    person = person_by_token(store, os.environ[TOKEN_VARIABLE], SystemClock().now())
+    if person is None:
+        raise InputError(
+            Message("the credential in {variable} is unknown, has ended or was revoked", {"variable": TOKEN_VARIABLE}),
+            hint=Message("ask a release officer for another: kizuna node token add"),
+            field=TOKEN_VARIABLE,
+        )
+    return person
 
 
 def _person() -> str:
@@ -414,7 +495,9 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         journal = Journal(parse_party(name), store, keys, SystemClock())
         journal.own_keys()
         anchor = FileTailAnchor(state_folder(), keys.key_id)
-        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: place_of(folder, store), by or _person(), anchor)
+        person = None if by else _person_in(store)
+        acting = by or (_person() if person is None else person.name)
+        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: place_of(folder, store), acting, anchor)
         yield node
         # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
         if node.is_confirmed():

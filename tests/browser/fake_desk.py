@@ -346,6 +346,10 @@ class FakeDesk:
     def product(self, person: FakePerson, product: ProductId) -> Item | None:
         return next((item for item in self.items if item.product.id == product), None)
 
+    def reads(self, person: FakePerson, product: ProductId) -> Sequence[object]:
+        """Nothing was read."""
+        return ()
+
     def releases(self, person: FakePerson, product: ProductId) -> Sequence[FakeRelease]:
         return _decisions(product) if self.product(person, product) else ()
 

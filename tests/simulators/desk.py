@@ -11,7 +11,7 @@ from kizuna.model.digests import digest_of
 from kizuna.web.exchange import BlobPart, FeedAnswer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from kizuna.exchange.transport import Transport
     from kizuna.model.digests import Digest
@@ -82,6 +82,10 @@ class SimulatedDesk:
         if data is None or not self.before_blob(offset, length):
             return None
         return BlobPart(data[offset : offset + length], len(data))
+
+    def record_reads(self, peer: Party, digests: Sequence[Digest]) -> None:
+        """Keep which blobs were read."""
+        self.asked.append(("read", peer, *digests))
 
     def receipt(self, peer: Party, envelope: bytes) -> bool:
         """Keep the receipt."""

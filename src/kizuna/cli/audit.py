@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 from click.core import ParameterSource
 
+from kizuna.cli.audit_reads import reads
 from kizuna.cli.audit_witness import witness
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
 from kizuna.errors import InputError, Message
@@ -41,6 +42,7 @@ def audit() -> None:
     """Group."""
 
 
+audit.add_command(reads)
 audit.add_command(witness)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.message_text import dealings_json, say_dealings
+from kizuna.cli.node_token import token
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
@@ -45,6 +46,8 @@ def _span(seconds: float) -> str:
 def node() -> None:
     """Group."""
 
+
+node.add_command(token)
 
 _listen = click.option("--partner-listen", metavar="HOST:PORT", help=_("Where partners' nodes reach this one."))
 _people = click.option("--people-listen", metavar="HOST:PORT", help=_("Where people's browsers reach it (loopback)."))

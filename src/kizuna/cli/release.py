@@ -15,6 +15,7 @@ from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.parties import parse_party
 from kizuna.node.decisions import decide_item, require_item
+from kizuna.node.reads import Read, form_message, last_reads
 from kizuna.release.decide import decide
 from kizuna.release.decision import Outcome, decision_to_json
 from kizuna.wiring import open_node, subject_of_file, system_now
@@ -72,6 +73,7 @@ def explain(
     valid = None if valid_at is None else parse_instant(valid_at, field="valid-at")
     known = None if known_at is None else parse_instant(known_at, field="known-at")
     path = Path(product)
+    read_by: list[Read] = []
     if path.is_file() or path.suffix:
         party = parse_party(partner, field="to")
         now = system_now()
@@ -88,8 +90,10 @@ def explain(
             title = item.product.title
             valid, known = valid or now, known or now
             decision = decide_item(here, item.product, party, valid_at=valid, known_at=known)
+            read_by = [read for read in last_reads(here, item.product.id) if read.partner == party]
     if json_:
         form = decision_to_json(decision, _)
+        form |= {"reads": [{"form": read.form.value, "at": format_instant(read.at)} for read in read_by]}
         form |= {"product": product, "partner": party, "valid_at": format_instant(valid), "known_at": format_instant(known)}
         print_json(form)
     else:
@@ -98,5 +102,12 @@ def explain(
         say(Message("  asked for {valid}, as known at {known}", {"valid": format_instant(valid), "known": format_instant(known)}))
         for line in decision_lines(decision):
             click.echo(line)
+        for read in read_by:
+            values = {
+                "partner": read.partner,
+                "form": form_message(read.form).render(_),
+                "at": format_instant(read.at)[:19] + "Z",
+            }
+            say(Message("  {partner} read it ({form}), last recorded at {at}", values))
     if decision.outcome is not Outcome.PERMIT:
         context.exit(_NOT_RELEASABLE)

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kizuna.errors import KizunaError, Message
-from kizuna.wiring import read_input, translate
+from kizuna.errors import InputError, KizunaError, Message
+from kizuna.wiring import TOKEN_VARIABLE, person_at_terminal, read_input, translate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -61,6 +61,37 @@ def as_json[F: Callable[..., Any]](command: F) -> F:
     return click.option("--json", "json_", is_flag=True, help=_("Print JSON."))(command)
 
 
+def _permitted(context: click.Context, _parameter: click.Parameter, folder: Path) -> Path:
+    """Folder of the node, if the person for whom the command acts may do with it what the command does."""
+    if TOKEN_VARIABLE not in os.environ:
+        return folder
+    from kizuna.cli.acts import act_of
+    from kizuna.node.access import may
+
+    command = context.command_path.partition(" ")[2]
+    try:
+        act = act_of(command)
+    except KeyError:
+        act, known = None, False
+    else:
+        known = True
+    if known and act is None:
+        return folder
+    person = person_at_terminal(folder)
+    # Where no node lies there is nothing to keep from anybody.
+    if person is not None and (act is None or not may(person.role, act)):
+        values = {"command": context.command_path, "role": person.role}
+        raise InputError(
+            Message("{command}: the role {role} does not allow it", values),
+            hint=Message(
+                "docs/access.md says what each role may do; without {variable} the machine's own user acts",
+                {"variable": TOKEN_VARIABLE},
+            ),
+            field=TOKEN_VARIABLE,
+        )
+    return folder
+
+
 def node_option[F: Callable[..., Any]](command: F) -> F:
     """Give a command the option ``--node``."""
     return click.option(
@@ -70,6 +101,7 @@ def node_option[F: Callable[..., Any]](command: F) -> F:
         default="kizuna-node",
         show_default=True,
         type=click.Path(path_type=Path, file_okay=False),
+        callback=_permitted,
         help=_("Folder of the node (also KIZUNA_NODE)."),
     )(command)
 

@@ -49,6 +49,7 @@ class FactKind(StrEnum):
     DECISIONS_MADE = "decisions.made"
     RELEASE_SEQUENCED = "release.sequenced"
     RECEIPT_RECEIVED = "receipt.received"
+    PRODUCTS_READ = "products.read"
     REFUSAL_SERVED = "refusal.served"
     RECALL_ORDERED = "recall.ordered"
     RECALL_ANSWERED = "recall.answered"
@@ -61,6 +62,8 @@ class FactKind(StrEnum):
     MEDIUM_EXPORTED = "medium.exported"
     MEDIUM_IMPORTED = "medium.imported"
     TAIL_CONFIRMED = "tail.confirmed"
+    ACCESS_GIVEN = "access.given"
+    ACCESS_REVOKED = "access.revoked"
     FORK_FOUND = "fork.found"
 
 

@@ -51,6 +51,7 @@ _SENTENCES = {
     ),
     FactKind.RELEASE_SEQUENCED: Message("product {product} was released to {partner} as entry {sequence} of its feed"),
     FactKind.RECEIPT_RECEIVED: Message("{partner} confirmed entry {sequence} of its feed"),
+    FactKind.PRODUCTS_READ: Message("{partner} read {products_count} products ({form})"),
     FactKind.REFUSAL_SERVED: Message("{partner} was refused: {reason}"),
     FactKind.RECALL_ORDERED: Message("product {product} was recalled from {partner}: {reason}"),
     FactKind.RECALL_ANSWERED: Message("{partner} answered the recall of product {product}: {fate}"),
@@ -65,6 +66,8 @@ _SENTENCES = {
     ),
     FactKind.MEDIUM_IMPORTED: Message("a medium of {partner} was taken in: {entries} new entries, {receipts} receipts"),
     FactKind.TAIL_CONFIRMED: Message("an officer confirmed the tail {tail} of the log"),
+    FactKind.ACCESS_GIVEN: Message("{name} was given access as {role} (credential {credential})"),
+    FactKind.ACCESS_REVOKED: Message("the credential {credential} of {name} was revoked"),
     FactKind.FORK_FOUND: Message("{partner} signed a log that does not continue the one that it had signed before: {why}"),
 }
 

@@ -16,6 +16,7 @@ from kizuna.model.digests import Digest
 from kizuna.model.product import Asset, AssetRole, ProductId
 from kizuna.node.decisions import subject_of
 from kizuna.node.messages import recalled_under
+from kizuna.node.reads import ReadForm
 from kizuna.node.reduce import reduce_product
 from kizuna.release.decide import decide_in
 from kizuna.release.decision import ObligationKind, Outcome
@@ -140,7 +141,7 @@ class Catalogue:
         return found
 
     def search(self, query: Query, partner: Party | None, token: str | None = None) -> Page:
-        """Page of what a query finds for a caller.
+        """Page of what a query finds for a caller; what a partner is shown is on record before.
 
         Parameters
         ----------
@@ -156,6 +157,9 @@ class Catalogue:
         InputError
             If the token was not given to this caller for this query.
         """
+        return self._recorded(self._found(query, partner, token), partner, ReadForm.LISTED)
+
+    def _found(self, query: Query, partner: Party | None, token: str | None = None) -> Page:
         caller, told = partner or "", query.told
         if token is not None:
             length = 2 if query.order == OLDEST_FIRST else len(query.order)
@@ -185,10 +189,25 @@ class Catalogue:
         """
         return self._index.aggregate(query, aggregations, self.sight(partner))
 
-    def item(self, product: ProductId, partner: Party | None) -> Shown | None:
-        """Product of this id as a caller may see it; None where there is none for it."""
-        page = self.search(Query(ids=(product,), order=NEWEST_FIRST, limit=1), partner)
+    def item(self, product: ProductId, partner: Party | None, form: ReadForm = ReadForm.ITEM) -> Shown | None:
+        """Product of this id as a caller may see it; None where there is none for it.
+
+        Parameters
+        ----------
+        product
+            Its id.
+        partner
+            Who asks; None for the node's own people.
+        form
+            In what form a partner reads it; that it does is on record before this returns.
+        """
+        page = self._recorded(self._found(Query(ids=(product,), order=NEWEST_FIRST, limit=1), partner), partner, form)
         return page.items[0] if page.items else None
+
+    def _recorded(self, page: Page, partner: Party | None, form: ReadForm) -> Page:
+        if partner is not None:
+            self._node.reads.record(partner, form, (shown.product.id for shown in page.items))
+        return page
 
     def _show(self, sight: Sight, item: Item) -> Shown | None:
         product = item.product

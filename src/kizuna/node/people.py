@@ -1,19 +1,18 @@
-"""People at this node: their access tokens, and what they may see of its products, releases, partners and agreements."""
+"""People at this node: what they may see of its products, releases, partners and agreements."""
 
 from __future__ import annotations
 
-import base64
-import hashlib
-import json
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from kizuna.errors import Message
 from kizuna.model.instants import parse_instant
 from kizuna.model.product import AssetRole
+from kizuna.node.access import Person, Role, issue_token, person_by_token
 from kizuna.node.decisions import decide_item, labelling
 from kizuna.node.forms import why_held
 from kizuna.node.messages import was_recalled
+from kizuna.node.reads import Read, last_reads
 from kizuna.node.take_messages import notice_message, notices
 from kizuna.release.agreements import State
 from kizuna.release.decision import Decision, Outcome
@@ -44,18 +43,6 @@ __all__ = [
 ]
 
 AgreementState = Literal["in force", "not yet", "ended", "withdrawn", "suspended", "a person must decide", "unknown"]
-Role = Literal["analyst", "officer", "operator"]
-
-_PEOPLE = "people"
-_TOKEN_BYTES = 20
-
-
-@dataclass(frozen=True, slots=True)
-class Person:
-    """Somebody with access to this node's pages."""
-
-    name: str
-    role: Role
 
 
 class SignedIn(Protocol):
@@ -107,20 +94,6 @@ class AgreementLine:
     state: AgreementState
     fictional: bool
     told: Sequence[Message] = ()
-
-
-def _hash(token: str) -> str:
-    # A token is 160 random bits, so a plain hash keeps it: there is nothing to guess.
-    return hashlib.sha256(token.encode()).hexdigest()
-
-
-def issue_token(node: Node, name: str, role: Role) -> str:
-    """Make an access token for a person, inside the store's open transaction. Only its hash is kept."""
-    token = "kz-" + base64.b32encode(node.keys.random(_TOKEN_BYTES)).decode().lower()
-    people = json.loads(node.store.setting(_PEOPLE) or "{}")
-    people[_hash(token)] = asdict(Person(name, role))
-    node.store.keep_setting(_PEOPLE, json.dumps(people))
-    return token
 
 
 def agreement_lines(node: Node) -> list[AgreementLine]:
@@ -196,11 +169,14 @@ class PeopleRoom:
         This node.
     read_tile
         Cuts a map tile from a web-optimised GeoTIFF.
+    identify
+        Person whom a token names that a proxy passes on; None: there is no such proxy.
     """
 
-    def __init__(self, node: Node, read_tile: TileReader) -> None:
+    def __init__(self, node: Node, read_tile: TileReader, identify: Callable[[str], Person | None] | None = None) -> None:
         self._node = node
         self._read_tile = read_tile
+        self._identify = identify
         self._delivered: dict[Party, _Delivered] = {}
 
     @property
@@ -215,8 +191,8 @@ class PeopleRoom:
 
     def sign_in(self, token: str) -> Person | None:
         """Person whose access token this is; None for one that is unknown."""
-        found = json.loads(self._node.store.setting(_PEOPLE) or "{}").get(_hash(token))
-        return None if found is None else Person(found["name"], found["role"])
+        known = person_by_token(self._node.store, token, self._node.journal.clock.now())
+        return self._identify(token) if known is None and self._identify is not None else known
 
     def highest_marking(self, labels: Sequence[Label]) -> str:
         """Line for the top of a page: the highest marking of each policy among `labels`; unknown markings count as highest."""
@@ -228,7 +204,7 @@ class PeopleRoom:
             highest[label.policy] = max(highest.get(label.policy, entry), entry)
         return " · ".join(f"{policy} {marking}" for policy, (_, marking) in sorted(highest.items()))
 
-    def products(self, person: SignedIn) -> Sequence[Item]:  # noqa: ARG002 - roles part in a later version
+    def products(self, person: SignedIn) -> Sequence[Item]:  # noqa: ARG002 - the pages ask what the role allows
         """Everything that the node holds, newest observation first, each under its label as it was last corrected."""
         return list(shown(self._node, self._node.store.items.all()))
 
@@ -248,6 +224,10 @@ class PeopleRoom:
             for decision in [decide_item(self._node, item.product, partner)]
             if partner != item.received_from
         ]
+
+    def reads(self, person: SignedIn, product: ProductId) -> Sequence[Read]:  # noqa: ARG002
+        """When each partner was last recorded to read the product, in each form; the latest first."""
+        return last_reads(self._node, product)
 
     def _delivery(self, partner: Party, item: Item, decision: Decision) -> Message | None:
         if was_recalled(self._node, partner, item.product.id):

@@ -36,6 +36,7 @@ from kizuna.node.manifests import Manifests
 from kizuna.node.messages import is_message, make_message, not_recalled, waiting_message, was_recalled, why_withheld
 from kizuna.node.onward import consent_of, tell_consents
 from kizuna.node.present_key import has_former_signature, under_present_key
+from kizuna.node.reads import ReadForm
 from kizuna.node.recall import recall_of, recall_withdrawn, take_recall_answer, withdraw_of
 from kizuna.node.reduce import outgoing_label, prepare, reduces_for
 from kizuna.node.turning import turning_points
@@ -49,7 +50,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.parties import Party
-    from kizuna.model.product import Product
+    from kizuna.model.product import Product, ProductId
     from kizuna.node.ports import Outgoing
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision, Reason
@@ -154,7 +155,7 @@ class Sharing:
         # Of each file on its way to a partner the log's head and the instant at which it was last permitted.
         # What was verified of signed entries lately, by their very bytes.
         self._entries: dict[bytes, FeedEntry | MessageEntry] = {}
-        self._permits: dict[tuple[Party, Digest], tuple[str | None, Instant]] = {}
+        self._permits: dict[tuple[Party, Digest], tuple[str | None, Instant, ProductId]] = {}
         # The same of the place of the node's folder and the end of its log.
         self._confirmed: tuple[str | None, Instant] | None = None
         self._manifests = Manifests(node.blobs)
@@ -500,15 +501,23 @@ class Sharing:
 
     def blob(self, peer: Party, digest: Digest, offset: int, length: int) -> BlobPart | None:
         """Bytes of a file that an entry of the partner's feed hands out, if it still may go; None for all else."""
-        if not self._may_have(peer, digest):
+        product = self._product_of(peer, digest)
+        if product is None:
+            return None
+        if length and self._node.reads.record(peer, ReadForm.FILE, [product]) and self._product_of(peer, digest) is None:
             return None
         with self._node.blobs.open(digest) as source:
             size = source.seek(0, 2)
             source.seek(offset)
             return BlobPart(source.read(length), size)
 
-    def _may_have(self, peer: Party, digest: Digest) -> bool:
-        """Whether a file may go to a partner now.
+    def record_reads(self, peer: Party, digests: Sequence[Digest]) -> None:
+        """Have on record together, and not one after the other, that a partner reads files, those of them that may go."""
+        found = (self._product_of(peer, digest) for digest in digests)
+        self._node.reads.record(peer, ReadForm.FILE, [product for product in found if product is not None])
+
+    def _product_of(self, peer: Party, digest: Digest) -> ProductId | None:
+        """Product with which a file may go to a partner now; None if it may not.
 
         A permit holds for as long as nothing was recorded since, and no longer than a tenth of a second: within that time only
         the clock could turn it. Whatever a decision rests upon is recorded, so what turns it otherwise is seen at once.
@@ -520,17 +529,19 @@ class Sharing:
         def holds(since: tuple[str | None, Instant] | None) -> bool:
             return since is not None and since[0] == note and since[1] <= now < since[1] + _PERMIT
 
-        if holds(self._permits.get((peer, digest))):
-            return True
+        permit = self._permits.get((peer, digest))
+        if permit is not None and holds(permit[:2]):
+            return permit[2]
         if not holds(self._confirmed):
             node.require_confirmed()
             self._confirmed = note, now
-        if not any(self._may_go_now(peer, outgoing) for outgoing in node.store.book.holding(peer, digest)):
-            return False
-        if len(self._permits) >= _MOST_PERMITS:
-            self._permits.clear()
-        self._permits[peer, digest] = note, now
-        return True
+        holding = node.store.book.holding(peer, digest)
+        product = next((outgoing.product for outgoing in holding if self._may_go_now(peer, outgoing)), None)
+        if product is not None:
+            if len(self._permits) >= _MOST_PERMITS:
+                self._permits.clear()
+            self._permits[peer, digest] = note, now, product
+        return product
 
     def receipt(self, peer: Party, envelope: bytes) -> bool:
         """Take the partner's receipt for an entry of its feed, its answer to one, or what it says of its own keys.

@@ -25,6 +25,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.model.reading import Table
 from kizuna.node.beginning import SETTING, TEACHING, Beginning, open_beginning, seal_beginning
 from kizuna.node.journal import SALT_BYTES
+from kizuna.node.reads import Reads
 from kizuna.release.agreements import Bound, Consent, Relabelling, Resumption, Suspension, Term, Withdrawal
 from kizuna.release.register import Register
 
@@ -362,6 +363,8 @@ class Node:
         self._anchor = anchor
         self._lock = threading.Lock()
         self._placer: tuple[tuple[Agreement, ...], Placer] = ((), Placer(()))
+        self.reads = Reads(self)
+        """What partners read."""
 
     @property
     def organisation(self) -> Party:

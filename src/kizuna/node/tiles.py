@@ -27,6 +27,7 @@ from kizuna.kinds.registry import kind_named
 from kizuna.model.canonical import canonical
 from kizuna.model.product import AssetRole
 from kizuna.node.decisions import partner_terms
+from kizuna.node.reads import ReadForm
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -218,7 +219,9 @@ class Tiles:
             If what it is drawn from is being made.
         """
         # Both, before anything is looked at: how long it takes tells nothing of either.
-        asked = [self._catalogue.item(id_, partner) for id_ in ([product] if before is None else [before, product])]
+        asked = [
+            self._catalogue.item(id_, partner, ReadForm.TILE) for id_ in ([product] if before is None else [before, product])
+        ]
         shown = [one for one in asked if one is not None]
         if len(shown) < len(asked):
             return None

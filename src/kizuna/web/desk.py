@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.model.product import Asset, AssetRole, ProductId
+    from kizuna.node.reads import ReadForm
     from kizuna.release.decision import Decision
 
-__all__ = ["AgreementLine", "AgreementState", "PartnerRelease", "PartnerStatus", "PeopleDesk", "Person", "Role"]
+__all__ = ["AgreementLine", "AgreementState", "PartnerRelease", "PartnerStatus", "PeopleDesk", "Person", "Read", "Role"]
 
 Role = Literal["analyst", "officer", "operator"]
 AgreementState = Literal["in force", "not yet", "ended", "withdrawn", "suspended", "a person must decide", "unknown"]
@@ -101,6 +102,25 @@ class PartnerStatus(Protocol):
         ...
 
 
+class Read(Protocol):
+    """A partner read a product."""
+
+    @property
+    def partner(self) -> Party:
+        """Partner."""
+        ...
+
+    @property
+    def form(self) -> ReadForm:
+        """How."""
+        ...
+
+    @property
+    def at(self) -> Instant:
+        """When that was last recorded."""
+        ...
+
+
 class AgreementLine(Protocol):
     """One version of one agreement, as the list of agreements shows it."""
 
@@ -179,6 +199,10 @@ class PeopleDesk(Protocol):
 
     def releases(self, person: Person, product: ProductId) -> Sequence[PartnerRelease]:
         """Who can see the product, by partner; empty if the person may not see it."""
+        ...
+
+    def reads(self, person: Person, product: ProductId) -> Sequence[Read]:
+        """When each partner was last recorded to read the product, in each form; the latest first."""
         ...
 
     def asset(self, person: Person, product: ProductId, role: AssetRole) -> tuple[Asset, BinaryIO] | None:

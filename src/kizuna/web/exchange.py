@@ -76,6 +76,10 @@ class PartnerDesk(Protocol):
         """
         ...
 
+    def record_reads(self, peer: Party, digests: Sequence[Digest]) -> None:
+        """Have on record that the partner reads blobs, before their bytes are asked for: many together."""
+        ...
+
     def receipt(self, peer: Party, envelope: bytes) -> bool:
         """Take a receipt; False if it is none of this partner's for something that was handed out."""
         ...
@@ -243,6 +247,11 @@ class _Files:
             self._sizes.append(part.size)
         return BlobPart(b"", sum(self._sizes))
 
+    def record(self) -> None:
+        """Have on record that they are read, together; the desk would record each by itself, with its first bytes."""
+        if len(self._digests) > 1:
+            self._desk.record_reads(self._peer, self._digests)
+
     def holds(self, begin: int, end: int) -> bool:
         """Whether each blob that bytes from `begin` to `end` are of may go now, to whom this still is."""
         if self._desk.peer_of(self._fingerprint) != self._peer:
@@ -348,6 +357,7 @@ class _Endpoints:
         if span is None:
             return _error(416, "range not satisfiable", {"content-range": f"bytes */{probe.size}"})
         offset, length = span
+        await to_thread.run_sync(files.record, limiter=self._deciding)
         pace = Pace(request.scope["extensions"].get("kizuna.line"))
         first = await ask(offset, min(pace.piece_bytes, length))
         if first is None:

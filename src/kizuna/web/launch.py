@@ -6,6 +6,7 @@ import contextlib
 import logging
 import sys
 import threading
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.adapters.clock import SystemClock
@@ -27,7 +28,7 @@ from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
 from kizuna.web.stac import PARTNER_PATH, beside, partner_stac
-from kizuna.wiring import KEYS, LANGUAGES, address, catalogue_index, open_node, read_tile, take_due_keys
+from kizuna.wiring import KEYS, LANGUAGES, address, catalogue_index, open_node, read_tile, signed_identities, take_due_keys
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -191,6 +192,7 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         node.knowledge()
         # A server may run until its machine stops, and then keeps nothing any more.
         node.keep_beginning()
+        node.reads.window = timedelta(minutes=settings.read_window_minutes)
         door = _Door(folder, node)
         desk = Sharing(node, in_background=True)
         partner_host, partner_port = address(settings.partner_listen, field="partner_listen")
@@ -214,8 +216,12 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         )
         translators = {language: translator(language) for language in LANGUAGES}
         health = HealthReader(node)
-        room = PeopleRoom(node, read_tile)
-        app = people_app(room, translators, lambda: metrics_text(health.read(), meter.usage()), catalogue, tiles)
+        room = PeopleRoom(node, read_tile, signed_identities(folder, settings))
+
+        def numbers() -> str:
+            return metrics_text(health.read(), meter.usage())
+
+        app = people_app(room, translators, numbers, catalogue, tiles, settings.oidc_header)
         pages = only_hosts(app, people_host)
         people = Listener(pages, people_host, people_port)
         stop = threading.Event()

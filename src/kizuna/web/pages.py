@@ -24,6 +24,8 @@ from starlette.staticfiles import StaticFiles
 from kizuna.errors import InputError, KizunaError
 from kizuna.model.instants import format_instant
 from kizuna.model.product import AssetRole, parse_product_id
+from kizuna.node.access import Act, may
+from kizuna.node.reads import form_message
 from kizuna.web import signin, views
 from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
@@ -53,6 +55,8 @@ _LANGUAGE_COOKIE = "kizuna-lang"
 _LANGUAGE_NAMES = {"en": "English", "fr": "Français", "uk": "Українська", "ja": "日本語"}
 _FORM_LIMIT = 8192
 _MAX_ZOOM = 24
+# What is asked by POST.
+_QUESTIONS = ("/search", "/aggregate")
 _PAGE_ROWS = 200
 
 _POLICY = (
@@ -139,6 +143,7 @@ def _environment(language: str, translate: Translate) -> Environment:
         "time": views.short_time,
         "span": views.time_span,
         "metres": views.metres,
+        "form": form_message,
         "reduction": views.reduction_message,
         "size": views.size_text,
         "sight": views.sight_of,
@@ -174,8 +179,9 @@ def _asked_page(text: str | None, items: Sequence[Item], selected: Item | None, 
 class _Pages:
     """The endpoints. Those that read the store are plain functions, which Starlette runs in its threads."""
 
-    def __init__(self, desk: PeopleDesk, translators: Mapping[str, Translate]) -> None:
+    def __init__(self, desk: PeopleDesk, translators: Mapping[str, Translate], identity_header: str) -> None:
         self._desk = desk
+        self._identity_header = identity_header
         self._translators = translators
         self._environments = {language: _environment(language, translate) for language, translate in translators.items()}
         self._sessions = signin.Sessions()
@@ -221,15 +227,32 @@ class _Pages:
         return self._failure(request, 503, error if inside and isinstance(error, KizunaError) else None)
 
     def _person(self, request: Request) -> Person | None:
-        token = signin.presented_token(request, self._sessions, self._cookie)
+        token = signin.presented_token(request, self._sessions, self._cookie, self._identity_header)
         return None if token is None else self._desk.sign_in(token)
 
-    def signed_in(self, endpoint: Callable[[Request, Person], Response]) -> Callable[[Request], Response]:
-        """Endpoint for people who signed in; others are sent to the sign-in page, tools are asked for a token."""
+    def signed_in(
+        self, endpoint: Callable[[Request, Person], Response], act: Act | None = Act.SEE_PRODUCTS
+    ) -> Callable[[Request], Response]:
+        """Endpoint for people who signed in; others are sent to the sign-in page, tools are asked for a token.
+
+        Parameters
+        ----------
+        endpoint
+            Answers.
+        act
+            What the endpoint lets a person do: whose role does not allow it is refused. None: it may do more than see, and what a
+            request does is told by how it asks (`_act_of`).
+        """
 
         def guarded(request: Request) -> Response:
             person = self._person(request)
             if person is not None:
+                asked = _act_of(request) if act is None else act
+                if asked is Act.RELEASE and signin.from_elsewhere(request):
+                    # A browser that the proxy signed in could be made to send it.
+                    raise HTTPException(403)
+                if not may(person.role, asked):
+                    raise HTTPException(404 if asked is Act.SEE_NUMBERS else 403)
                 return endpoint(request, person)
             back = request.url.path + ("?" + request.url.query if request.url.query else "")
             if signin.wants_page(request):
@@ -268,9 +291,14 @@ class _Pages:
         return {
             "item": item,
             "releases": self._desk.releases(person, item.product.id),
+            "reads": self._desk.reads(person, item.product.id),
             "known": known,
             "quicklook": item.product.asset(AssetRole.QUICKLOOK),
         }
+
+    def entrance(self, request: Request, person: Person) -> Response:
+        """First page: the products, for who may see them; else how the exchange stands."""
+        return self.home(request, person) if may(person.role, Act.SEE_PRODUCTS) else RedirectResponse("/partners", 303)
 
     def home(self, request: Request, person: Person) -> Response:
         """Map, list and the card of the product that the address names."""
@@ -366,6 +394,12 @@ class _Pages:
         return JSONResponse({"status": "ok"})
 
 
+def _act_of(request: Request) -> Act:
+    """What a request of the catalogue does: a question, or a change."""
+    asks = request.method in {"GET", "HEAD"} or (request.method == "POST" and request.url.path.endswith(_QUESTIONS))
+    return Act.SEE_PRODUCTS if asks else Act.RELEASE
+
+
 async def _read_form(request: Request) -> dict[str, str]:
     body = b""
     async for chunk in request.stream():
@@ -385,6 +419,7 @@ def people_app(
     metrics: Callable[[], str] = str,
     catalogue: StacDesk | None = None,
     tiles: TileDesk | None = None,
+    identity_header: str = "authorization",
 ) -> ASGIApp:
     """Pages of one node, as a plain ASGI callable.
 
@@ -400,28 +435,28 @@ def people_app(
         What answers searches; None: there is no STAC API.
     tiles
         What says what may be drawn; None: there are no map tiles beside it.
+    identity_header
+        Header in which a proxy passes on the token of whom it signed in.
     """
-    pages = _Pages(desk, translators)
+    pages = _Pages(desk, translators, identity_header)
 
-    def counted(_request: Request, person: Person) -> Response:
+    def counted(_request: Request, _person: Person) -> Response:
         """Numbers for the operator's monitoring; to others the address does not exist."""
-        if person.role not in {"operator", "officer"}:
-            raise HTTPException(404)
         return Response(metrics(), headers={"content-type": METRICS_TYPE})
 
     guard = pages.signed_in
     routes: list[BaseRoute] = [
-        Route("/", guard(pages.home)),
+        Route("/", guard(pages.entrance, Act.SEE_PARTNERS)),
         Route("/products/{product}", guard(pages.product)),
         Route("/products/{product}/assets/{role}", guard(pages.asset)),
         Route("/tiles/{product}/{z:int}/{x:int}/{y:int}", guard(pages.tile)),
         Route("/footprints.json", guard(pages.footprints)),
-        Route("/partners", guard(pages.partners)),
-        Route("/agreements", guard(pages.agreements)),
+        Route("/partners", guard(pages.partners, Act.SEE_PARTNERS)),
+        Route("/agreements", guard(pages.agreements, Act.SEE_AGREEMENTS)),
         Route("/signin", pages.sign_in, methods=["GET", "POST"]),
         Route("/signout", pages.sign_out, methods=["POST"]),
         Route("/healthz", pages.health),
-        Route("/metrics", guard(counted)),
+        Route("/metrics", guard(counted, Act.SEE_NUMBERS)),
         Route("/static/basemap.pmtiles", _base_map),
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
@@ -430,6 +465,6 @@ def people_app(
         if tiles is not None:
             faces.append(TileFace(tiles, PEOPLE_PATH, desk.organisation_name))
         for each in faces:
-            routes += each.routes(lambda endpoint: guard(lambda request, _person: endpoint(request, None)))
+            routes += each.routes(lambda endpoint: guard(lambda request, _person: endpoint(request, None), None))
     handlers = {HTTPException: pages.failed, KizunaError: pages.unable}
     return Starlette(routes=routes, middleware=[Middleware(_Headers)], exception_handlers=handlers)

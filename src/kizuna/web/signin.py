@@ -27,6 +27,9 @@ _MOST_SESSIONS = 4096
 _LONGEST_IDLE_S = 8 * 3600.0
 
 
+_AUTHORIZATION = "authorization"
+
+
 def _random_id() -> str:
     return secrets.token_urlsafe(32)
 
@@ -85,7 +88,7 @@ class Sessions:
             del self._open[session]
 
 
-def presented_token(request: Request, sessions: Sessions, cookie: str) -> str | None:
+def presented_token(request: Request, sessions: Sessions, cookie: str, identity_header: str = _AUTHORIZATION) -> str | None:
     """Token that the request carries, in its header or by way of its session.
 
     Parameters
@@ -96,7 +99,15 @@ def presented_token(request: Request, sessions: Sessions, cookie: str) -> str | 
         Open sessions.
     cookie
         Name of the session cookie.
+    identity_header
+        Header in which a proxy passes on the token of whom it signed in. Where it is not ``Authorization`` and a request has it,
+        nothing else of the request counts.
     """
+    if identity_header.lower() != _AUTHORIZATION:
+        passed = request.headers.getlist(identity_header)
+        if passed:
+            # A second one would be somebody else's.
+            return passed[0].strip() if len(passed) == 1 else None
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     match scheme.lower():
         case "bearer":
