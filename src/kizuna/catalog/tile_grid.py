@@ -33,12 +33,6 @@ class Box:
         east, north = _degrees(self.east_m, self.north_m)
         return west, south, east, north
 
-    def within(self, other: Box) -> Box | None:
-        """What of it lies within another; None where they have no area in common."""
-        west, south = max(self.west_m, other.west_m), max(self.south_m, other.south_m)
-        east, north = min(self.east_m, other.east_m), min(self.north_m, other.north_m)
-        return Box(west, south, east, north) if west < east and south < north else None
-
 
 @dataclass(frozen=True, slots=True)
 class Matrix:

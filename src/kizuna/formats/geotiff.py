@@ -457,11 +457,14 @@ def write_web_cog(placed: Placed) -> bytes:
     return write_cog(levels_of(warped, decibels, low, high), WEB_MERCATOR, transform, nodata=0, tags=tags, options=options)
 
 
-def warp_to_web(placed: Placed, resampling: Resampling) -> tuple[npt.NDArray[np.float32], Affine, int]:
-    """Values of an image on the grid of web map tiles, their place, and the zoom of which they are the pixels."""
+def warp_to_web(placed: Placed, resampling: Resampling, *, coarser: float = 0.0) -> tuple[npt.NDArray[np.float32], Affine, int]:
+    """Values of an image on the grid of web map tiles, their place, and the zoom of which they are the pixels.
+
+    These are at least as fine as the image's own, or 2**`coarser` times coarser at most.
+    """
     corner_latitude = np.mean([y for _, y in _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)])
     wanted = placed.pixel_m / math.cos(math.radians(float(corner_latitude)))
-    zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE / wanted)), 0), DEEPEST_ZOOM)
+    zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE / wanted) - coarser), 0), DEEPEST_ZOOM)
     resolution = EQUATOR_M / TILE / 2**zoom
     return *_warp(placed, WEB_MERCATOR, resolution, EQUATOR_M / 2.0, resampling), zoom
 

@@ -46,7 +46,8 @@ _PLAIN, _DEFLATE, _OLD_DEFLATE = 1, 8, 32946
 _PROJECTED_KEY, _WEB_MERCATOR = 3072, 3857
 _DTYPES: dict[int, np.dtype[np.unsignedinteger]] = {8: np.dtype("<u1"), 16: np.dtype("<u2")}
 _ITEM = re.compile(rb'<Item name="(KIZUNA_[A-Z_]{1,40})">([^<>&]{1,40})</Item>')
-_FINEST_M = 1e-4
+# Pixels of zoom 24 and of zoom 0, with some room, and some more than half of the grid's side.
+_FINEST_M, _COARSEST_M, _FARTHEST_M = 1e-3, 2e5, 1e8
 _SNAP = 65536.0
 
 
@@ -154,8 +155,9 @@ class TiledImage:
             self._resolution_m, self._west_m, self._north_m = float(width), float(west), float(north)
             keys = main[_GEO_KEYS].reshape(-1, 4)[1:].tolist()
             numbers = (self._resolution_m, self._west_m, self._north_m)
-            placed = width == height and (col, row) == (0.0, 0.0) and all(map(math.isfinite, numbers)) and width > _FINEST_M
-            if not placed or [_PROJECTED_KEY, 0, 1, _WEB_MERCATOR] not in keys:
+            placed = width == height and (col, row) == (0.0, 0.0) and all(map(math.isfinite, numbers))
+            sound = _FINEST_M < self._resolution_m < _COARSEST_M and max(map(abs, numbers[1:])) < _FARTHEST_M
+            if not placed or not sound or [_PROJECTED_KEY, 0, 1, _WEB_MERCATOR] not in keys:
                 raise _unusable(Message("it does not lie on the grid of web map tiles"))
             self._levels = [self._level(directory, int(main[_WIDTH][0])) for directory in directories]
             self.scaling = _scaling(dict(_ITEM.findall(main[_GDAL_METADATA].tobytes()[:_MOST_TEXT])), bits)
@@ -204,6 +206,9 @@ class TiledImage:
 
         first_col, first_row = cols(west), rows(north)
         across, down = (cols(east) - first_col) / size[0], (rows(south) - first_row) / size[1]
+        if across <= 0.0 or down <= 0.0:
+            # Too small a part of a pixel to be told from none.
+            return None
         left, right = max(first_col, 0.0), min(cols(east), float(level.width))
         top, bottom = max(first_row, 0.0), min(rows(south), float(level.height))
         target = (

@@ -40,7 +40,7 @@ __all__ = ["TileDesk", "TileFace", "map_links"]
 
 _JSON, _XML = "application/json", "application/xml"
 _MOST_PIXELS = 2048
-_LEAST_SIDE_M = 1e-3
+_LEAST_SIDE_M = 1.0
 _MAP_PIXELS, _THUMBNAIL_PIXELS = 1024, 256
 _TILE = (TILE_PIXELS, TILE_PIXELS)
 _NUMBER = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
