@@ -12,3 +12,4 @@ compile() {
 compile --group build -o requirements/run.txt
 compile --group check -c requirements/run.txt -o requirements/check.txt
 compile --group test -c requirements/check.txt -o requirements/test.txt
+compile --extra geoparquet --group clients -o requirements/clients.txt

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Make `.venv` with kizuna in it: `setup.py run|check|test`.
+"""Make `.venv` with kizuna in it: `setup.py run|check|test`. For the tests also `.venv-clients`, and a browser of catalogues.
 
 Standard library only, and old syntax on purpose: any Python 3 on the PATH may start it. It looks for an
 interpreter that kizuna supports by *running* each candidate (a name on the PATH can be an empty shim), installs the
@@ -16,6 +16,7 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
+CLIENTS_VENV = os.path.join(ROOT, ".venv-clients")
 LEVELS = ("run", "check", "test")
 OLDEST = (3, 12)
 NEWEST = (3, 14)
@@ -27,7 +28,14 @@ PARTS = (
     (("xmllint",), ("libxml2-utils",)),
     (("initdb",), ("postgresql",)),
     (("faketime",), ("faketime",)),
+    (("ogrinfo",), ("gdal-bin",)),
+    (("qgis",), ("qgis", "python3-qgis", "qgis-providers")),
+    (("npm",), ("npm",)),
 )
+# STAC Browser, built from its package with the dependencies that its own lock here names.
+BROWSER = os.path.join(ROOT, "build", "stac-browser")
+BROWSER_PACKAGE = "@radiantearth/stac-browser@4.0.1"
+BROWSER_LOCK = os.path.join(ROOT, "tests", "clients", "stac-browser")
 # Where Debian puts programs that are not on the PATH.
 ELSEWHERE = ("/usr/lib/postgresql/*/bin",)
 
@@ -92,8 +100,8 @@ def find_interpreter():
     )
 
 
-def run(command):
-    done = subprocess.run(command, cwd=ROOT)
+def run(command, folder=ROOT):
+    done = subprocess.run(command, cwd=folder)
     if done.returncode != 0:
         sys.exit("setup: this command failed (status %d): %s" % (done.returncode, " ".join(command)))
 
@@ -107,25 +115,27 @@ def digest(level):
     return h.hexdigest()
 
 
-def install_environment(level):
-    stamp = os.path.join(VENV, ".kizuna-setup")
-    python = os.path.join(VENV, "bin", "python")
+def install_environment(level, venv=VENV):
+    stamp = os.path.join(venv, ".kizuna-setup")
+    python = os.path.join(venv, "bin", "python")
     done = {}
     if os.path.exists(stamp) and version_of(python) is not None:
         with open(stamp) as f:
             done = dict(line.split() for line in f if line.strip())
     # A richer level contains the poorer ones.
-    if any(done.get(other) == digest(other) for other in LEVELS[LEVELS.index(level) :]):
+    richer = LEVELS[LEVELS.index(level) :] if level in LEVELS else (level,)
+    if any(done.get(other) == digest(other) for other in richer):
         return
     if version_of(python) is None:
         base, version = find_interpreter()
         say("Python %d.%d at %s" % (version + (base,)))
-        run([base, "-m", "venv", "--clear", VENV])
+        run([base, "-m", "venv", "--clear", venv])
         done = {}
     say("installing requirements/%s.txt (the first time takes a minute or two)" % level)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
     run(pip + ["--require-hashes", "--only-binary", ":all:", "-r", os.path.join("requirements", level + ".txt")])
-    run(pip + ["--no-deps", "--no-build-isolation", "--editable", "."])
+    if level in LEVELS:
+        run(pip + ["--no-deps", "--no-build-isolation", "--editable", "."])
     done[level] = digest(level)
     with open(stamp, "w") as f:
         f.writelines("%s %s\n" % item for item in sorted(done.items()))
@@ -149,12 +159,41 @@ def install_parts():
     run(env + [apt, "install", "-y", "-qq", "--no-install-recommends"] + packages)
 
 
+def install_browser():
+    """STAC Browser, for a browser to read: built once (a few minutes), and again when its lock changes."""
+    stamp = os.path.join(BROWSER, "dist", ".kizuna-setup")
+    h = hashlib.sha256(BROWSER_PACKAGE.encode())
+    for name in ("package.json", "package-lock.json"):
+        with open(os.path.join(BROWSER_LOCK, name), "rb") as f:
+            h.update(f.read())
+    if os.path.exists(stamp):
+        with open(stamp) as f:
+            if f.read() == h.hexdigest():
+                return
+    say("building STAC Browser for the tests (takes some minutes)")
+    shutil.rmtree(BROWSER, ignore_errors=True)
+    os.makedirs(BROWSER)
+    run(["npm", "pack", "--silent", BROWSER_PACKAGE], BROWSER)
+    (archive,) = glob.glob(os.path.join(BROWSER, "*.tgz"))
+    run(["tar", "-xzf", archive, "--strip-components=1"], BROWSER)
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(os.path.join(BROWSER_LOCK, name), BROWSER)
+    run(["npm", "ci", "--silent", "--no-audit", "--no-fund", "--ignore-scripts"], BROWSER)
+    # Any catalogue; its address stands behind a # and needs no server's help.
+    run(["npx", "vue-cli-service", "build", "--noSourceMaps", "--historyMode=hash", "--silent"], BROWSER)
+    shutil.rmtree(os.path.join(BROWSER, "node_modules"))
+    with open(stamp, "w") as f:
+        f.write(h.hexdigest())
+
+
 def main(arguments):
     if len(arguments) != 1 or arguments[0] not in LEVELS:
         sys.exit("usage: setup.py %s" % "|".join(LEVELS))
     install_environment(arguments[0])
     if arguments[0] == "test":
         install_parts()
+        install_environment("clients", CLIENTS_VENV)
+        install_browser()
 
 
 if __name__ == "__main__":

@@ -29,7 +29,7 @@ from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
 from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
-from kizuna.web.stac_openapi import CONFORMANCE, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
+from kizuna.web.stac_openapi import CONFORMANCE, FORMATS, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
 from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
 from kizuna.web.tiles import TileFace, map_links
 
@@ -54,6 +54,9 @@ __all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "par
 
 PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 
+_SUFFIXES = {"kml": "kml", "geoparquet": "parquet"}
+# So many outlines a globe draws with ease.
+_GLOBE_ITEMS = 200
 _TYPES: dict[Type, dict[str, Json]] = {
     Type.TEXT: {"type": "string"},
     Type.NUMBER: {"type": "number"},
@@ -262,7 +265,9 @@ class StacFace:
         shown = self._desk.item(product, caller)
         if shown is None or shown.product.kind != collection:
             raise HTTPException(404)
-        return _written(self._item(self._base(request), shown), GEOJSON)
+        return self._formed(request, [self._item(self._base(request), shown)], None) or _written(
+            self._item(self._base(request), shown), GEOJSON
+        )
 
     def _item(self, base: str, shown: Shown) -> dict[str, Json]:
         product, origin = shown.product, base.removesuffix(self._path)
@@ -294,7 +299,7 @@ class StacFace:
 
     def _page(self, request: Request, page: Page, fields: Fields) -> Response:
         base, here = self._base(request), self._here(request)
-        links: list[Json] = [
+        links: list[dict[str, Json]] = [
             {"rel": "root", "type": JSON, "href": base},
             {"rel": "self", "type": GEOJSON, "href": here},
         ]
@@ -304,10 +309,48 @@ class StacFace:
         elif page.token is not None:
             href = f"{here.partition('?')[0]}?{_encoded(request.query_params, token=page.token)}"
             links.append({"rel": "next", "type": GEOJSON, "href": href, "method": "GET"})
-        features: list[Json] = [fields.of(self._item(base, shown)) for shown in page.items]
-        return _written(
-            {"type": "FeatureCollection", "features": features, "numberReturned": len(features), "links": links}, GEOJSON
+        items = [self._item(base, shown) for shown in page.items]
+        following = None if page.token is None else str(links[-1]["href"])
+        features: list[Json] = [fields.of(item) for item in items]
+        return self._formed(request, items, following) or _written(
+            {"type": "FeatureCollection", "features": features, "numberReturned": len(features), "links": [*links]}, GEOJSON
         )
+
+    def _formed(self, request: Request, items: Sequence[Mapping[str, Json]], following: str | None) -> Response | None:
+        """Items in the form that was asked for; None for GeoJSON."""
+        asked = request.query_params.get("f") or "geojson"
+        if asked not in FORMATS:
+            raise InputError(
+                Message(
+                    "{field}: got {got}, expected {expected}", {"field": "f", "got": asked[:64], "expected": ", ".join(FORMATS)}
+                )
+            )
+        match asked:
+            case "kml":
+                from kizuna.formats.kml import kml_items
+
+                body = kml_items(self._title, items, following)
+            case "geoparquet":
+                from kizuna.formats.geoparquet import geoparquet_items
+
+                body = geoparquet_items(items)
+            case _:
+                return None
+        headers = {
+            "cache-control": "private, no-store",
+            "content-disposition": f'attachment; filename="items.{_SUFFIXES[asked]}"',
+        }
+        if following is not None:
+            headers["link"] = f'<{following}>; rel="next"'
+        return Response(body, headers=headers, media_type=FORMATS[asked])
+
+    def kml(self, request: Request, _caller: Party | None) -> Response:
+        """Document for a globe, which loads what lies in view."""
+        from kizuna.formats.kml import kml_links
+
+        base = self._base(request)
+        links = {name: f"{base}/collections/{name}/items?f=kml&limit={_GLOBE_ITEMS}" for name in kind_names()}
+        return Response(kml_links(self._title, links), headers={"cache-control": "private, no-store"}, media_type=FORMATS["kml"])
 
     # ---- counts
 

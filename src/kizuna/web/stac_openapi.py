@@ -116,6 +116,7 @@ OPERATIONS = (
     Operation("collection_sortables", f"{_ONE}/sortables", "Properties to sort by", (SCHEMA, "Any")),
     Operation("items", f"{_ONE}/items", "Items of a collection", _ITEMS, parameters=(*_SOME, *_FIND, *_PAGE)),
     Operation("item", f"{_ONE}/items/{{item}}", "One item", (GEOJSON, "Item"), parameters=("f",)),
+    Operation("kml", "/kml", "KML for a globe, which loads what lies in view", (FORMATS["kml"], "Text")),
     Operation("search", "/search", "Items that a search finds", _ITEMS, parameters=(*_SOME, *_FIND, *_PAGE)),
     Operation("search_posted", "/search", "Items that a search finds", _ITEMS, "POST", body="Search"),
     Operation("aggregations", "/aggregations", "What can be counted", _COUNTS),
@@ -279,7 +280,7 @@ def _described(operation: Operation) -> Json:
     }
     told: dict[str, Json] = {"operationId": operation.name, "summary": operation.summary, "parameters": parameters}
     if operation.body is not None:
-        told["requestBody"] = {"required": True, "content": {JSON: {"schema": _ref(operation.body)}}}
+        told["requestBody"] = {"required": False, "content": {JSON: {"schema": _ref(operation.body)}}}
         responses["413"] = {"description": "the body is too large", "content": problem}
     return told | {"responses": responses}
 

@@ -24,6 +24,7 @@ LARGEST_BODY_BYTES = 1 << 16
 _MOST_NAMES = 1_000
 _MOST_KEYS = 8
 _DEFAULT_ITEMS = 10
+_LANGUAGES = ("cql2-json", "cql2-text")
 _CRS84 = "http://www.opengis.net/def/crs/OGC/1.3/CRS84"
 _TURNS = (0.0, GLOBE_DEG, -GLOBE_DEG)
 
@@ -60,9 +61,9 @@ def get_query(parameters: Mapping[str, str], collection: str | None = None) -> t
             {"field": part.strip().lstrip("+-"), "direction": "desc" if part.strip().startswith("-") else "asc"}
             for part in parameters["sortby"].split(",")
         ]
+    language = parameters.get("filter-lang") or "cql2-text"
+    document["filter-lang"] = language
     if parameters.get("filter"):
-        language = parameters.get("filter-lang", "cql2-text")
-        document["filter-lang"] = language
         is_json = language == "cql2-json"
         document["filter"] = parse_json(parameters["filter"].encode(), field="filter") if is_json else parameters["filter"]
     document |= {name: parameters[name] for name in ("datetime", "token", "filter-crs") if parameters.get(name)}
@@ -200,6 +201,8 @@ def _filter(document: Mapping[str, object]) -> Expression | None:
     got, crs = document.get("filter"), document.get("filter-crs", _CRS84)
     if crs != _CRS84:
         raise _wrong("filter-crs", Message("{value}", {"value": _CRS84}), crs)
+    if document.get("filter-lang", _LANGUAGES[0]) not in _LANGUAGES:
+        raise _wrong("filter-lang", Message("one of {names}", {"names": ", ".join(_LANGUAGES)}), document["filter-lang"])
     if got is None:
         return None
     filters = Filters(QUERYABLES)

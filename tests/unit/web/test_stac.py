@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
 from datetime import timedelta
 from urllib.parse import quote, urlsplit
 
 import jsonschema
 import pytest
+from lxml import etree
 from simulators.asgi import Client
 from simulators.nodes import HUR, IQPS, NITF, NZL, START, World
 from simulators.products import product_id
@@ -213,6 +215,10 @@ REQUESTS = [
     "/search?intersects=" + quote('{"type":"Point","coordinates":[30.5,46.5]}'),
     "/search?token=bm90IGEgdG9rZW4",
     "/search?limit=0",
+    "/search?limit=3&f=kml",
+    "/kml",
+    f"/collections/imagery/items/{product_id(20)}?f=kml",
+    f"/collections/imagery/items/{product_id(99)}?f=nothing",
     "/search?fields=",
     "/search?fields=id,-links&sortby=gsd",
     "/search?query=" + quote(json.dumps({"platform": {"contains": "S"}})),
@@ -432,3 +438,39 @@ def test_the_description_holds_every_route_and_parameter():
             filled_in = "/stac" + path.removesuffix("/").format(collection="imagery", item=product_id(1))
             assert client(filled_in)[0] == 200
             assert client(f"{filled_in}?surprise=1")[0] == 400
+
+
+KML = "{http://www.opengis.net/kml/2.2}"
+
+
+def test_items_come_as_kml_with_their_times_places_and_the_next_page():
+    for client, path, count in ((people(filled()), "/stac", 19), (partner(filled()), "/exchange/stac", 7)):
+        status, headers, body = client(f"{path}/search?f=kml&limit=100")
+        assert (status, dict(headers)[b"content-type"]) == (200, b"application/vnd.google-earth.kml+xml")
+        places = etree.fromstring(body).findall(f".//{KML}Placemark")
+        told = client.json(f"{path}/search?limit=100")["features"]
+        assert [place.get("id") for place in places] == [item["id"] for item in told]
+        assert len(places) == count
+        for place, item in zip(places, told, strict=True):
+            assert place.findtext(f"{KML}description") == item["properties"]["security:marking"]
+            assert place.findtext(f"{KML}TimeSpan/{KML}end") == item["properties"]["end_datetime"]
+            assert (
+                len(place.findall(f".//{KML}Polygon"))
+                == {None: 0, "Polygon": 1, "MultiPolygon": 2}[item["geometry"] and item["geometry"]["type"]]
+            )
+        _, headers, body = client(f"{path}/search?f=kml&limit=3")
+        href = etree.fromstring(body).findtext(f".//{KML}NetworkLink/{KML}Link/{KML}href")
+        assert dict(headers)[b"link"].decode() == f'<{href}>; rel="next"'
+        address = urlsplit(href)
+        following = etree.fromstring(client(f"{address.path}?{address.query}")[2])
+        assert [place.get("id") for place in following.iter(f"{KML}Placemark")] == [item["id"] for item in told[3:6]]
+        globe = etree.fromstring(client(f"{path}/kml")[2])
+        assert globe.findtext(f".//{KML}href").startswith(f"http://node{path}/collections/imagery/items?f=kml")
+        one = etree.fromstring(client(f"{path}/collections/imagery/items/{product_id(1)}?f=kml")[2])
+        assert [place.get("id") for place in one.iter(f"{KML}Placemark")] == [product_id(1)]
+
+
+def test_geoparquet_without_its_package_says_what_to_install(monkeypatch):
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    status, _, answer = people(filled(withheld=False))("/stac/search?f=geoparquet")
+    assert (status, "kizuna[geoparquet]" in answer.decode()) == (400, True)
