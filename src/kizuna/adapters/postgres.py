@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from kizuna.adapters.postgres_database import PostgresDatabase
+from kizuna.adapters.postgres_database import PARTNER_ROLE, PostgresDatabase
 from kizuna.adapters.postgres_items import ITEM_SCHEMA, PostgresItems
+from kizuna.adapters.postgres_places import PLACED_SCHEMA
+from kizuna.adapters.postgres_sight import POLICY
 from kizuna.adapters.sqlite import SqlStore
 
 __all__ = ["PostgresStore"]
+
+_SCHEMA = (ITEM_SCHEMA + PLACED_SCHEMA + POLICY).replace("PARTNER_ROLE", PARTNER_ROLE)
 
 
 class PostgresStore(SqlStore[PostgresItems]):
@@ -23,5 +27,5 @@ class PostgresStore(SqlStore[PostgresItems]):
     """
 
     def __init__(self, database: str, *, make: bool = True, busy_s: float = 10.0) -> None:
-        self.database = PostgresDatabase(database, busy_s=busy_s, more=ITEM_SCHEMA, make=make)
+        self.database = PostgresDatabase(database, busy_s=busy_s, more=_SCHEMA, make=make)
         super().__init__(self.database, PostgresItems(self.database))

@@ -207,6 +207,8 @@ class PostgresDatabase:
             # INVARIANT: what is committed is on the disk, whatever the server's own default is. A stronger setting is kept.
             "SELECT set_config('search_path', 'kizuna, pg_temp', false),"
             " set_config('lock_timeout', %s, false),"
+            # Compiling a statement takes longer than the short questions that are asked here.
+            " set_config('jit', 'off', false),"
             " CASE WHEN current_setting('synchronous_commit') IN ('off', 'local')"
             " THEN set_config('synchronous_commit', 'on', false) END",
             (f"{round(self._busy_s * 1000)}ms",),
@@ -351,6 +353,12 @@ class PostgresDatabase:
         raise AssertionError
 
     @contextlib.contextmanager
+    def aside(self) -> Iterator[None]:
+        """All or nothing, beside the transaction of whoever writes to the store; for tables that are worked out from others."""
+        with self.errors(), self.connection().transaction():
+            yield
+
+    @contextlib.contextmanager
     def writing(self) -> Iterator[None]:
         """Write within the calling thread's transaction, or one of its own."""
         if self._inside():
@@ -396,6 +404,10 @@ class PostgresDatabase:
     def row(self, statement: str, values: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         """First row of a query."""
         return self._read(lambda connection: connection.execute(_written(statement), values, binary=True).fetchone())
+
+    def rows_written(self, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+        """All rows of a query that is written with ``%s`` where a value stands."""
+        return self._read(lambda connection: connection.execute(statement, values, binary=True).fetchall())
 
     def rows_as_partner(self, sight: str, statement: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
         """All rows of a query that is asked in the role of partners.

@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from itertools import batched
 from typing import TYPE_CHECKING, Any
 
-from kizuna.adapters.postgres_database import PARTNER_ROLE
 from kizuna.catalog.extents import extent_of
 from kizuna.catalog.store import Item, StoredRow
 from kizuna.errors import InputError
@@ -100,11 +99,13 @@ CREATE TABLE item_row (ROW_COLUMNS, PRIMARY KEY (moment_us, product)) PARTITION 
 CREATE INDEX item_row_newest ON item_row (moment_us DESC, product);
 CREATE INDEX item_row_cell ON item_row (cell, moment_us DESC);
 CREATE INDEX item_row_product ON item_row (product);
+CREATE INDEX item_row_number ON item_row (number);
 CREATE TABLE item_month (month integer PRIMARY KEY);
+CREATE TABLE item_kind (kind text COLLATE "C" PRIMARY KEY);
 
 GRANT USAGE ON SCHEMA kizuna TO PARTNER_ROLE;
 GRANT SELECT ON item_row TO PARTNER_ROLE;
-""".replace("ROW_COLUMNS", _ROW_TABLE).replace("PARTNER_ROLE", PARTNER_ROLE)
+""".replace("ROW_COLUMNS", _ROW_TABLE)
 """Statements that make the tables of items."""
 
 # Rows that are read at a time, so that a reader who stops half-way holds nothing open.
@@ -277,6 +278,8 @@ class PostgresItems:
         longest = max((row[place("end_us")] - row[place("moment_us")] for row in rows), default=0)  # type: ignore[operator] # both are numbers
         database.write("UPDATE item_count SET put = ?, longest_us = greatest(longest_us, ?)", (number, max(0, longest)))
         levels = {row[place("cell")] >> _LEVEL_BITS for row in rows if row[place("cell")] is not None}  # type: ignore[operator] # a number
+        kinds = sorted({product.kind for product in products})
+        database.write("INSERT INTO item_kind SELECT unnest(?::text[]) ON CONFLICT DO NOTHING", (kinds,))  # type: ignore[arg-type] # a list of texts
         database.write("INSERT INTO item_level SELECT unnest(?::integer[]) ON CONFLICT DO NOTHING", (sorted(levels),))  # type: ignore[arg-type] # a list of numbers
 
     def _forget(self, products: Sequence[ProductId]) -> list[ProductId]:
@@ -382,6 +385,12 @@ class PostgresItems:
         ):
             for number, record, received_from in rows:  # noqa: PLR1704 - where the next batch begins
                 yield StoredRow(number, json.loads(record), received_from)
+
+    def rows_numbered(self, numbers: Sequence[int]) -> Iterator[StoredRow]:
+        """Items of these numbers that are there."""
+        query = "SELECT number, record, received_from FROM item WHERE number = ANY(?) ORDER BY number"
+        for number, record, received_from in self._database.rows(query, (list(numbers),)):
+            yield StoredRow(number, json.loads(record), received_from)
 
     def removed_after(self, number: int, through: int) -> Iterator[str]:
         """Products that were removed, the removals numbered as in `stamp`."""

@@ -94,6 +94,12 @@ def is_synced(store: Store) -> bool | None:
 
 def index_of(store: Store, holder: Party) -> Index:
     """Index over the items of a store: PostgreSQL searches by itself, for SQLite columns are kept in memory."""
+    if not isinstance(store, SqliteStore):
+        from kizuna.adapters.postgres_index import PostgresIndex
+        from kizuna.adapters.postgres_items import PostgresItems
+
+        assert isinstance(store.items, PostgresItems)  # noqa: S101 - INVARIANT: there is no third
+        return PostgresIndex(store.items, holder)
     from kizuna.catalog.column_index import ColumnIndex
     from kizuna.node.catalogue import detected_remains
 

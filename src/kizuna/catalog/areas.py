@@ -140,6 +140,11 @@ class Placer:
         """Whether there are areas at all: else the place of everything is unknown."""
         return bool(self._areas)
 
+    @property
+    def areas(self) -> tuple[AreaId, ...]:
+        """Ids of the areas."""
+        return tuple(self._areas)
+
     def place(self, footprint: Footprint | None) -> Placement:
         """How a footprint lies to the areas.
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from kizuna.catalog.aggregate import counted
 from kizuna.catalog.extents import Extent, turns
-from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Found
+from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Found, Query
 from kizuna.catalog.scan import Scan, is_natural
 from kizuna.catalog.segments import Names, joined, segment_of
 from kizuna.catalog.shelf import Shelf
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kizuna.catalog.aggregate import Aggregation, Counted
-    from kizuna.catalog.query import Position, Query, Sight
+    from kizuna.catalog.query import Position, Sight
     from kizuna.catalog.store import ItemRows
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
@@ -181,6 +181,14 @@ class ColumnIndex:
         """What is counted of all that a query finds for a caller."""
         parts = [(scan.columns, scan.all_rows(some)) for scan, some in self._looked_at(query, sight)]
         return tuple(counted(aggregation, parts) for aggregation in aggregations)
+
+    def visible(self, sight: Sight) -> list[int]:
+        """Numbers of all items that there are for a caller."""
+        found: list[int] = []
+        for scan in self._scans(self._followed(), Query(), sight):
+            numbers = scan.shelf.segment.number
+            found += (numbers if scan.visible is None else numbers[scan.visible]).tolist()
+        return found
 
     def _looked_at(self, query: Query, sight: Sight) -> list[tuple[Scan, npt.NDArray[np.intp] | None]]:
         """Scans over all that is in the store by now, each with the rows to look at; None: all."""
