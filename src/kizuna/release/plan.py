@@ -72,6 +72,11 @@ _HANGING = [rule for rule in _ABOUT_ARTICLE if any(column.side == "p" for column
 _WITHOUT_PRODUCT = [rule for rule in _ABOUT_ARTICLE if rule not in _HANGING]
 _OFFERED = tuple(sorted({column.name for rule in _HANGING for column in _COLUMNS[rule.id] if column.side == "a"}))
 _ASKED = ("at", "known", "partner", "secured", "exposed")
+# Of each rule the places among these that it looks at.
+_LOOKED_AT = {
+    side: [(rule.id, [names.index(column.name) for column in _COLUMNS[rule.id] if column.side == side]) for rule in rules]
+    for side, names, rules in (("a", _OFFERED, _HANGING), ("q", _ASKED, _ABOUT_PRODUCT))
+}
 _ANY_SHAPE = 7
 _MOST_KEPT = 20_000
 # Of a refusal that is not first, more than a person may decide on is missing: it comes after all those of which only that is.
@@ -382,13 +387,26 @@ def _offered(row: ArticleRow) -> tuple[int, ...]:
     return tuple([ALL if name == "lacking" and row.lacking else getattr(row, name) for name in _OFFERED])
 
 
-@lru_cache(maxsize=4096)
-def _may_fail(shape: int, side: str, values: tuple[int, ...]) -> tuple[int, ...]:
+def _may_fail(shape: int, side: str, values: tuple[int, ...]) -> list[int]:
     """Places of the rules that may fail for products of a shape, where these columns are known of an article or a question."""
-    rules, names = (_HANGING, _OFFERED) if side == "a" else (_ABOUT_PRODUCT, _ASKED)
-    rows = {side: SimpleNamespace(**dict(zip(names, values, strict=True)))}
-    settled = [settle(_shaped(_TREES[rule.id], shape), rows) for rule in rules]
-    return tuple([number for number, tree in enumerate(settled) if not isinstance(tree, Literal) or not tree.value])
+    return [
+        number
+        for number, (rule, places) in enumerate(_LOOKED_AT[side])
+        if _rule_may_fail(rule, shape, side, tuple([values[place] for place in places]))
+    ]
+
+
+@lru_cache(maxsize=4096)
+def _rule_may_fail(rule: RuleId, shape: int, side: str, values: tuple[int, ...]) -> bool:
+    """Whether a rule may fail, where the columns of that side which it looks at are known."""
+    names = [column.name for column in _COLUMNS[rule] if column.side == side]
+    tree = settle(_shaped_tree(rule, shape), {side: SimpleNamespace(**dict(zip(names, values, strict=True)))})
+    return not isinstance(tree, Literal) or not tree.value
+
+
+@cache
+def _shaped_tree(rule: RuleId, shape: int) -> Expression:
+    return _shaped(_TREES[rule], shape)
 
 
 @cache
