@@ -72,7 +72,8 @@ if TYPE_CHECKING:
 
 AGREEMENT = "IQPS-HUR-2025"
 SENDER, RECEIVER = parse_party("JPN/IQPS"), parse_party("UKR/HUR")
-KILLS, CATCH_UP_S, STOP_S, ANSWER_S = 1000, 600.0, 20.0, 30.0
+KILLS, CATCH_UP_S, STOP_S, ANSWER_S = 1000, 600.0, 20.0, 60.0
+"""A command hangs that takes so long and, where it pulls, writes nothing for so long: half of what a node waits for an answer."""
 ANY_PORT = "127.0.0.1:0"
 WITHHELD_EVERY = 5
 DATABASE_FILES = (DATABASE, f"{DATABASE}-wal", f"{DATABASE}-shm")
@@ -200,6 +201,11 @@ class Machine:
             ((envelope,),) = database.execute("SELECT envelope FROM log ORDER BY place DESC LIMIT 1")
         return fact_from_json(peek(envelope)).recorded_at.timestamp()
 
+    def touched(self) -> int:
+        """When something was last written into its folder, in nanoseconds."""
+        paths = (self.folder / DATABASE_FILES[1], self.folder / "blobs", *(self.folder / "blobs").rglob("*"))
+        return max((found for path in paths if (found := _written_ns(path))), default=0)
+
     def environment(self) -> dict[str, str]:
         """Of its processes."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith(("KIZUNA_", "FAKETIME", "LD_PRELOAD"))}
@@ -240,6 +246,14 @@ class Machine:
         os.environ["KIZUNA_STATE"] = str(self.memory)
         with open_node(self.folder) as node:
             yield node
+
+
+def _written_ns(path: Path) -> int:
+    try:
+        return path.stat().st_mtime_ns
+    except OSError:
+        # Renamed, or gone, since it was listed.
+        return 0
 
 
 class Killed(Exception):
@@ -407,11 +421,8 @@ class Soak:
         other = self.receiver.start("sync", "--node", self.receiver.folder) if twice else None
         process = self.receiver.start("sync", "--node", self.receiver.folder)
         try:
-            out, err = process.communicate(timeout=ANSWER_S if kill_after_s is None else kill_after_s)
+            out, err = self._until_done(process) if kill_after_s is None else process.communicate(timeout=kill_after_s)
         except subprocess.TimeoutExpired:
-            if kill_after_s is None:
-                process.send_signal(signal.SIGABRT)
-                sys.exit(f"the receiver hangs:{process.communicate()[1]}")
             process.kill()
             self._counted(1)
             process.communicate()
@@ -429,6 +440,22 @@ class Soak:
         with suppress(ValueError, KeyError, IndexError):
             return process.returncode, len(json.loads(out)["partners"][0]["received"])
         return process.returncode, -1
+
+    def _until_done(self, process: subprocess.Popen[str]) -> tuple[str, str]:
+        """What a pull printed; it may take as long as there is much to pull, if only it goes on."""
+        while True:
+            seen = self.receiver.touched()
+            try:
+                return process.communicate(timeout=ANSWER_S)
+            except subprocess.TimeoutExpired:
+                if self.receiver.touched() != seen:
+                    continue
+                stacks = []
+                for each in (process, self._server):
+                    if each is not None and each.poll() is None:
+                        each.send_signal(signal.SIGABRT)
+                        stacks.append(each.communicate()[1])
+                sys.exit(f"the receiver hangs; where it and the sender are:\n{'\n'.join(stacks)}")
 
     # ---- what goes on meanwhile
 
@@ -736,6 +763,8 @@ def main() -> int:
     if options.officer is not None:
         be_officer(options.officer)
         return 0
+    # However it is ended, nothing that it started is left running.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     seed = random.SystemRandom().randrange(2**32) if options.seed is None else options.seed
     limit = f"{options.kills} kills" + ("" if options.seconds is None else f" or {options.seconds:g} s")
     print(f"soak: {limit}, --seed {seed}", file=sys.stderr)
