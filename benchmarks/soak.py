@@ -454,6 +454,7 @@ class Soak:
                 for each in (process, self._server):
                     if each is not None and each.poll() is None:
                         each.send_signal(signal.SIGABRT)
+                        each.send_signal(signal.SIGCONT)
                         stacks.append(each.communicate()[1])
                 sys.exit(f"the receiver hangs; where it and the sender are:\n{'\n'.join(stacks)}")
 
