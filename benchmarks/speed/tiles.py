@@ -111,17 +111,17 @@ def make_scene(path: Path, side: int) -> None:
 
 
 def tiles_within(side: int, count: int) -> list[Tile]:
-    """So many tiles of the scene's inside, none twice, their zooms by turns."""
-    corners = [(ORIGIN[0] + east, ORIGIN[1] - south) for east in (0.0, side) for south in (0.0, side)]
-    lons, lats = transform("EPSG:32643", "EPSG:3857", *map(list, zip(*corners, strict=True)))[:2]
+    """So many tiles with some of the scene's inside, none twice, their zooms by turns."""
     random, half = Random(3), 20037508.342789244
+    places = [
+        (ORIGIN[0] + random.uniform(0.1, 0.9) * side, ORIGIN[1] - random.uniform(0.1, 0.9) * side) for _ in range(20 * count)
+    ]
+    eastings, northings = transform("EPSG:32643", "EPSG:3857", *map(list, zip(*places, strict=True)))[:2]
     found: dict[Tile, None] = {}
-    for number in range(20 * count):
+    for number, (easting, northing) in enumerate(zip(eastings, northings, strict=True)):
         zoom = ZOOMS[number % len(ZOOMS)]
         size = 2 * half / 2**zoom
-        x = int((random.uniform(min(lons), max(lons)) + half) / size)
-        y = int((half - random.uniform(min(lats), max(lats))) / size)
-        found[zoom, x, y] = None
+        found[zoom, int((easting + half) / size), int((half - northing) / size)] = None
     wanted = list(found)
     random.shuffle(wanted)
     by_zoom = {zoom: [tile for tile in wanted if tile[0] == zoom] for zoom in ZOOMS}
