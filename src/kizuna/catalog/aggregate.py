@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, assert_never
 
-import numpy as np
-
 from kizuna.catalog.extents import GLOBE_DEG
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+    import numpy as np
     import numpy.typing as npt
 
     from kizuna.catalog.filters import Columns
@@ -148,6 +147,9 @@ def _begins(parts: Iterable[tuple[Columns, Rows]]) -> list[int]:
 
 def _tally(aggregation: Aggregation, columns: Columns, rows: Rows) -> dict[str, int]:
     """Counts by key of the rows that have a value."""
+    # Loaded with the first count: a node that nobody asks starts without.
+    import numpy as np
+
     segment = columns.segment
     match aggregation.measure:
         case Measure.TIME:
@@ -175,10 +177,13 @@ def _tally(aggregation: Aggregation, columns: Columns, rows: Rows) -> dict[str, 
 
 def _cells(part: npt.NDArray[np.float64], count: int) -> npt.NDArray[np.int64]:
     """Cells of a row of equal ones in which parts of its length lie; its end is in the last."""
-    return np.clip((part * count).astype(np.int64), 0, count - 1)
+    cells: npt.NDArray[np.int64] = (part * count).astype("int64").clip(0, count - 1)
+    return cells
 
 
 def _hashes(lons: npt.NDArray[np.float64], lats: npt.NDArray[np.float64], length: int) -> dict[str, int]:
+    import numpy as np
+
     across, up = (_GEOHASH_BITS * length + 1) // 2, _GEOHASH_BITS * length // 2
     columns = _cells((lons + _HALF_DEG) / GLOBE_DEG, 1 << across)
     rows = _cells((lats + _QUARTER_DEG) / _HALF_DEG, 1 << up)
@@ -208,6 +213,8 @@ def _hash(column: int, row: int, bits: int) -> str:
 
 
 def _tiles(lons: npt.NDArray[np.float64], lats: npt.NDArray[np.float64], zoom: int) -> dict[str, int]:
+    import numpy as np
+
     count = 1 << zoom
     angles = np.radians(np.clip(lats, -_HIGHEST_LATITUDE_DEG, _HIGHEST_LATITUDE_DEG))
     columns = _cells((lons + _HALF_DEG) / GLOBE_DEG, count)

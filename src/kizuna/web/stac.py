@@ -31,7 +31,7 @@ from kizuna.web.stac_aggregate import aggregation_document, aggregations_documen
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
 from kizuna.web.stac_openapi import CONFORMANCE, FORMATS, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
 from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
-from kizuna.web.tiles import TileFace, map_links
+from kizuna.web.tiles import TileFace, grid_links, map_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -143,6 +143,7 @@ class StacFace:
             *_properties_links(base),
             {"rel": "aggregate", "type": JSON, "href": base + "/aggregate", "method": "GET"},
             {"rel": "aggregate", "type": JSON, "href": base + "/aggregate", "method": "POST"},
+            *grid_links(base),
         ]
         links += [{"rel": "child", "type": JSON, "href": f"{base}/collections/{name}", "title": name} for name in kind_names()]
         return _written(

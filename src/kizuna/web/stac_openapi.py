@@ -53,6 +53,8 @@ CONFORMANCE = (
     *(f"{_OGC}/ogcapi-features-1/1.0/conf/{name}" for name in ("core", "geojson", "oas30")),
     *(f"{_OGC}/ogcapi-features-3/1.0/conf/{name}" for name in ("filter", "features-filter")),
     *(f"{_OGC}/cql2/1.0/conf/{name}" for name in ("basic-cql2", "advanced-comparison-operators", "cql2-text", "cql2-json")),
+    *(f"{_OGC}/ogcapi-tiles-1/1.0/conf/{name}" for name in ("core", "tileset", "tilesets-list", "png")),
+    *(f"{_OGC}/ogcapi-maps-1/1.0/conf/{name}" for name in ("core", "png")),
 )
 """Classes that the API conforms to."""
 

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from kizuna.model.product import Product, ProductId
     from kizuna.web.answers import Endpoint, Guard
 
-__all__ = ["TileDesk", "TileFace", "map_links"]
+__all__ = ["TileDesk", "TileFace", "grid_links", "map_links"]
 
 _JSON, _XML = "application/json", "application/xml"
 _MOST_PIXELS = 2048
@@ -45,6 +45,8 @@ _MAP_PIXELS, _THUMBNAIL_PIXELS = 1024, 256
 _TILE = (TILE_PIXELS, TILE_PIXELS)
 _NUMBER = re.compile(r"[0-9]{1,9}\Z", re.ASCII)
 _RETRY_S = 2
+_USUAL = "default"
+"""What clients call a style of which they do not know the name."""
 _CRS84 = frozenset({"http://www.opengis.net/def/crs/OGC/1.3/CRS84", "[OGC:CRS84]", "OGC:CRS84"})
 _EPSG_4326 = frozenset({"http://www.opengis.net/def/crs/EPSG/0/4326", "[EPSG:4326]", "EPSG:4326"})
 _EPSG_3857 = frozenset({WEB_MERCATOR_URI, "[EPSG:3857]", "EPSG:3857"})
@@ -85,6 +87,14 @@ def map_links(base: str, product: Product) -> list[Mapping[str, Json]]:
     ]
 
 
+def grid_links(base: str) -> list[Json]:
+    """Links from a catalogue to the grids of its tiles, and to WMTS of its newest products."""
+    return [
+        {"rel": "http://www.opengis.net/def/rel/ogc/1.0/tiling-schemes", "type": _JSON, "href": base + "/tileMatrixSets"},
+        {"rel": "wmts", "type": _XML, "href": base + "/wmts/1.0.0/WMTSCapabilities.xml"},
+    ]
+
+
 def _wrong(field: str, got: object, expected: Message) -> InputError:
     values: dict[str, str | int | float | Message] = {"field": field, "expected": expected, "got": repr(got)[:64]}
     return InputError(Message("{field}: got {got}, expected {expected}", values), field=field)
@@ -99,7 +109,9 @@ def _numbers(text: str) -> list[float]:
 
 def _drawn(parameters: Mapping[str, str]) -> tuple[Drawn, ProductId | None]:
     """How a picture is to be drawn, and the product that it is compared with."""
-    style = parameters.get("style") or Style.DB
+    style = parameters.get("style") or _USUAL
+    if style == _USUAL:
+        style = Style.DB
     if style not in set(Style):
         raise _wrong("style", style, Message("one of {names}", {"names": ", ".join(Style)}))
     stretch: tuple[float, float] | None = None
@@ -329,9 +341,8 @@ class TileFace:
                 if request.path_params.get("item", layer) != layer:
                     raise HTTPException(404)
                 box = _tile(asked.get("tilematrix", ""), asked.get("tilecol", ""), asked.get("tilerow", ""))
-                style = {"style": "" if asked.get("style") == "default" else asked.get("style", "")}
                 form = _format(request, asked.get("format"))
-                return self._picture(request, caller, box, form, asked=asked | style, name=layer)
+                return self._picture(request, caller, box, form, asked=asked, name=layer)
             case other:
                 raise _wrong("request", other, Message("GetCapabilities or GetTile"))
 

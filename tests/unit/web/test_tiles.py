@@ -284,7 +284,7 @@ def test_all_ways_to_a_tile_lead_to_the_same_picture(stocked):
                 f"wmts?SERVICE=WMTS&REQUEST=GetTile&LAYER={product.id}&STYLE=db&TILEMATRIXSET=WebMercatorQuad"
                 f"&TILEMATRIX={z}&TILEROW={y}&TILECOL={x}&FORMAT=image/png",
             ),
-            f"/stac/wmts/1.0.0/{product.id}/db/WebMercatorQuad/{z}/{y}/{x}.png",
+            f"/stac/wmts/1.0.0/{product.id}/default/WebMercatorQuad/{z}/{y}/{x}.png",
             at(product, "map?bbox-crs=EPSG:3857&width=256&height=256&f=png&bbox=" + ",".join(map(str, _bounds(z, x, y)))),
         )
     }
