@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.adapters.blobs import FileBlobs, sync_folder
 from kizuna.adapters.clock import SystemClock
-from kizuna.adapters.input_files import open_input, read_input
+from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
@@ -84,6 +84,7 @@ __all__ = [
     "open_input",
     "open_medium",
     "open_node",
+    "open_product",
     "person_at_terminal",
     "read_certificate_end",
     "read_input",

@@ -6,7 +6,10 @@ A pipe may never end, a device never does, and a link can lead to either: a fold
 from __future__ import annotations
 
 import os
+import shutil
 import stat
+import tempfile
+import zipfile
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -17,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["LARGEST_BYTES", "open_input", "read_input"]
+__all__ = ["LARGEST_BYTES", "open_input", "open_product", "read_input"]
 
 LARGEST_BYTES = 16_000_000
 """Most bytes of a file that is read whole: an agreement, a label, a policy, a certificate."""
@@ -79,3 +82,69 @@ def read_input(path: Path, *, hint: Message | None = None, most_bytes: int = LAR
             field="file",
         )
     return data
+
+
+# Any day does, as long as it is the same one: the same folder gives the same bytes, and so is known again.
+_DAY = (1980, 1, 1, 0, 0, 0)
+_MOST_PACKED = 4096
+
+
+@contextmanager
+def open_product(path: Path) -> Iterator[tuple[BinaryIO, str]]:
+    """Open a product that a person named: a file, or a folder that is one product, packed into a ZIP file without compression.
+
+    Parameters
+    ----------
+    path
+        The file, or a folder named ``*.SAFE``.
+
+    Yields
+    ------
+    file, name
+        Open file, and its name without folders.
+
+    Raises
+    ------
+    InputError
+        If it cannot be read, or is neither.
+    """
+    if not path.is_dir():
+        with open_input(path) as file:
+            yield file, path.name
+        return
+    if path.suffix.upper() != ".SAFE":
+        raise InputError(
+            Message("{path} is a folder, and no product by its name", {"path": str(path)}),
+            hint=Message("name its files, or a Sentinel-1 folder (*.SAFE); to take in all that comes into a folder: --watch"),
+            field="file",
+        )
+    with tempfile.TemporaryFile() as packed:
+        _pack(path, packed)
+        packed.seek(0)
+        yield packed, f"{path.name}.zip"
+
+
+def _pack(folder: Path, target: BinaryIO) -> None:
+    found = sorted(folder.rglob("*"))
+    if len(found) > _MOST_PACKED:
+        raise InputError(
+            Message(
+                "{path} holds {count} files, at most {most} are packed",
+                {"path": str(folder), "count": len(found), "most": _MOST_PACKED},
+            ),
+            hint=Message("make sure that this is the folder that you mean"),
+            field="file",
+        )
+    with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as package:
+        package.writestr(zipfile.ZipInfo(f"{folder.name}/", _DAY), b"")
+        for path in found:
+            if path.is_symlink() or not (path.is_dir() or path.is_file()):
+                raise InputError(
+                    Message("{path} is a link or a device: a package holds files", {"path": str(path)}),
+                    hint=Message("fetch the package again"),
+                    field="file",
+                )
+            if path.is_file():
+                member = zipfile.ZipInfo(f"{folder.name}/{path.relative_to(folder).as_posix()}", _DAY)
+                with open_input(path) as source, package.open(member, "w", force_zip64=True) as packed:
+                    shutil.copyfileobj(source, packed, 1 << 20)

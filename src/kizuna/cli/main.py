@@ -18,7 +18,7 @@ _COMMANDS = {
     "demo": "kizuna.cli.demo:demo",
     "node": "kizuna.cli.node:node",
     "partner": "kizuna.cli.partner:partner",
-    "ingest": "kizuna.cli.product:ingest",
+    "ingest": "kizuna.cli.ingest:ingest",
     "product": "kizuna.cli.product:product",
     "sar": "kizuna.cli.sar:sar",
     "release": "kizuna.cli.release:release",

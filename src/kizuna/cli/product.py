@@ -1,8 +1,7 @@
-"""``kizuna ingest`` and ``kizuna product``: take files in, look at what the node holds."""
+"""``kizuna product``: look at what the node holds."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,118 +11,29 @@ from kizuna.cli.message_text import fate_word, recall_json
 from kizuna.cli.originator import consent, relabel
 from kizuna.cli.recall import answer_recall, recall, recalled
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
-from kizuna.errors import InputError, Message
+from kizuna.errors import Message
 from kizuna.model.canonical import parse_json
-from kizuna.model.instants import Interval, format_instant, parse_instant
+from kizuna.model.instants import format_instant
 from kizuna.model.label import label_to_json
 from kizuna.model.product import product_to_json
 from kizuna.node.decisions import as_labelled_now, decide_item, require_item
 from kizuna.node.forms import why_held
 from kizuna.node.onward import passed_on
 from kizuna.node.people import shown
-from kizuna.node.publish import Described, publish
 from kizuna.node.recall import recall_of
 from kizuna.node.versions import superseded_versions
 from kizuna.release.decision import Outcome, decision_to_json
-from kizuna.wiring import label_path, open_input, open_node, read_label_file
+from kizuna.wiring import open_node
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kizuna.catalog.store import Item
     from kizuna.model.canonical import Json
     from kizuna.node.onward import PassedOn
-    from kizuna.node.publish import Published
     from kizuna.node.versions import Superseded
 
-__all__ = ["ingest", "product"]
-
-_LABEL_HINT = Message("every product needs a label: write one beside it (docs/labels.md), or name it with --label")
-
-
-def _published_json(published: Published) -> dict[str, Json]:
-    return {
-        "product": product_to_json(published.product),
-        "known_already": published.known,
-        "decisions": [{"partner": partner} | decision_to_json(decision, _) for partner, decision in published.decisions],
-    }
-
-
-@click.command(
-    help=_("Take files into the node under their labels, and queue each for the partners that may have it."),
-    epilog=examples(
-        "kizuna ingest scene.nitf --node jpn",
-        "kizuna ingest scene.tif --label scene.label.toml --title 'Port, morning'",
-        "kizuna ingest corrected.tif --replaces abcd --node jpn",
-    ),
-)
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--label", type=click.Path(path_type=Path), help=_("Label of the files (default: FILE.label.toml beside each)."))
-@click.option("--title", help=_("One line for people, where the file has none."))
-@click.option("--sensor", help=_("What observed it, where the file does not say."))
-@click.option("--event", metavar="INSTANT", help=_("When it was observed, where the file does not say."))
-@click.option("--note", "notes", multiple=True, help=_("A sentence that must be read with it."))
-@click.option("--derived-from", "parents", multiple=True, metavar="PRODUCT", help=_("A product that it was made from."))
-@click.option("--replaces", metavar="PRODUCT", help=_("Own product of which the file is a newer, corrected version."))
-@node_option
-@as_json
-def ingest(
-    files: tuple[Path, ...],
-    label: Path | None,
-    title: str | None,
-    sensor: str | None,
-    event: str | None,
-    notes: tuple[str, ...],
-    parents: tuple[str, ...],
-    replaces: str | None,
-    folder: Path,
-    json_: bool,
-) -> None:
-    """Take in."""
-    if replaces is not None and len(files) > 1:
-        raise click.UsageError(_("--replaces takes one file."))
-    moment = None if event is None else parse_instant(event, field="event")
-    published: list[Published] = []
-    with open_node(folder) as here:
-        described = Described(
-            title=title,
-            sensor=sensor,
-            event=None if moment is None else Interval(moment, moment),
-            notes=notes,
-            derived_from=tuple(require_item(here, parent).product.id for parent in parents),
-            replaces=None if replaces is None else require_item(here, replaces).product.id,
-        )
-        try:
-            for path in files:
-                read = read_label_file(label or label_path(path), hint=_LABEL_HINT)
-                with open_input(path) as file:
-                    try:
-                        published.append(publish(here, file, path.name, read, described))
-                    except InputError as error:
-                        raise InputError(
-                            Message("{path}: {why}", {"path": str(path), "why": error.message.render(_)}),
-                            hint=error.hint,
-                            field=error.field,
-                        ) from error
-        finally:
-            # What was taken in before a fault stays, and is told.
-            _tell(published, json_=json_)
-
-
-def _tell(published: list[Published], *, json_: bool) -> None:
-    if json_:
-        print_json([_published_json(one) for one in published])
-        return
-    for one in published:
-        values: dict[str, str | int | float] = {
-            "id": one.product.id,
-            "title": one.product.title,
-            "marking": one.product.label.marking,
-        }
-        if one.known:
-            say(Message("{id}  {title}: the same bytes are here already; nothing was changed.", values))
-            continue
-        say(Message("{id}  {title}  [{marking}]", values))
-        for partner, decision in one.decisions:
-            click.echo(f"  {partner}: {outcome_word(decision)}  {decision.reasons[0].message.render(_)}")
+__all__ = ["product"]
 
 
 @click.group(help=_("Look at what the node holds; record consents and corrected labels."))

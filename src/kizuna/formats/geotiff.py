@@ -21,6 +21,7 @@ import rasterio.transform
 from affine import Affine
 from PIL import Image
 from rasterio.abc import FileContainer
+from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
@@ -36,7 +37,6 @@ from kizuna.formats.tiff import holds_one_plain_image, read_directories
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rasterio.control import GroundControlPoint
     from rasterio.io import DatasetReader
 
 __all__ = [
@@ -79,6 +79,9 @@ EQUATOR_M = 2.0 * math.pi * 6378137.0  # Web Mercator's square is this wide (EPS
 TILE = 256
 DEEPEST_ZOOM = 24
 _EDGE_POINTS = 8
+_HALF_GLOBE_DEG, _GLOBE_DEG, _MOST_LATITUDE_DEG = 180.0, 360.0, 90.0
+# An image that lies askew has room around it, a narrow strip fifty times its own; what needs more than this has a wrong place.
+_MOST_WARPED_PIXELS, _MOST_WARPED = 200_000_000, 64
 LOW_PERCENTILE, HIGH_PERCENTILE = 8.0, 99.7
 STRETCH_LOW, STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
 _SPLINE = "SRC_METHOD"
@@ -345,15 +348,52 @@ def read_georeference(file: BinaryIO) -> GeoReference:
     """
     plain = _is_plain(file)
     with open_tiff(file) as dataset:
-        crs, transform, points = placement_of(dataset)
+        crs, transform, points = _continuous(*placement_of(dataset), dataset.shape)
         ring = _outline(crs, transform, points, dataset.shape)
         return GeoReference(
-            footprint_lonlat_deg=ring,
+            footprint_lonlat_deg=tuple((_within_globe(longitude), latitude) for longitude, latitude in ring),
             pixel_m=_pixel_m(crs, transform, points, dataset.shape),
             shape=dataset.shape,
             is_complex=not plain or _may_hold_phase(dataset),
             tags=dict(dataset.tags()),
         )
+
+
+def _continuous(
+    crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], shape: tuple[int, int]
+) -> tuple[CRS, Affine | None, tuple[GroundControlPoint, ...]]:
+    """Place whose coordinates do not jump within the image: that of a scene across the antimeridian counts degrees from there.
+
+    Longitudes begin anew at the antimeridian, and PROJ gives none beyond it: neither splines through points on both its sides nor
+    the way back from the ground to the pixels would be right.
+    """
+    if not crs.is_geographic:
+        return crs, transform, points
+    rows, cols = shape
+    if transform is not None:
+        xs = [transform.c + transform.a * x + transform.b * y for x in (0, cols) for y in (0, rows)]
+    else:
+        xs = [point.x for point in points]
+        if max(xs) - min(xs) > _HALF_GLOBE_DEG:
+            xs = [x % _GLOBE_DEG for x in xs]
+    turns = math.floor((min(xs) + _HALF_GLOBE_DEG) / _GLOBE_DEG) * _GLOBE_DEG
+    if max(xs) - turns <= _HALF_GLOBE_DEG:
+        shift, based = turns, crs
+    else:
+        shift, based = turns + _HALF_GLOBE_DEG, CRS.from_string(f"{crs.to_proj4()} +pm={_HALF_GLOBE_DEG:g}")
+    if transform is not None:
+        return based, Affine(transform.a, transform.b, transform.c - shift, transform.d, transform.e, transform.f), ()
+    moved = tuple(
+        GroundControlPoint(row=point.row, col=point.col, x=x - shift, y=point.y) for point, x in zip(points, xs, strict=True)
+    )
+    return based, None, moved
+
+
+def _within_globe(longitude_deg: float) -> float:
+    """The same longitude within ±180 degrees."""
+    if abs(longitude_deg) <= _HALF_GLOBE_DEG:
+        return longitude_deg
+    return (longitude_deg + _HALF_GLOBE_DEG) % _GLOBE_DEG - _HALF_GLOBE_DEG
 
 
 def _outline(
@@ -364,12 +404,14 @@ def _outline(
     rows = np.concatenate([0 * steps, steps, 1 + 0 * steps, 1 - steps]) * height
     cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * width
     longitude, latitude = to_lonlat(crs, transform, points, rows.tolist(), cols.tolist())
-    if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
+    if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.abs(latitude).max() <= _MOST_LATITUDE_DEG):
         raise InputError(
             Message("the GeoTIFF's position cannot be turned into longitude and latitude"),
             hint=Message("Check its coordinate system and its ground control points."),
             field="file",
         )
+    # One that crosses the antimeridian goes on beyond it.
+    longitude = np.unwrap(longitude, period=_GLOBE_DEG)
     area = float(np.sum(longitude * np.roll(latitude, -1) - np.roll(longitude, -1) * latitude))
     ring = [(float(x), float(y)) for x, y in zip(longitude, latitude, strict=True)]
     return tuple(ring if area > 0.0 else ring[::-1])
@@ -379,6 +421,7 @@ def _pixel_m(crs: CRS, transform: Affine | None, points: tuple[GroundControlPoin
     """Coarser sampling on the ground at the middle of the image, over ten pixels, on a sphere: it only chooses a zoom level."""
     row, col, span = shape[0] / 2.0, shape[1] / 2.0, 10.0
     longitude, latitude = to_lonlat(crs, transform, points, [row, row + span, row], [col, col, col + span])
+    longitude = np.unwrap(longitude, period=_GLOBE_DEG)
     east = np.radians(longitude[1:] - longitude[0]) * math.cos(math.radians(float(latitude[0])))
     north = np.radians(latitude[1:] - latitude[0])
     return float(np.hypot(east, north).max()) * EQUATOR_M / (2.0 * math.pi) / span
@@ -404,7 +447,7 @@ def read_amplitude(file: BinaryIO) -> Placed:
     """
     plain = _is_plain(file)
     with open_tiff(file) as dataset:
-        crs, transform, points = placement_of(dataset)
+        crs, transform, points = _continuous(*placement_of(dataset), dataset.shape)
         try:
             amplitude, mask = _detect(dataset, plain=plain)
         except (RasterioError, OSError) as error:
@@ -426,6 +469,7 @@ def place(
     tags: Mapping[str, str],
 ) -> Placed:
     """Amplitude placed by ground control points, of which only every `oversampling`-th pixel is worth keeping."""
+    crs, _, points = _continuous(crs, None, points, amplitude.shape)
     pixel_m = oversampling * _pixel_m(crs, None, points, amplitude.shape)
     return Placed(amplitude, crs, None, points, pixel_m, tags)
 
@@ -519,7 +563,7 @@ def write_detected_cog(placed: Placed) -> bytes:
     """
     ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
     longitude, latitude = (float(np.mean(values)) for values in zip(*ring, strict=True))
-    zone = min(max(int((longitude + 180.0) // 6.0) + 1, 1), 60)
+    zone = min(max(int((_within_globe(longitude) + 180.0) // 6.0) + 1, 1), 60)
     crs = CRS.from_epsg((32600 if latitude >= 0.0 else 32700) + zone)
     warped, transform = _warp(placed, crs, placed.pixel_m, 0.0, Resampling.bilinear)
     return write_cog(
@@ -538,11 +582,23 @@ def _warp(
     """Amplitude on a north-up grid whose pixel corners lie on the lattice through (-lattice, +lattice)."""
     # Splines through the points rather than a polynomial: over Sentinel-1's terrain the polynomial is off by pixels.
     ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
+    if crs == WEB_MERCATOR:
+        ring = _on_one_side(ring)
     xs, ys = transform_points(_WGS84, crs, [x for x, _ in ring], [y for _, y in ring])[:2]
+    if crs == WEB_MERCATOR:
+        # The antimeridian itself is both edges of the map.
+        xs = [math.copysign(x, longitude) for x, (longitude, _) in zip(xs, ring, strict=True)]
     left = math.floor((min(xs) + lattice) / resolution) * resolution - lattice
     top = lattice - math.floor((lattice - max(ys)) / resolution) * resolution
     shape = (math.ceil((top - min(ys)) / resolution), math.ceil((max(xs) - left) / resolution))
     transform = Affine(resolution, 0.0, left, 0.0, -resolution, top)
+    if not 0 < shape[0] * shape[1] <= max(_MOST_WARPED_PIXELS, _MOST_WARPED * placed.amplitude.size):
+        values = {"rows": shape[0], "cols": shape[1]}
+        raise InputError(
+            Message("the image's place cannot be right: north up it has {rows} x {cols} pixels", values),
+            hint=Message("Check its coordinate system and its ground control points."),
+            field="file",
+        )
     target = np.full(shape, np.nan, np.float32)
     source = {"gcps": list(placed.points), _SPLINE: "GCP_TPS"} if placed.points else {"src_transform": placed.transform}
     reproject(
@@ -557,6 +613,19 @@ def _warp(
         **source,
     )
     return target, transform
+
+
+def _on_one_side(ring: tuple[tuple[float, float], ...]) -> tuple[tuple[float, float], ...]:
+    """Outline on the side of the antimeridian where the more of it lies: a map of the world ends there, and so does its image."""
+    lons = [longitude for longitude, _ in ring]
+    west, east = min(lons), max(lons)
+    edge = next((e for e in (-_HALF_GLOBE_DEG, _HALF_GLOBE_DEG) if west < e < east), None)
+    if edge is None:
+        return tuple((_within_globe(longitude), latitude) for longitude, latitude in ring)
+    # What is cut off is drawn in to the edge: the rectangle around it is the same.
+    if edge - west >= east - edge:
+        return tuple((min(longitude, edge) - (edge - _HALF_GLOBE_DEG), latitude) for longitude, latitude in ring)
+    return tuple((max(longitude, edge) - (edge + _HALF_GLOBE_DEG), latitude) for longitude, latitude in ring)
 
 
 def write_cog(

@@ -25,16 +25,30 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from kizuna.kinds.registry import Kind
+    from kizuna.kinds.values import Extracted
     from kizuna.model.canonical import Json
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Interval
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
-    from kizuna.model.product import ProductId
+    from kizuna.model.product import ProductId, Verdict
+    from kizuna.node.ports import BlobStore
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
 
-__all__ = ["Described", "Published", "publish", "record_published"]
+__all__ = [
+    "Described",
+    "Made",
+    "Published",
+    "Wanted",
+    "discard",
+    "look",
+    "make",
+    "product_of",
+    "publish",
+    "record_published",
+    "require_understood",
+]
 
 _ID_BYTES = 16
 _WEB_TIFF = "image/tiff; application=geotiff; profile=cloud-optimized"
@@ -229,6 +243,78 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
         If the disk is full. Nothing is kept then.
     """
     described = described or Described()
+    wanted = look(node, file, name, label, described)
+    if wanted.known is not None:
+        return Published(wanted.known, known=True)
+    made = make(node.blobs, file, wanted)
+    try:
+        product = product_of(node, made)
+        decisions = record_published(node, [product]) if wanted.before is None else _record_newer(node, product, wanted.before)
+    except (InputError, StoreError):
+        discard(node.blobs, made)
+        raise
+    return Published(product, known=False, decisions=tuple((partner, decision) for _product, partner, decision in decisions))
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A file that may be taken in, before anything is made of it.
+
+    Parameters
+    ----------
+    name, label, described
+        As `publish` takes them.
+    content
+        Digest of its bytes.
+    kind, media_type
+        What its first bytes say.
+    before
+        What it is a newer version of.
+    known
+        Product of the same bytes under the same label; nothing is to be made then.
+    """
+
+    name: str
+    label: Label
+    described: Described
+    content: Digest
+    kind: Kind
+    media_type: str
+    before: Item | None
+    known: Product | None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of a file, its bytes in the blob store, before anything is recorded.
+
+    Parameters
+    ----------
+    wanted
+        The file.
+    extracted, verdict
+        What it says, and what the check found.
+    assets
+        It, and the files made of it.
+    fresh
+        Those that were not in the store before.
+    """
+
+    wanted: Wanted
+    extracted: Extracted
+    verdict: Verdict
+    assets: tuple[Asset, ...]
+    fresh: tuple[Asset, ...]
+
+
+def look(node: Node, file: BinaryIO, name: str, label: Label, described: Described) -> Wanted:
+    """Whether a file may be taken in, and whether it is here already.
+
+    Raises
+    ------
+    InputError
+        As `publish`, for whatever needs no look at the image.
+    """
     require_understood(node, label)
     before = None if described.replaces is None else _require_replaceable(node, described.replaces, label)
     for parent in described.derived_from:
@@ -249,8 +335,26 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
             hint=Message("take it in as a product of its own: leave --replaces out"),
             field="replaces",
         )
+    file.seek(0)
+    content = make_manifest(file).digest
+    known = _published_before(node, content)
+    if known is not None:
+        _require_same_label(name, label, as_labelled_now(node, known), described.replaces)
+    return Wanted(name, label, described, content, kind, media_type, before, known)
+
+
+def make(blobs: BlobStore, file: BinaryIO, wanted: Wanted) -> Made:
+    """Check a file, read what it says, make its small files, and keep all of them. It needs no store: threads may do it.
+
+    Raises
+    ------
+    InputError
+        If the file is damaged or has no position. Nothing is kept then.
+    StoreError
+        If the disk is full. Nothing is kept then.
+    """
+    kind, name = wanted.kind, wanted.name
     extracted = kind.extract(file, name)
-    media_type = extracted.media_type or media_type
     verdict = kind.validate(file)
     if not verdict.valid:
         raise InputError(
@@ -264,50 +368,74 @@ def publish(node: Node, file: BinaryIO, name: str, label: Label, described: Desc
     try:
         file.seek(0)
         for role, asset_name, type_, source in [
-            (AssetRole.ORIGINAL, PurePath(name).name, media_type, file),
+            (AssetRole.ORIGINAL, PurePath(name).name, extracted.media_type or wanted.media_type, file),
             *((role, asset_name, type_, io.BytesIO(data)) for role, asset_name, type_, data in made),
         ]:
-            new = not node.blobs.has(make_manifest(source).digest)
+            new = not blobs.has(wanted.content if source is file else make_manifest(source).digest)
             source.seek(0)
-            digest, size = node.blobs.put(source)
+            digest, size = blobs.put(source)
             asset = Asset(role, asset_name, type_, digest, size)
             kept.append(asset)
             fresh += [asset] if new else []
-        known = _published_before(node, kept[0].digest)
-        if known is not None:
-            _require_same_label(name, label, as_labelled_now(node, known), described.replaces)
-            _discard(node, fresh)
-            return Published(known, known=True)
-        product = Product(
-            id=make_product_id(node.keys.random(_ID_BYTES)) if before is None else before.product.id,
-            kind=kind.NAME,
-            title=described.title or (extracted.title if before is None else before.product.title),
-            media_type=media_type,
-            content=kept[0].digest,
-            originator=label.originator,
-            sensor=described.sensor or extracted.sensor or (before.product.sensor if before is not None else "unknown"),
-            event=described.event or extracted.event or (None if before is None else before.product.event),
-            produced=extracted.produced or node.now(),
-            validity=None,
-            footprint=extracted.footprint,
-            label=label,
-            lineage=described.derived_from or (() if before is None else before.product.lineage),
-            assets=tuple(kept),
-            version=1 if before is None else before.product.version + 1,
-            supersedes=None if before is None else before.product.content,
-            verdict=verdict,
-            resolution_m=extracted.resolution_m,
-            complex_data=extracted.complex_data,
-            notes=(*extracted.notes, *described.notes),
-            observation=extracted.observation,
-        )
-        # A record that another node would refuse is refused at home: there it would stop the whole feed.
-        product_from_json(product_to_json(product))
-        decisions = record_published(node, [product]) if before is None else _record_newer(node, product, before)
+            if source is file:
+                _require_unchanged(name, digest, wanted.content)
     except (InputError, StoreError):
-        _discard(node, fresh)
+        _discard(blobs, fresh)
         raise
-    return Published(product, known=False, decisions=tuple((partner, decision) for _product, partner, decision in decisions))
+    return Made(wanted, extracted, verdict, tuple(kept), tuple(fresh))
+
+
+def _require_unchanged(name: str, digest: Digest, looked_at: Digest) -> None:
+    if digest != looked_at:
+        raise InputError(
+            Message("{name} changed while it was read", {"name": name}),
+            hint=Message("wait until whoever writes it has finished, then try again"),
+            field="file",
+        )
+
+
+def product_of(node: Node, made: Made) -> Product:
+    """Product of what was made of a file, with an id of its own.
+
+    Raises
+    ------
+    InputError
+        If another node would refuse its record.
+    """
+    wanted, extracted = made.wanted, made.extracted
+    described, before = wanted.described, wanted.before
+    original = made.assets[0]
+    product = Product(
+        id=make_product_id(node.keys.random(_ID_BYTES)) if before is None else before.product.id,
+        kind=wanted.kind.NAME,
+        title=described.title or (extracted.title if before is None else before.product.title),
+        media_type=original.media_type,
+        content=original.digest,
+        originator=wanted.label.originator,
+        sensor=described.sensor or extracted.sensor or (before.product.sensor if before is not None else "unknown"),
+        event=described.event or extracted.event or (None if before is None else before.product.event),
+        produced=extracted.produced or node.now(),
+        validity=None,
+        footprint=extracted.footprint,
+        label=wanted.label,
+        lineage=described.derived_from or (() if before is None else before.product.lineage),
+        assets=made.assets,
+        version=1 if before is None else before.product.version + 1,
+        supersedes=None if before is None else before.product.content,
+        verdict=made.verdict,
+        resolution_m=extracted.resolution_m,
+        complex_data=extracted.complex_data,
+        notes=(*extracted.notes, *described.notes),
+        observation=extracted.observation,
+    )
+    # A record that another node would refuse is refused at home: there it would stop the whole feed.
+    product_from_json(product_to_json(product))
+    return product
+
+
+def discard(blobs: BlobStore, made: Made) -> None:
+    """Remove what `make` kept and nobody else needs."""
+    _discard(blobs, made.fresh)
 
 
 def record_published(
@@ -346,6 +474,6 @@ def record_published(
         return queue_for_partners(node, products, partners)
 
 
-def _discard(node: Node, assets: Sequence[Asset]) -> None:
+def _discard(blobs: BlobStore, assets: Sequence[Asset]) -> None:
     for asset in assets:
-        node.blobs.discard(asset.digest)
+        blobs.discard(asset.digest)
