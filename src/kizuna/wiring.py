@@ -19,7 +19,7 @@ from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
-from kizuna.adapters.stores import DATABASE, index_of, is_synced, open_store, place_of, refuse_moved
+from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
@@ -79,6 +79,7 @@ __all__ = [
     "machine_memory",
     "make_node",
     "media_in",
+    "migrate_node",
     "new_medium",
     "node_lies_in",
     "open_input",
@@ -514,6 +515,75 @@ def _database(folder: Path) -> str:
 def node_lies_in(folder: Path) -> bool:
     """Whether a node lies in `folder`: its state, or its keys where the state lies in another place."""
     return (folder / DATABASE).exists() or ((folder / KEYS).exists() and bool(_database(folder)))
+
+
+def migrate_node(folder: Path, to: str, told: Callable[[str, int], None]) -> str:
+    """Move the state of the node in `folder` into a PostgreSQL database, or go on with that where it was interrupted.
+
+    Parameters
+    ----------
+    folder
+        Its folder; keys, files and settings stay there, and the settings name the database from then on.
+    to
+        Address of the database.
+    told
+        Told of each table how many rows were copied.
+
+    Returns
+    -------
+    place
+        Where the state is now, as it may be shown.
+
+    Raises
+    ------
+    InputError
+        If it does not lie in the folder, or something lies in the database.
+    TailUnconfirmed
+        If the tail of its log is not confirmed.
+    StoreError, LogDamaged
+        If it could not be copied as it is; it stays where it is then.
+    """
+    from kizuna.adapters.migration import arrive, copy_state, is_on_its_way, make_room, mark_moved
+    from kizuna.adapters.postgres import PostgresStore
+    from kizuna.adapters.postgres_database import address_of
+    from kizuna.adapters.sqlite import SqliteStore
+
+    place = address_of(to, field="to")
+    # The file's alone: what the environment says is for this moment.
+    settings = load_settings(folder, {})
+    if settings.database not in {"", to} or not (folder / DATABASE).exists():
+        raise InputError(
+            Message("the state of no node lies in {folder}", {"folder": str(folder)}),
+            hint=Message("a node is moved out of its folder; from one database to another the database's own tools move it"),
+            field="node",
+        )
+    keys = FileKeys.load(folder / KEYS)
+    with closing(SqliteStore(folder / DATABASE)) as source, closing(PostgresStore(to)) as target:
+        moved, name = source.setting(MOVED_TO), source.setting(ORGANISATION_SETTING)
+        if moved not in {None, place} or name is None:
+            refuse_moved(source)
+        party = parse_party(name or "", field="node")
+        here, there = (Journal(party, store, keys, SystemClock()) for store in (source, target))
+        # The first of its keys: others follow, this one stays the same.
+        id_ = key_id_of(here.own_keys()[0])
+        waiting = is_on_its_way(target, id_)
+        if moved is None:
+            anchor = FileTailAnchor(state_folder(), keys.key_id)
+            Node(here, FileBlobs(folder / _BLOBS), lambda: place_of(folder, source), "", anchor).require_confirmed()
+            if waiting:
+                make_room(target)
+            with source.transaction():
+                with target.transaction():
+                    copy_state(source, target, id_, told)
+                    if there.verify() != here.verify():
+                        raise StoreError(
+                            Message("{table}: not all that was copied arrived as it was", {"table": "log"}),
+                            hint=Message("nothing was changed: the node lies where it was; try again"),
+                        )
+                mark_moved(source, place)
+        write_settings(folder, replace(settings, database=to))
+        arrive(target, ("place", place_of(folder, target)))
+    return place
 
 
 def catalogue_index(node: Node) -> Index:

@@ -430,6 +430,11 @@ class PostgresDatabase:
 
         return self._read(ask)
 
+    def each(self, statement: str) -> Iterator[tuple[Any, ...]]:
+        """Rows of a query, one after the other, within a transaction."""
+        with self.errors(), self.connection().cursor("each", binary=True) as cursor:
+            yield from cursor.execute(_written(statement))
+
     def damaged(self, what: str) -> StoreError:
         """Error for a row that holds what kizuna did not write."""
         return StoreError(

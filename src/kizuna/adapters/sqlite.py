@@ -418,5 +418,5 @@ class SqliteStore(SqlStore[SqliteItems]):
     """
 
     def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
-        database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
-        super().__init__(database, SqliteItems(database))
+        self.database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
+        super().__init__(self.database, SqliteItems(self.database))

@@ -271,6 +271,11 @@ class Database:
         rows = self.rows(statement, values)
         return rows[0] if rows else None
 
+    def each(self, statement: str) -> Iterator[tuple[Value, ...]]:
+        """Rows of a query, one after the other, while nobody writes."""
+        with self.errors():
+            yield from self.connection().execute(statement)
+
     def damaged(self, what: str) -> StoreError:
         """Error for a row that holds what kizuna did not write."""
         return StoreError(

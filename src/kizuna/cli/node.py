@@ -19,7 +19,7 @@ from kizuna.model.parties import parse_party
 from kizuna.node.forms import held_back
 from kizuna.node.health import HealthReader, last_refused, refused_message
 from kizuna.node.key_change import unaware
-from kizuna.wiring import announce_node_keys, load_settings, make_node, open_node, rotate_node_keys
+from kizuna.wiring import announce_node_keys, load_settings, make_node, migrate_node, open_node, rotate_node_keys
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,6 +124,27 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
         sys.stdout.flush()
 
     serve_node(folder, settings, started)
+
+
+@node.command(
+    help=_("Move the state of a node from its folder into a PostgreSQL database, whole or not at all."),
+    epilog=examples("kizuna node migrate --to 'postgresql://kizuna@db.example.org/kizuna?sslmode=verify-full' --node jpn"),
+)
+@click.option("--to", required=True, metavar="URL", help=_("Address of the database, without a password."))
+@node_option
+@as_json
+def migrate(to: str, folder: Path, json_: bool) -> None:
+    """Move."""
+
+    def told(table: str, count: int) -> None:
+        click.echo(Message("{table}: {count} copied", {"table": table, "count": count}).render(_), err=True)
+
+    place = migrate_node(folder, to, told)
+    if json_:
+        print_json({"node": str(folder), "database": place})
+        return
+    say(Message("The state of the node lies in {place} now, and its settings say so.", {"place": place}))
+    say(Message("Start serving processes anew. What is left in {folder} signs nothing any more.", {"folder": str(folder)}))
 
 
 @node.command(
