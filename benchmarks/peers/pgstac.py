@@ -1,7 +1,8 @@
-"""stac-fastapi-pgstac over a PostgreSQL of its own: `pgstac.py FOLDER ITEMS COLLECTION`, in an environment that has it.
+"""stac-fastapi-pgstac over a PostgreSQL of its own, with stac-auth-proxy: `pgstac.py FOLDER ITEMS COLLECTION FRESH READER`.
 
-Makes a database in FOLDER, loads the items, prints a line of JSON (how long loading took, the port that it serves on), and serves
-until its standard input ends. PostgreSQL and PostGIS come from the system.
+Makes a database in FOLDER, loads the items, adds those of FRESH one by one, prints a line of JSON (how long that took, the ports
+that it serves on), and serves until its standard input ends. At the proxy's port a search finds what is released to READER.
+PostgreSQL and PostGIS come from the system.
 """
 
 from __future__ import annotations
@@ -11,10 +12,13 @@ import os
 import pwd
 import shutil
 import socket
+import statistics
 import subprocess
 import sys
+import threading
 import time
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +27,7 @@ if TYPE_CHECKING:
 
 PROGRAMS = os.pathsep.join([os.environ.get("PATH", os.defpath), *map(str, Path("/usr/lib/postgresql").glob("*/bin"))])
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
-QUERYABLES = {"gsd": "to_float", "platform": "to_text"}
+QUERYABLES = {"gsd": ("to_float", "number", "BTREE"), "release_to": ("to_text_array", "array", "GIN")}
 
 
 def free_port() -> int:
@@ -91,19 +95,74 @@ def load(items: str, collection: str, folder: Path) -> dict[str, float]:
         took = {"seconds": time.perf_counter() - begin, "cpu_s": time.process_time() + postgres_cpu_s(folder) - cpu}
     with psycopg.connect(autocommit=True) as connection:
         connection.execute("SET search_path TO pgstac, public")
-        for name, wrapper in QUERYABLES.items():
+        for name, (wrapper, kind, index) in QUERYABLES.items():
             connection.execute(
-                "INSERT INTO pgstac.queryables (name, definition, property_wrapper, property_index_type)"
-                " VALUES (%s, %s, %s, 'BTREE')",
-                (name, json.dumps({"type": "number" if wrapper == "to_float" else "string"}), wrapper),
+                "INSERT INTO pgstac.queryables (name, definition, property_wrapper, property_index_type) VALUES (%s, %s, %s, %s)",
+                (name, json.dumps({"type": kind}), wrapper, index),
             )
         connection.execute("ANALYZE")
     return took
 
 
-def main(folder: Path, items: str, collection: str) -> None:
+def insert(fresh: str) -> float:
+    """Add items one by one; milliseconds that one takes (median)."""
+    import psycopg
+
+    took = []
+    with psycopg.connect(autocommit=True) as connection:
+        connection.execute("SET search_path TO pgstac, public")
+        for line in Path(fresh).read_text("utf-8").splitlines():
+            begin = time.perf_counter()
+            connection.execute("SELECT create_item(%s::jsonb)", (line,))
+            took.append(1e3 * (time.perf_counter() - begin))
+    return statistics.median(took)
+
+
+def issuer() -> str:
+    """Address of an issuer of identities who knows nobody: the proxy asks for one, also where nobody signs in."""
+
+    class Answer(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            base = f"http://127.0.0.1:{self.server.server_port}"  # type: ignore[attr-defined]
+            names = ("authorization", "token", "userinfo")
+            about = {"issuer": base, "jwks_uri": f"{base}/keys"} | {f"{name}_endpoint": f"{base}/{name}" for name in names}
+            body = json.dumps({"keys": []} if self.path == "/keys" else about).encode()
+            self.send_response(200)
+            self.send_header("content-type", "application/json")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return f"http://127.0.0.1:{server.server_port}/.well-known/openid-configuration"
+
+
+@contextmanager
+def serving(app: str, port: int, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
+    """Serve an application with one worker."""
+    command = [sys.executable, "-m", "uvicorn", "--factory", app, "--port", str(port), "--log-level", "error"]
+    with subprocess.Popen(command, env=os.environ | settings) as server:
+        try:
+            for _ in range(600):
+                try:
+                    socket.create_connection(("127.0.0.1", port), 1).close()
+                    break
+                except OSError:
+                    if server.poll() is not None:
+                        sys.exit(f"{app} did not start")
+                    time.sleep(0.1)
+            yield server
+        finally:
+            server.terminate()
+
+
+def main(folder: Path, items: str, collection: str, fresh: str, reader: str) -> None:
     """Load and serve."""
-    port, http_port = free_port(), free_port()
+    port, http_port, proxy_port = free_port(), free_port(), free_port()
     os.environ |= {
         "PGHOST": "127.0.0.1",
         "PGPORT": str(port),
@@ -111,41 +170,37 @@ def main(folder: Path, items: str, collection: str) -> None:
         "PGPASSWORD": "none",
         "PGDATABASE": "stac",
     }
+    # The proxy adds to each search that what is found is released to the reader. Nobody signs in: that would cost it more.
+    released = json.dumps({"op": "a_contains", "args": [{"property": "release_to"}, [reader]]})
+    proxy = {
+        "UPSTREAM_URL": f"http://127.0.0.1:{http_port}",
+        "OIDC_DISCOVERY_URL": issuer(),
+        "DEFAULT_PUBLIC": "true",
+        "WAIT_FOR_UPSTREAM": "false",
+        "CHECK_CONFORMANCE": "false",
+        "ENABLE_COMPRESSION": "false",
+        "ITEMS_FILTER_CLS": "stac_auth_proxy.filters:Template",
+        "ITEMS_FILTER_ARGS": json.dumps([released]),
+    }
     with postgres(folder, port):
-        took = load(items, collection, folder)
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "stac_fastapi.pgstac.app:create_app",
-            "--port",
-            str(http_port),
-            "--log-level",
-            "error",
-        ]
-        with subprocess.Popen(command) as server:
-            for _ in range(600):
-                try:
-                    socket.create_connection(("127.0.0.1", http_port), 1).close()
-                    break
-                except OSError:
-                    if server.poll() is not None:
-                        sys.exit("stac-fastapi-pgstac did not start")
-                    time.sleep(0.1)
-            told = took | {"port": http_port, "server": server.pid, "version": version()}
+        told: dict[str, object] = load(items, collection, folder) | {"insert_ms": insert(fresh)}
+        with (
+            serving("stac_fastapi.pgstac.app:create_app", http_port) as server,
+            serving("stac_auth_proxy.app:create_app", proxy_port, **proxy) as before_it,
+        ):
+            told |= {"port": http_port, "server": server.pid, "version": version("stac-fastapi-pgstac", "pypgstac")}
+            told |= {"proxy_port": proxy_port, "proxy": before_it.pid, "proxy_version": version("stac-auth-proxy")}
             print(json.dumps(told), flush=True)
             for _line in sys.stdin:
                 print(json.dumps({"postgres_cpu_s": postgres_cpu_s(folder)}), flush=True)
-            server.terminate()
 
 
-def version() -> str:
-    """Name and version."""
+def version(*names: str) -> str:
+    """Names and versions."""
     from importlib.metadata import version as version_of
 
-    return f"stac-fastapi-pgstac {version_of('stac-fastapi-pgstac')}, pgstac {version_of('pypgstac')}"
+    return ", ".join(f"{name} {version_of(name)}" for name in names)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+    main(Path(sys.argv[1]), *sys.argv[2:])

@@ -1,7 +1,8 @@
 """The catalogue beside stac-fastapi-pgstac, over HTTP, one worker each, on the same made-up archive.
 
 The archive is that of `tests/simulators/archive.py`. Both servers get the same searches from four connections, one server after
-the other in one run; kizuna's are those of partners (USA, UKR, MDA), filtered by what each may have, pgstac's are unfiltered.
+the other in one run; kizuna's are those of partners (USA, UKR, MDA), filtered by what each may have, pgstac's are unfiltered;
+and pgstac behind stac-auth-proxy, filtered for UKR.
 Requests per second are of the clock, `..._cpu_ms` are CPU milliseconds of the server (of pgstac with those of its database),
 which other work on the machine changes less.
 
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import http.client
 import json
 import os
@@ -56,17 +58,21 @@ from kizuna.web.stac import StacFace  # noqa: E402
 from kizuna.web.stac_query import post_query  # noqa: E402
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from kizuna.model.parties import Party
+    from kizuna.model.product import Product
 
 PEERS = ROOT / ".venv-bench-catalog"
-NEEDED = ("stac-fastapi-pgstac==7.2.0", "pypgstac[psycopg]==0.10.0", "uvicorn==0.54.0")
+NEEDED = ("stac-fastapi-pgstac==7.2.0", "pypgstac[psycopg]==0.10.0", "stac-auth-proxy==1.3.1", "uvicorn==0.54.0")
+FRESH = 100
 NOW = parse_instant("2026-12-01")
 PARTNERS = ("USA", "UKR", "MDA")
+READER = "UKR"
+"""Of whom the proxy is asked, whose filter is the same for all."""
 CONNECTIONS = 4
 DEEP = 10_000
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
@@ -159,14 +165,16 @@ class Served:
     port: int
     path: str
     process: subprocess.Popen[str]
-    server: int
+    servers: tuple[int, ...]
     told: dict[str, Any]
 
     def cpu_s(self) -> float:
         """CPU seconds of the server, and of its database if it has one of its own."""
-        values = Path(f"/proc/{self.server}/stat").read_text("utf-8").rpartition(")")[2].split()
-        used = (int(values[11]) + int(values[12])) / TICKS_A_SECOND
-        if self.server != self.process.pid:
+        used = 0.0
+        for server in self.servers:
+            values = Path(f"/proc/{server}/stat").read_text("utf-8").rpartition(")")[2].split()
+            used += (int(values[11]) + int(values[12])) / TICKS_A_SECOND
+        if self.servers != (self.process.pid,):
             assert self.process.stdin is not None  # noqa: S101 - both are pipes
             assert self.process.stdout is not None  # noqa: S101
             self.process.stdin.write("\n")
@@ -184,7 +192,7 @@ def served(command: Sequence[str], path: str, **environment: str) -> Iterator[Se
             told = json.loads(process.stdout.readline() or "null")
             if told is None:
                 sys.exit(f"{command[0]} did not start")
-            yield Served(told["port"], path, process, told.get("server", process.pid), told)
+            yield Served(told["port"], path, process, (told.get("server", process.pid),), told)
         finally:
             process.stdin.close()
             process.wait(60)
@@ -298,6 +306,16 @@ def measure_paging(ours: Served, count: int) -> None:
     report("page_10000_over_page_1", value, f"times the first, page {depth} of {count} items", 1.2, met=value <= 1.2)
 
 
+def measure_inserts(store: SqliteStore) -> float:
+    """Add items one by one; milliseconds that one takes (median)."""
+    took = []
+    for product in archive(FRESH, seed=2):
+        begin = time.perf_counter()
+        store.items.put(Item(product))
+        took.append(1e3 * (time.perf_counter() - begin))
+    return statistics.median(took)
+
+
 def measure_overhead(store: SqliteStore, asked: Sequence[dict[str, object]]) -> None:
     """Time searches of the index, of partners against those of the node's people."""
     node = node_over(store)
@@ -318,9 +336,9 @@ def measure_overhead(store: SqliteStore, asked: Sequence[dict[str, object]]) -> 
     report("first_view_ms", max(views), "ms of CPU for a partner's first search after a fact", None)
 
 
-def differ(ours: Served, theirs: Served, asked: Sequence[dict[str, object]]) -> int:
+def differ(ours: Served, theirs: Served, asked: Sequence[dict[str, object]], partner: str | None = None) -> int:
     """Count searches that the two answer differently."""
-    one, other, count = Client(ours), Client(theirs), 0
+    one, other, count = Client(ours, partner), Client(theirs), 0
     for query in asked:
         found = [json.loads(client.ask(query))["features"] for client in (one, other)]
         times = [[parse_instant(f["properties"]["datetime"]) for f in features] for features in found]
@@ -352,16 +370,34 @@ def peers() -> Path | None:
     return python
 
 
-def stac_files(folder: Path, count: int) -> tuple[str, str]:
-    """The archive as STAC, for pgstac: files of items and of their collection."""
-    items, collection = folder / "items.ndjson", folder / "collection.json"
-    with items.open("w", encoding="utf-8") as file:
-        for product in archive(count):
-            file.write(json.dumps(stac_item(product, lambda asset: f"/blobs/{asset.digest}", [])) + "\n")
+def released_to(product: Product) -> list[str]:
+    """Partners that may have a product of the archive, worked out by hand: the holder's own, unclassified, and who is named."""
+    label = product.label
+    if label.classification != "UNCLASSIFIED" or product.originator != HOLDER:
+        return []
+    return [*(label.releasable_to or ())]
+
+
+def stac_lines(path: Path, products: Iterable[Product]) -> str:
+    """Products as STAC for pgstac, one a line, each with the partners that may have it."""
+    with path.open("w", encoding="utf-8") as file:
+        for product in products:
+            item = stac_item(product, lambda asset: f"/blobs/{asset.digest}", [])
+            properties: dict[str, object] = item["properties"]  # type: ignore[assignment]
+            properties["release_to"] = released_to(product)
+            file.write(json.dumps(item) + "\n")
+    return str(path)
+
+
+def stac_files(folder: Path, count: int) -> tuple[str, str, str]:
+    """The archive as STAC, for pgstac: files of items, of their collection, and of items that come later."""
+    collection = folder / "collection.json"
+    items = stac_lines(folder / "items.ndjson", archive(count))
+    fresh = stac_lines(folder / "fresh.ndjson", archive(FRESH, seed=2))
     extent = {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}}
     form = {"type": "Collection", "stac_version": "1.1.0", "id": "imagery", "description": "x", "license": "other", "links": []}
     collection.write_text(json.dumps(form | {"extent": extent}), "utf-8")
-    return str(items), str(collection)
+    return items, str(collection), fresh
 
 
 def main() -> None:
@@ -386,21 +422,48 @@ def main() -> None:
             store.items.put_all(items)
             load_s, load_cpu_s = time.perf_counter() - begin, time.process_time() - cpu
             del items
+            insert_ms = measure_inserts(store)
             asked = queries(options.searches)
             measure_overhead(store, asked[:300])
         with served([sys.executable, __file__, "--serve", str(database)], "/stac") as ours:
             measure_paging(ours, options.items)
             if python is None:
-                compare(options.items, ours, None, asked, (load_s, load_cpu_s))
+                compare(options.items, ours, None, asked, (load_s, load_cpu_s), insert_ms)
                 return
             files = stac_files(folder, options.items)
-            command = [str(python), str(ROOT / "benchmarks" / "peers" / "pgstac.py"), str(folder / "pg"), *files]
+            command = [str(python), str(ROOT / "benchmarks" / "peers" / "pgstac.py"), str(folder / "pg"), *files, READER]
             with served(command, "") as theirs:
-                compare(options.items, ours, theirs, asked, (load_s, load_cpu_s))
+                compare(options.items, ours, theirs, asked, (load_s, load_cpu_s), insert_ms)
+
+
+def measure_proxied(filtered: Rate, theirs: Served, asked: Sequence[dict[str, object]]) -> None:
+    """Ask pgstac through its proxy, which lets one partner see what it may have."""
+    told = theirs.told
+    proxied = dataclasses.replace(theirs, port=told["proxy_port"], servers=(*theirs.servers, told["proxy"]))
+    measure(proxied, asked[:12], [None])
+    rate = measure(proxied, asked[:120], [None])
+    names = {"peer": f"{told['proxy_version']} before {told['version']}, filtered for {READER}"}
+    report(
+        "search_filtered_req_per_s",
+        round(filtered.per_s),
+        f"requests/s, {CONNECTIONS} connections; goal: times the peer",
+        50.0,
+        met=filtered.per_s >= 50 * rate.per_s,
+        **names,
+        peer_value=round(rate.per_s, 2),
+        ratio=round(filtered.per_s / rate.per_s, 1),
+    )
+    more = {"peer_value": round(rate.cpu_ms, 2), "ratio": round(rate.cpu_ms / filtered.cpu_ms, 1)}
+    report("search_filtered_cpu_ms", round(filtered.cpu_ms, 2), "ms of the servers' CPU a request", None, **names, **more)
 
 
 def compare(
-    count: int, ours: Served, theirs: Served | None, asked: Sequence[dict[str, object]], load: tuple[float, float]
+    count: int,
+    ours: Served,
+    theirs: Served | None,
+    asked: Sequence[dict[str, object]],
+    load: tuple[float, float],
+    insert: float,
 ) -> None:
     """Print what both do."""
     measure(ours, asked[:60], PARTNERS)
@@ -411,6 +474,7 @@ def compare(
     if theirs is not None:
         measure(theirs, asked[:60], [None])
         peer_rate = measure(theirs, asked[: max(120, len(asked) // 4)], [None])
+        measure_proxied(filtered, theirs, asked)
         names = {"peer": theirs.told["version"] + ", unfiltered"}
 
     def beside(value: float, other: float, *, more_is_better: bool) -> dict[str, object]:
@@ -445,8 +509,19 @@ def compare(
     report(
         "bulk_items_per_cpu_s", round(cpu_rate), "items per CPU second", None, **beside(cpu_rate, other_cpu, more_is_better=True)
     )
+    report(
+        "insert_ms",
+        round(insert, 2),
+        "ms of the clock, one item, durable (median)",
+        None,
+        **beside(insert, theirs.told["insert_ms"], more_is_better=False),
+    )
     count_apart = differ(ours, theirs, asked[:240])
     report("answers_differ", count_apart, f"of {len(asked[:240])} searches, unfiltered", 0, met=count_apart == 0, **names)
+    proxied = dataclasses.replace(theirs, port=theirs.told["proxy_port"])
+    count_apart = differ(ours, proxied, asked[:60], READER)
+    unit = f"of {len(asked[:60])} searches, filtered for {READER}"
+    report("answers_differ", count_apart, unit, 0, met=count_apart == 0, peer=theirs.told["proxy_version"])
 
 
 if __name__ == "__main__":
