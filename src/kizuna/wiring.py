@@ -22,6 +22,7 @@ from kizuna.adapters.media_folder import media_in as found_media
 from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
+from kizuna.adapters.watched_folder import Arrived, WatchedFolder
 from kizuna.adapters.zones import offset_at_begin, offset_at_end
 from kizuna.catalog.areas import areas_of, place
 from kizuna.errors import InputError, Message, PartnerMisbehaved, StoreError
@@ -64,7 +65,9 @@ __all__ = [
     "LANGUAGES",
     "SETTINGS_FILE",
     "TOKEN_VARIABLE",
+    "Arrived",
     "Settings",
+    "WatchedFolder",
     "address",
     "announce_node_keys",
     "beside",

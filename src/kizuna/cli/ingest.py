@@ -3,29 +3,19 @@
 from __future__ import annotations
 
 import os
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.decision_text import outcome_word
-from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, refuse, say
+from kizuna.cli.ingest_told import Told, source_of
+from kizuna.cli.ingest_watch import watch_folder
+from kizuna.cli.terminal import _, as_json, examples, node_option
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Interval, parse_instant
-from kizuna.model.product import product_to_json
 from kizuna.node.decisions import require_item
-from kizuna.node.intake import Source, take_in_all
+from kizuna.node.intake import take_in_all
 from kizuna.node.publish import Described
-from kizuna.release.decision import decision_to_json
-from kizuna.wiring import label_path, open_node, open_product, read_label_file
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from kizuna.model.canonical import Json
-    from kizuna.node.intake import Taken
-    from kizuna.node.publish import Published
+from kizuna.wiring import WatchedFolder, open_node
 
 __all__ = ["ingest"]
 
@@ -42,7 +32,7 @@ _MOST_JOBS = 64
         "kizuna ingest corrected.tif --replaces abcd --node jpn",
     ),
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path))
 @click.option("--label", type=click.Path(path_type=Path), help=_("Label of the files (default: FILE.label.toml beside each)."))
 @click.option("--title", help=_("One line for people, where the file has none."))
 @click.option("--sensor", help=_("What observed it, where the file does not say."))
@@ -53,6 +43,16 @@ _MOST_JOBS = 64
 @click.option(
     "--jobs", type=click.IntRange(1, _MOST_JOBS), help=_("How many files are made at a time (default: one a processor).")
 )
+@click.option(
+    "--watch",
+    type=click.Path(path_type=Path, file_okay=False),
+    help=_("Folder to watch: what comes into it is taken in and moved to its folder done, or failed with the reason."),
+)
+@click.option(
+    "--settle", default=10.0, show_default=True, type=click.FloatRange(min=0.0), help=_("Seconds that a file must not change.")
+)
+@click.option("--every", default=5.0, show_default=True, type=click.FloatRange(min=0.01), help=_("Seconds between looks."))
+@click.option("--once", is_flag=True, help=_("End when nothing in the watched folder waits any more."))
 @node_option
 @as_json
 @click.pass_context
@@ -67,14 +67,27 @@ def ingest(
     parents: tuple[str, ...],
     replaces: str | None,
     jobs: int | None,
+    watch: Path | None,
+    settle: float,
+    every: float,
+    once: bool,
     folder: Path,
     json_: bool,
 ) -> None:
     """Take in."""
+    if bool(files) == (watch is not None):
+        raise click.UsageError(_("name files, or a folder with --watch."))
     if replaces is not None and len(files) > 1:
         raise click.UsageError(_("--replaces takes one file."))
     moment = None if event is None else parse_instant(event, field="event")
-    told = _Told(files, json_=json_)
+    if watch is not None:
+        if title or sensor or event or notes or parents or replaces:
+            raise click.UsageError(_("--watch takes no option that describes one file."))
+        watched = WatchedFolder(watch, settle_s=settle, labelled=label is None)
+        if watch_folder(watched, folder, label, every_s=every, once=once, jobs=jobs or 1, json_=json_):
+            context.exit(InputError.exit_status)
+        return
+    told = Told([str(path) for path in files], json_=json_)
     with open_node(folder) as here:
         described = Described(
             title=title,
@@ -92,75 +105,3 @@ def ingest(
             told.finish()
     if told.faults:
         context.exit(InputError.exit_status)
-
-
-def source_of(path: Path, label: Path | None, described: Described) -> Source:
-    """File to take in, with its label beside it unless `label` names one for all."""
-    return Source(
-        str(path), partial(open_product, path), partial(read_label_file, label or label_path(path), hint=_LABEL_HINT), described
-    )
-
-
-class _Told:
-    """Tells what came of each file: as it is taken in, or all in their order as JSON; faults and progress on stderr."""
-
-    def __init__(self, files: Sequence[Path], *, json_: bool) -> None:
-        self._order = {str(path): number for number, path in enumerate(files)}
-        self._published: list[tuple[int, Published]] = []
-        self._json = json_
-        self._progress = Progress(_("files"))
-        self._done = 0
-        self.faults = 0
-
-    def __call__(self, taken: Taken) -> None:
-        self._done += 1
-        if taken.published is not None:
-            if self._json:
-                self._published.append((self._order[taken.source.place], taken.published))
-            else:
-                _say(taken.published)
-        elif taken.fault is not None:
-            self.faults += 1
-            refuse(at_place(taken.source.place, taken.fault))
-        if len(self._order) > 1:
-            self._progress(self._done, len(self._order))
-
-    def finish(self) -> None:
-        """Tell what is told at the end."""
-        if self._json:
-            ordered = sorted(self._published, key=lambda pair: pair[0])
-            print_json([_published_json(published) for _number, published in ordered])
-        if self.faults and len(self._order) > 1:
-            values = {"refused": self.faults, "all": self._done}
-            say(Message("{refused} of {all} files were refused.", values), err=True)
-
-
-def at_place(place: str, fault: InputError) -> InputError:
-    """Fault with the file that it is about before it, unless it names the file itself."""
-    if fault.message.render().startswith(place):
-        return fault
-    return InputError(
-        Message("{path}: {why}", {"path": place, "why": fault.message.render(_)}), hint=fault.hint, field=fault.field
-    )
-
-
-def _published_json(published: Published) -> dict[str, Json]:
-    return {
-        "product": product_to_json(published.product),
-        "known_already": published.known,
-        "decisions": [{"partner": partner} | decision_to_json(decision, _) for partner, decision in published.decisions],
-    }
-
-
-def _say(published: Published) -> None:
-    values: dict[str, str | int | float | Message] = {
-        "id": published.product.id,
-        "title": published.product.title,
-        "marking": published.product.label.marking,
-    }
-    if published.known:
-        say(Message("{id}  {title}: the same bytes are here already; nothing was changed.", values))
-        return
-    say(Message("{id}  {title}  [{marking}]", values))
-    for partner, decision in published.decisions:
-        click.echo(f"  {partner}: {outcome_word(decision)}  {decision.reasons[0].message.render(_)}")
