@@ -166,3 +166,27 @@ def test_keys_that_cannot_be_read_are_told_at_the_start(node):
     settings = {"KIZUNA_OIDC_ISSUER": "https://sso", "KIZUNA_OIDC_AUDIENCE": "a", "KIZUNA_OIDC_KEYS": "nowhere.json"}
     done = kizuna("node", "serve", "--node", node, "--json", env=settings)
     assert (done.status, done.fault()["field"]) == (2, "oidc_keys")
+
+
+# ---- what partners read
+
+
+def test_what_a_partner_fetched_is_told_by_the_log_and_with_the_reasons(pair, tiff):
+    (product,) = published(pair.jpn, tiff)
+    reads = ("audit", "reads", "--node", pair.jpn)
+    assert kizuna(*reads, "--json").json() == []
+    with serving(pair.jpn) as giver:
+        pair.meet(giver.partner_url)
+        assert kizuna("sync", "--node", pair.ukr).status == 0
+    (read,) = kizuna(*reads, "--json").json()
+    assert (read["product"], read["partner"], read["form"]) == (product, "UKR/HUR", "file")
+    assert kizuna("audit", "reads", product, "--by", "UKR", "--since", "2025-01-01", "--node", pair.jpn, "--json").json() == [
+        read
+    ]
+    assert kizuna("audit", "reads", product, "--since", "2100-01-01", "--node", pair.jpn, "--json").json() == []
+    assert product in kizuna(*reads).out
+    explain = ("release", "explain", product, "--to", "UKR/HUR", "--node", pair.jpn)
+    assert kizuna(*explain, "--json").json()["reads"] == [{"form": "file", "at": read["at"]}]
+    assert "UKR/HUR read it (a file of it), last recorded at" in kizuna(*explain).out
+    assert "UKR/HUR read 1 products (file)" in kizuna("audit", "log", "--node", pair.jpn).out
+    assert kizuna("audit", "verify", "--node", pair.jpn).status == 0

@@ -65,6 +65,7 @@ _WORDS = {
     Act.OPERATE: (
         "node serve",
         "node rotate-keys",
+        "node migrate",
         "sync",
         "exchange export",
         "exchange import",
