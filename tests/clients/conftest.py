@@ -9,19 +9,30 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from simulators.clients import Caller, Callers
+from simulators.clients import STAC_BROWSER, Caller, Callers
 from simulators.coalition import Pair, founded, introduce, labelled, published, small_tiff
-from simulators.processes import serving
-from simulators.relay import relayed
+from simulators.processes import kizuna, serving
+from simulators.relay import as_partner, as_person, relayed
 
 from kizuna.node.people import issue_token
 from kizuna.wiring import open_node
 
 
 @pytest.fixture(scope="session")
-def callers(tmp_path_factory):
+def clients_folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("clients")
+
+
+@pytest.fixture(scope="session")
+def node_folder(clients_folder, callers):
+    """Folder of the node that `callers` ask."""
+    return clients_folder / "jpn"
+
+
+@pytest.fixture(scope="session")
+def callers(clients_folder):
     """Two callers of one node that holds six images for anybody and two that are classified."""
-    root = tmp_path_factory.mktemp("clients")
+    root = clients_folder
     pair = Pair(founded(root / "jpn", "JPN/IQPS"), founded(root / "ukr", "UKR/HUR"))
     introduce(pair.jpn, pair.ukr)
     files = [labelled(small_tiff(root / f"{number}.tif", seed=number)) for number in range(6)]
@@ -31,9 +42,14 @@ def callers(tmp_path_factory):
         token = issue_token(node, "analyst", "analyst")
     with contextlib.ExitStack() as stack:
         giver = stack.enter_context(serving(pair.jpn))
-        relay = stack.enter_context(relayed(pair.ukr, pair.jpn, giver.partner_url))
-        person = Caller("person", giver.people_url + "/stac", token, (*told, one, other), ())
-        partner = Caller("partner", relay + "/exchange/stac", "", tuple(told), (one, other))
+        # What went through its feed a partner can have the files of.
+        pair.meet(giver.partner_url)
+        done = kizuna("sync", "--node", pair.ukr, "--json")
+        assert done.status == 0, done.err
+        page = stack.enter_context(relayed(as_person(token), giver.people_url, STAC_BROWSER))
+        relay = stack.enter_context(relayed(as_partner(pair.ukr, pair.jpn), giver.partner_url, STAC_BROWSER))
+        person = Caller("person", giver.people_url + "/stac", token, page, (*told, one, other), (), tuple(files))
+        partner = Caller("partner", relay + "/exchange/stac", "", relay, tuple(told), (one, other), tuple(files[:6]))
         for caller in (person, partner):
             assert caller.ids == set(caller.told)
         yield Callers(person, partner)

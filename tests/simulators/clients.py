@@ -9,10 +9,11 @@ from pathlib import Path
 
 import httpx
 
-__all__ = ["CLIENTS", "ROOT", "SCHEMA", "Caller", "Callers", "run"]
+__all__ = ["CLIENTS", "ROOT", "SCHEMA", "STAC_BROWSER", "Caller", "Callers", "run"]
 
 ROOT = Path(__file__).parent.parent.parent
 CLIENTS = ROOT / ".venv-clients" / "bin"
+STAC_BROWSER = ROOT / "build/stac-browser/dist"
 SCHEMA = ROOT / "src/kizuna/formats/schemas/stac-security.schema.json"
 
 
@@ -25,19 +26,43 @@ class Caller:
     """Address of the STAC API."""
     token: str
     """Access token; empty for a partner."""
+    relay: str
+    """Address of a relay that sends the credential."""
     told: tuple[str, ...]
     """Products that they may see."""
     withheld: tuple[str, ...]
     """Products that are there, and not for them."""
+    files: tuple[Path, ...]
+    """The images that they may see, the oldest first; all are of one place."""
 
     @property
     def headers(self):
         return {"Authorization": f"Bearer {self.token}"} if self.token else {}
 
-    def json(self, path="", **parameters):
+    @property
+    def gdal(self):
+        """Environment in which GDAL asks as this caller."""
+        kept = {
+            "GDAL_HTTP_TIMEOUT": "30",
+            "CPL_VSIL_CURL_NON_CACHED": "/vsicurl/http://127.0.0.1",
+            "GDAL_DISABLE_READDIR_ON_OPEN": "YES",
+        }
+        return kept | {"GDAL_HTTP_HEADERS": f"Authorization: Bearer {self.token}"} if self.token else kept
+
+    @property
+    def origin(self):
+        """Address of the listener."""
+        return self.url.removesuffix("/exchange/stac").removesuffix("/stac")
+
+    def get(self, path="", **parameters):
+        """Answer of the STAC API."""
         answer = httpx.get(self.url + path, params=parameters or None, headers=self.headers, trust_env=False)
         assert answer.status_code == 200, answer.text
-        return answer.json()
+        return answer
+
+    def json(self, path="", **parameters):
+        """Document of the STAC API."""
+        return self.get(path, **parameters).json()
 
     @property
     def ids(self):

@@ -1,6 +1,7 @@
-"""A partner's relay: it asks a node with the partner's certificate, for tools of the partner that can send none.
+"""A relay on the caller's own machine: it asks a node with a credential that a tool itself cannot send.
 
-So a partner would use them in its own network (nginx, stunnel): plain HTTP on its side, mutual TLS on the node's.
+So a partner would use such a tool in its network (nginx, stunnel): plain HTTP on its side, mutual TLS on the node's, with its own
+certificate. And so one would serve a page that searches a node, from one origin with the node's answers.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import httpx
 import uvicorn
+from starlette.staticfiles import StaticFiles
 
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.tls import client_context
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["relayed"]
+__all__ = ["PAGE_PATH", "as_partner", "as_person", "relayed"]
+
+PAGE_PATH = "/page/"
 
 _TEXT = ("json", "text", "xml")
 _KEPT = {b"content-type", b"range", b"accept", b"if-none-match"}
@@ -30,12 +34,15 @@ _LEFT_OUT = {"content-length", "connection", "transfer-encoding"}
 
 
 class _Relay:
-    def __init__(self, client: httpx.Client, url: str) -> None:
+    """ASGI application that passes requests on to a node, but for those of a folder's files."""
+
+    def __init__(self, client: httpx.Client, url: str, page: Path | None) -> None:
         self._client, self._url = client, url
-        self.asked: list[str] = []
+        self._page = None if page is None else StaticFiles(directory=page, html=True)
 
     async def __call__(self, scope, receive, send) -> None:
-        if scope["type"] != "http":
+        if self._page is not None and scope["path"].startswith(PAGE_PATH):
+            await self._page(scope | {"root_path": PAGE_PATH.rstrip("/")}, receive, send)
             return
         body = b""
         more = True
@@ -46,7 +53,6 @@ class _Relay:
         headers = [(name, value) for name, value in scope["headers"] if name in _KEPT]
         query = scope["query_string"].decode()
         path = scope["raw_path"].decode() + (f"?{query}" if query else "")
-        self.asked.append(f"{scope['method']} {path}")
         # One at a time is enough for one tool.
         answer = self._client.request(scope["method"], self._url + path, headers=headers, content=body)
         content = answer.content
@@ -54,22 +60,22 @@ class _Relay:
             here = dict(scope["headers"])[b"host"]
             content = content.replace(self._url.encode(), b"http://" + here)
         kept = [(name.encode(), value.encode()) for name, value in answer.headers.items() if name not in _LEFT_OUT]
-        kept.append((b"content-length", str(len(content)).encode()))
-        kept.append((b"access-control-allow-origin", b"*"))
+        # Of what HEAD asks for the length alone is told.
+        length = answer.headers.get("content-length", "0") if scope["method"] == "HEAD" else str(len(content))
+        kept.append((b"content-length", length.encode()))
         await send({"type": "http.response.start", "status": answer.status_code, "headers": kept})
         await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else content})
 
 
 @contextlib.contextmanager
-def relayed(folder: Path, server: Path, url: str) -> Iterator[str]:
-    """Address of a relay to the node in `server`, that answers partners at `url`, which asks as the node in `folder`."""
-    context = client_context(FileKeys.load(folder / KEYS), FileKeys.load(server / KEYS).certificate_der)
+def relayed(client: httpx.Client, url: str, page: Path | None = None) -> Iterator[str]:
+    """Address of a relay to what answers at `url`; the files of a folder `page` are below `PAGE_PATH`."""
     # Named as TCP, for asyncio turns Nagle's delays off of no other.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
     listening.listen()
-    with httpx.Client(verify=context, trust_env=False, timeout=60) as client, listening:
-        config = uvicorn.Config(_Relay(client, url), log_config=None, access_log=False, lifespan="off", ws="none")
+    with client, listening:
+        config = uvicorn.Config(_Relay(client, url, page), log_config=None, access_log=False, lifespan="off", ws="none")
         running = uvicorn.Server(config)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listening]}, daemon=True)
         thread.start()
@@ -80,3 +86,14 @@ def relayed(folder: Path, server: Path, url: str) -> Iterator[str]:
         finally:
             running.should_exit = True
             thread.join(10)
+
+
+def as_partner(folder: Path, server: Path) -> httpx.Client:
+    """Client of the node in `folder`, with its certificate, to the node in `server`."""
+    context = client_context(FileKeys.load(folder / KEYS), FileKeys.load(server / KEYS).certificate_der)
+    return httpx.Client(verify=context, trust_env=False, timeout=60)
+
+
+def as_person(token: str) -> httpx.Client:
+    """Client of whom an access token is of."""
+    return httpx.Client(headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60)

@@ -30,6 +30,7 @@ _WORDS = {
         "completion fish",
     ),
     Act.SEE_PRODUCTS: (
+        "catalog export",
         "product list",
         "product show",
         "product recalled",

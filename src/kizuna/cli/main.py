@@ -20,6 +20,7 @@ _COMMANDS = {
     "partner": "kizuna.cli.partner:partner",
     "ingest": "kizuna.cli.ingest:ingest",
     "product": "kizuna.cli.product:product",
+    "catalog": "kizuna.cli.catalog:catalog",
     "sar": "kizuna.cli.sar:sar",
     "release": "kizuna.cli.release:release",
     "agreement": "kizuna.cli.agreement:agreement",

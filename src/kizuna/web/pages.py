@@ -31,6 +31,7 @@ from kizuna.web.desk import PeopleDesk
 from kizuna.web.files import file_response
 from kizuna.web.metrics import METRICS_TYPE
 from kizuna.web.stac import PEOPLE_PATH, StacFace
+from kizuna.web.stac_items import people_asset_path
 from kizuna.web.tiles import TileFace
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from kizuna.catalog.store import Item
-    from kizuna.model.product import Asset, Product, ProductId
+    from kizuna.model.product import ProductId
     from kizuna.web.desk import Person
     from kizuna.web.stac import StacDesk
     from kizuna.web.tiles import TileDesk
@@ -409,10 +410,6 @@ async def _read_form(request: Request) -> dict[str, str]:
     return {name: values[0] for name, values in parse_qs(body.decode(errors="replace")).items()}
 
 
-def _asset_path(product: Product, asset: Asset) -> str:
-    return f"/products/{product.id}/assets/{asset.role.value}"
-
-
 def people_app(
     desk: PeopleDesk,
     translators: Mapping[str, Translate],
@@ -461,7 +458,7 @@ def people_app(
         Mount("/static", GZipMiddleware(_Static(directory=_STATIC), minimum_size=1024)),
     ]
     if catalogue is not None:
-        faces: list[StacFace | TileFace] = [StacFace(catalogue, PEOPLE_PATH, desk.organisation_name, _asset_path)]
+        faces: list[StacFace | TileFace] = [StacFace(catalogue, PEOPLE_PATH, desk.organisation_name, people_asset_path)]
         if tiles is not None:
             faces.append(TileFace(tiles, PEOPLE_PATH, desk.organisation_name))
         for each in faces:

@@ -18,20 +18,20 @@ from starlette.routing import Route
 from kizuna.catalog.cql2 import Type
 from kizuna.catalog.query import MOST_ITEMS, QUERYABLES
 from kizuna.errors import InputError, Message
-from kizuna.formats.stac import STAC_VERSION, security_schema, stac_item
+from kizuna.formats.stac import STAC_VERSION, security_schema
 from kizuna.kinds.registry import kind_names
 from kizuna.model.canonical import parse_json
 from kizuna.model.product import parse_product_id
-from kizuna.node.decisions import partner_terms
 from kizuna.web.answers import answering
 from kizuna.web.answers import miss as _miss
 from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
 from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
+from kizuna.web.stac_items import item_document
 from kizuna.web.stac_openapi import CONFORMANCE, FORMATS, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
 from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
-from kizuna.web.tiles import TileFace, grid_links, map_links
+from kizuna.web.tiles import TileFace, grid_links
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -271,17 +271,7 @@ class StacFace:
         )
 
     def _item(self, base: str, shown: Shown) -> dict[str, Json]:
-        product, origin = shown.product, base.removesuffix(self._path)
-        collection = f"{base}/collections/{product.kind}"
-        links: list[Mapping[str, Json]] = [
-            {"rel": "self", "type": GEOJSON, "href": f"{collection}/items/{product.id}"},
-            {"rel": "root", "type": JSON, "href": base},
-            {"rel": "parent", "type": JSON, "href": collection},
-            {"rel": "collection", "type": JSON, "href": collection},
-            *map_links(base, product),
-        ]
-        terms = None if shown.decision is None else partner_terms(shown.decision)
-        return stac_item(product, lambda asset: origin + self._asset_path(product, asset), links, terms)
+        return item_document(shown, base, base.removesuffix(self._path), self._asset_path)
 
     def items(self, request: Request, caller: Party | None) -> Response:
         """Items of a collection."""
