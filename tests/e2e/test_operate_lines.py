@@ -10,7 +10,9 @@ from pathlib import Path
 from simulators.processes import environment
 
 HOME = Path(__file__).parents[2]
-BLOCKS = re.findall(r"^```\n(.*?)^```$", (HOME / "docs" / "operate.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+FENCED = re.findall(r"^```(\w*)\n(.*?)^```$", (HOME / "docs" / "operate.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+# A block of a language is something to be written into a file, say.
+BLOCKS = [block for language, block in FENCED if not language]
 
 
 def test_the_page_has_a_block_for_each_chapter():
