@@ -25,7 +25,7 @@ settings.register_profile("side-by-side", settings.default, deadline=None)
 settings.load_profile("side-by-side")
 
 # Where tests run side by side, the long ones come first: what is begun last is waited for by everybody.
-_LONGEST_FIRST = ("e2e/test_soak.py", "browser", "e2e", "docs", "property", "ports", "proofs", "reference")
+_LONGEST_FIRST = ("e2e/test_soak.py", "clients", "browser", "e2e", "docs", "property", "ports", "proofs", "reference")
 
 
 def pytest_collection_modifyitems(config, items):

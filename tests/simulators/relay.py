@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["PAGE_PATH", "as_partner", "as_person", "relayed"]
-
-PAGE_PATH = "/page/"
+__all__ = ["as_partner", "as_person", "relayed"]
 
 _TEXT = ("json", "text", "xml")
 _KEPT = {b"content-type", b"range", b"accept", b"if-none-match"}
@@ -39,10 +37,11 @@ class _Relay:
     def __init__(self, client: httpx.Client, url: str, page: Path | None) -> None:
         self._client, self._url = client, url
         self._page = None if page is None else StaticFiles(directory=page, html=True)
+        self._files = () if page is None else ("/", *(f"/{path.name}" for path in page.iterdir()))
 
     async def __call__(self, scope, receive, send) -> None:
-        if self._page is not None and scope["path"].startswith(PAGE_PATH):
-            await self._page(scope | {"root_path": PAGE_PATH.rstrip("/")}, receive, send)
+        if self._page is not None and "/" + scope["path"].split("/")[1] in self._files:
+            await self._page(scope, receive, send)
             return
         body = b""
         more = True
@@ -69,7 +68,7 @@ class _Relay:
 
 @contextlib.contextmanager
 def relayed(client: httpx.Client, url: str, page: Path | None = None) -> Iterator[str]:
-    """Address of a relay to what answers at `url`; the files of a folder `page` are below `PAGE_PATH`."""
+    """Address of a relay to what answers at `url`; those of its paths that a folder `page` has are answered from there."""
     # Named as TCP, for asyncio turns Nagle's delays off of no other.
     listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listening.bind(("127.0.0.1", 0))
