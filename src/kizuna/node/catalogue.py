@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING
 
@@ -17,7 +17,7 @@ from kizuna.model.product import Asset, AssetRole, ProductId
 from kizuna.node.decisions import subject_of
 from kizuna.node.messages import recalled_under
 from kizuna.node.reads import ReadForm
-from kizuna.node.reduce import reduce_product
+from kizuna.node.reduce import MADE_ANEW, reduce_product
 from kizuna.release.decide import decide_in
 from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import view_of
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from kizuna.catalog.query import Index
     from kizuna.catalog.store import Item
     from kizuna.model.canonical import Json
+    from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.model.product import Product
     from kizuna.node.state import Node
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["Catalogue", "Page", "Shown", "detected_remains"]
 
 _MOST_TRIES = 3
+_MOST_LATELY = 8192
+"""Items that are kept as they were shown lately, about 10 kB each."""
 _TOKEN_TEXT = b"kizuna/catalogue-token-key/1"
 
 
@@ -56,6 +59,17 @@ class Shown:
 
     product: Product
     decision: Decision | None = None
+    # What a face made of it, by what enters into that besides.
+    written: dict[str, bytes] = field(default_factory=dict, init=False, repr=False, compare=False)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Lately:
+    """What was shown lately of an item, and of what it was made: of the same it is made again."""
+
+    label: Label
+    decision: Decision | None
+    shown: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +113,9 @@ class Catalogue:
         self._node, self._index = node, index
         self._lock = threading.Lock()
         self._recalled: tuple[str | None, dict[Party, frozenset[ProductId]]] = (None, {})
+        # A number is given to one item and never to another: so what was read of it stays true.
+        self._items: dict[int, Item] = {}
+        self._lately: dict[tuple[Party | None, int], _Lately] = {}
 
     @cached_property
     def _tokens(self) -> Tokens:
@@ -167,11 +184,11 @@ class Catalogue:
         sight = self.sight(partner)
         for _ in range(_MOST_TRIES):
             found = self._index.search(query, sight)
-            items = self._node.store.items.with_numbers(found.numbers)
+            items = self._with_numbers(found.numbers)
             if len(items) == len(found.numbers):
                 break
             # One was put again just now, or removed.
-        shown = [self._show(sight, items[number]) for number in found.numbers if number in items]
+        shown = [self._show(sight, number, items[number]) for number in found.numbers if number in items]
         following = None if found.last is None or not found.more else self._tokens.token(caller, told, found.last)
         return Page(tuple(one for one in shown if one is not None), following)
 
@@ -209,16 +226,37 @@ class Catalogue:
             self._node.reads.record(partner, form, (shown.product.id for shown in page.items))
         return page
 
-    def _show(self, sight: Sight, item: Item) -> Shown | None:
-        product = item.product
-        label = sight.view.label_of(product.id, product.label)
-        if label is not product.label:
-            product = replace(product, label=label)
-        if sight.partner is None:
-            return Shown(product)
-        # A second wall: what is shown was decided on by itself, whatever found it.
-        decision = decide_in(sight.view, sight.subject_of(item), sight.partner, sight.at)
-        if decision.outcome is not Outcome.PERMIT or product.id in sight.recalled:
+    def _with_numbers(self, numbers: Sequence[int]) -> Mapping[int, Item]:
+        """Items by their numbers; those that are no longer there are left out."""
+        known = {number: item for number in numbers if (item := self._items.get(number)) is not None}
+        if len(known) < len(numbers):
+            new = self._node.store.items.with_numbers([number for number in numbers if number not in known])
+            if len(self._items) > _MOST_LATELY:
+                self._items.clear()
+            self._items |= new
+            known |= new
+        return known
+
+    def _show(self, sight: Sight, number: int, item: Item) -> Shown | None:
+        label = sight.view.label_of(item.product.id, item.product.label)
+        # A second wall: what is shown is decided on by itself each time, whatever found it.
+        decision = None if sight.partner is None else decide_in(sight.view, sight.subject_of(item), sight.partner, sight.at)
+        if decision is not None and (decision.outcome is not Outcome.PERMIT or item.product.id in sight.recalled):
             return None
-        reduced = reduce_product(self._node, product, decision)
-        return None if reduced is None else Shown(reduced, decision)
+        lately = self._lately.get((sight.partner, number))
+        if lately is not None and lately.label == label and lately.decision == decision:
+            return lately.shown
+        product = item.product if label is item.product.label else replace(item.product, label=label)
+        if decision is None:
+            shown = Shown(product)
+        else:
+            reduced = reduce_product(self._node, product, decision)
+            if reduced is None:
+                return None
+            shown = Shown(reduced, decision)
+        # Files that are made for a partner hang on more than the decision: whether they are there.
+        if decision is None or not any(obligation.kind in MADE_ANEW for obligation in decision.obligations):
+            if len(self._lately) > _MOST_LATELY:
+                self._lately.clear()
+            self._lately[sight.partner, number] = _Lately(label, decision, shown)
+        return shown

@@ -37,9 +37,10 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.release.decision import Decision
 
-__all__ = ["outgoing_label", "prepare", "reduce_product", "reduces_for", "why_not_reduced"]
+__all__ = ["MADE_ANEW", "outgoing_label", "prepare", "reduce_product", "reduces_for", "why_not_reduced"]
 
-_MADE_ANEW = frozenset({ObligationKind.RESOLUTION, ObligationKind.AREA})
+MADE_ANEW = frozenset({ObligationKind.RESOLUTION, ObligationKind.AREA})
+"""Obligations under which other files go than those that the node was given."""
 # Goes up when the same image and limits give other bytes: what was made before is then made again.
 _RECIPE = 1
 _NOT_MADE_YET = Message("its reduced form is not made yet")
@@ -103,7 +104,7 @@ def _task(node: Node, product: Product, decision: Decision) -> _Task | None:
     InputError
         If it cannot be known what is asked, or the product has no file that it could be made from.
     """
-    asked = [o for o in decision.obligations if o.kind in _MADE_ANEW]
+    asked = [o for o in decision.obligations if o.kind in MADE_ANEW]
     if not asked:
         return None
     # Of several limits the coarsest holds.
@@ -195,7 +196,7 @@ def _make(node: Node, product: Product, task: _Task) -> _Made:
 def reduces_for(node: Node, partner: Party) -> bool:
     """Whether any agreement asks for files made coarser or cut before they go to `partner`: most nodes never look further."""
     return any(
-        partner in article.receivers and any(o.kind in _MADE_ANEW for o in article.obligations)
+        partner in article.receivers and any(o.kind in MADE_ANEW for o in article.obligations)
         for agreement in node.knowledge().register.agreements
         for article in agreement.articles
     )
@@ -259,7 +260,7 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
             return None
         product = _with_files(product, made)
     kinds = {obligation.kind for obligation in decision.obligations}
-    assets = kind_named(product.kind).redact(product.assets, kinds if task is None else kinds - _MADE_ANEW)
+    assets = kind_named(product.kind).redact(product.assets, kinds if task is None else kinds - MADE_ANEW)
     if not assets:
         return None
     had_original = product.asset(AssetRole.ORIGINAL) is not None

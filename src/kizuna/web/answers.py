@@ -21,15 +21,19 @@ if TYPE_CHECKING:
     type Endpoint = Callable[[Request, Party | None], Response]
     type Guard = Callable[[Endpoint], Callable[[Request], Response]]
 
-__all__ = ["JSON_TYPE", "answering", "miss", "written"]
+__all__ = ["JSON_TYPE", "answering", "miss", "text_of", "written"]
 
 JSON_TYPE = "application/json"
 
 
 def written(document: Json, media_type: str = JSON_TYPE, status: int = 200) -> Response:
     """Answer with a document."""
-    body = json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
-    return Response(body, status, {"cache-control": "private, no-store"}, media_type)
+    return Response(text_of(document), status, {"cache-control": "private, no-store"}, media_type)
+
+
+def text_of(document: Json) -> bytes:
+    """Text of a document, or of a part of one."""
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 def miss() -> Response:

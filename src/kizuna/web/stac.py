@@ -22,7 +22,7 @@ from kizuna.formats.stac import STAC_VERSION, security_schema
 from kizuna.kinds.registry import kind_names
 from kizuna.model.canonical import parse_json
 from kizuna.model.product import parse_product_id
-from kizuna.web.answers import answering
+from kizuna.web.answers import answering, text_of
 from kizuna.web.answers import miss as _miss
 from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
@@ -55,6 +55,8 @@ __all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "par
 PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 
 _SUFFIXES = {"kml": "kml", "geoparquet": "parquet"}
+_UNCACHED = {"cache-control": "private, no-store"}
+_MOST_HOSTS = 4
 # So many outlines a globe draws with ease.
 _GLOBE_ITEMS = 200
 _TYPES: dict[Type, dict[str, Json]] = {
@@ -266,9 +268,20 @@ class StacFace:
         shown = self._desk.item(product, caller)
         if shown is None or shown.product.kind != collection:
             raise HTTPException(404)
-        return self._formed(request, [self._item(self._base(request), shown)], None) or _written(
-            self._item(self._base(request), shown), GEOJSON
-        )
+        base = self._base(request)
+        if _format(request) is not None:
+            return self._formed(request, [self._item(base, shown)], None)
+        return Response(self._text(base, shown), headers=_UNCACHED, media_type=GEOJSON)
+
+    def _text(self, base: str, shown: Shown) -> bytes:
+        """Item as it is written; of many it is asked again and again."""
+        text = shown.written.get(base)
+        if text is None:
+            text = text_of(self._item(base, shown))
+            # Clients name the host as they like.
+            if len(shown.written) < _MOST_HOSTS:
+                shown.written[base] = text
+        return text
 
     def _item(self, base: str, shown: Shown) -> dict[str, Json]:
         return item_document(shown, base, base.removesuffix(self._path), self._asset_path)
@@ -300,22 +313,20 @@ class StacFace:
         elif page.token is not None:
             href = f"{here.partition('?')[0]}?{_encoded(request.query_params, token=page.token)}"
             links.append({"rel": "next", "type": GEOJSON, "href": href, "method": "GET"})
-        items = [self._item(base, shown) for shown in page.items]
-        following = None if page.token is None else str(links[-1]["href"])
-        features: list[Json] = [fields.of(item) for item in items]
-        return self._formed(request, items, following) or _written(
-            {"type": "FeatureCollection", "features": features, "numberReturned": len(features), "links": [*links]}, GEOJSON
-        )
+        if _format(request) is not None:
+            following = None if page.token is None else str(links[-1]["href"])
+            return self._formed(request, [self._item(base, shown) for shown in page.items], following)
+        if fields.everything:
+            features = [self._text(base, shown) for shown in page.items]
+        else:
+            features = [text_of(fields.of(self._item(base, shown))) for shown in page.items]
+        head, rest = b'{"type":"FeatureCollection","features":[', b'],"numberReturned":%d,"links":' % len(features)
+        text = b"".join((head, b",".join(features), rest, text_of([*links]), b"}"))
+        return Response(text, headers=_UNCACHED, media_type=GEOJSON)
 
-    def _formed(self, request: Request, items: Sequence[Mapping[str, Json]], following: str | None) -> Response | None:
-        """Items in the form that was asked for; None for GeoJSON."""
-        asked = request.query_params.get("f") or "geojson"
-        if asked not in FORMATS:
-            raise InputError(
-                Message(
-                    "{field}: got {got}, expected {expected}", {"field": "f", "got": asked[:64], "expected": ", ".join(FORMATS)}
-                )
-            )
+    def _formed(self, request: Request, items: Sequence[Mapping[str, Json]], following: str | None) -> Response:
+        """Items in another form than GeoJSON."""
+        asked = _format(request)
         match asked:
             case "kml":
                 from kizuna.formats.kml import kml_items
@@ -326,11 +337,8 @@ class StacFace:
 
                 body = geoparquet_items(items)
             case _:
-                return None
-        headers = {
-            "cache-control": "private, no-store",
-            "content-disposition": f'attachment; filename="items.{_SUFFIXES[asked]}"',
-        }
+                raise HTTPException(404)
+        headers = _UNCACHED | {"content-disposition": f'attachment; filename="items.{_SUFFIXES[asked]}"'}
         if following is not None:
             headers["link"] = f'<{following}>; rel="next"'
         return Response(body, headers=headers, media_type=FORMATS[asked])
@@ -367,6 +375,16 @@ class StacFace:
             {"rel": "self", "type": JSON, "href": self._here(request)},
             {"rel": "root", "type": JSON, "href": self._base(request)},
         ]
+
+
+def _format(request: Request) -> str | None:
+    """Form that was asked for; None for GeoJSON."""
+    asked = request.query_params.get("f") or "geojson"
+    if asked not in FORMATS:
+        raise InputError(
+            Message("{field}: got {got}, expected {expected}", {"field": "f", "got": asked[:64], "expected": ", ".join(FORMATS)})
+        )
+    return None if FORMATS[asked] == GEOJSON else asked
 
 
 def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str, tiles: TileDesk | None = None) -> Starlette:

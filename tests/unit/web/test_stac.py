@@ -23,7 +23,7 @@ from kizuna.catalog.store import Item
 from kizuna.formats.stac import security_schema
 from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, Interval
-from kizuna.model.label import Label
+from kizuna.model.label import Label, label_to_json
 from kizuna.model.product import Asset, AssetRole, Footprint
 from kizuna.model.provenance import FactKind
 from kizuna.node.catalogue import Catalogue, detected_remains
@@ -129,6 +129,54 @@ def test_a_suspension_takes_effect_in_the_next_request():
     world.tick()
     resume_agreement(world.node(IQPS), "SHARE", "officer")
     assert ids(client.json("/exchange/stac/search")) == [product_id(number) for number in OPEN]
+
+
+def caveats(client, number=1):
+    (item,) = [f for f in client.json("/exchange/stac/search")["features"] if f["id"] == product_id(number)]
+    assert item == client.json(f"/exchange/stac/collections/imagery/items/{product_id(number)}")
+    return item["properties"].get("security:caveats")
+
+
+def test_what_was_shown_before_is_shown_again_only_if_nothing_of_it_has_changed():
+    """Items are kept as they were shown: each thing that enters into them is changed here after they were."""
+    world = filled()
+    node, client = world.node(IQPS), partner(world)
+    assert caveats(client) == ["own use"]
+    # The label is corrected.
+    label = Label("JPN", "UNCLASSIFIED", IQPS, START, caveats=("handle with care",))
+    with node.store.transaction():
+        body = {"product": product_id(1), "label": label_to_json(label)}
+        node.journal.record(FactKind.LABEL_CORRECTED, body, by="officer", authority="IQPS")
+    world.tick()
+    assert caveats(client) == ["handle with care", "own use"]
+    # The agreement asks for something else.
+    world.agree(IQPS, version=2, article={"obligations": [{"kind": "caveat", "value": "for rescue"}]})
+    assert caveats(client) == ["handle with care", "for rescue"]
+    # Without the obligation to strip it, the original goes too.
+    (item,) = [f for f in client.json("/exchange/stac/search")["features"] if f["id"] == product_id(2)]
+    assert "original" in item["assets"]
+    # The item itself is another.
+    changed = dataclasses.replace(node.store.items.get(product_id(1)).product, title="another")
+    with node.store.transaction():
+        node.store.items.put(Item(changed))
+    titles = {f["id"]: f["properties"]["title"] for f in client.json("/exchange/stac/search")["features"]}
+    assert titles[product_id(1)] == "another"
+
+
+def test_items_name_the_host_by_which_they_were_asked_for_and_are_not_those_of_another_caller():
+    world = filled()
+    for face, path in ((people(world), "/stac"), (partner(world), "/exchange/stac")):
+        for host in ("node", "other", *(f"host-{number}" for number in range(9)), "node"):
+            _, _, answer = face(f"{path}/search?limit=100", host=host)
+            addresses = [link["href"] for feature in json.loads(answer)["features"] for link in feature["links"]]
+            assert addresses
+            assert {urlsplit(address).netloc for address in addresses} == {host}
+    # One desk for both: each is shown its own form, whoever came first.
+    catalogue = catalogue_of(world)
+    for caller in (HUR, None, HUR, None):
+        shown = catalogue.item(product_id(1), caller)
+        assert (shown.decision is None) == (caller is None)
+        assert ("own use" in shown.product.label.caveats) == (caller is HUR)
 
 
 def test_what_was_called_back_is_gone():
