@@ -47,3 +47,14 @@ def postgres_server():
 
     with server() as found:
         yield found
+
+
+@pytest.fixture(scope="session")
+def object_store():
+    """Real S3 server that all tests of this process share; each makes buckets of its own."""
+    from simulators.object_store import ACCESS, object_store
+
+    with object_store() as found, pytest.MonkeyPatch.context() as patch:
+        for name, value in ACCESS.items():
+            patch.setenv(name, value)
+        yield found

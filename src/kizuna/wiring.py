@@ -19,7 +19,7 @@ from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
-from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_store, place_of, refuse_moved
+from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_blobs, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
 from kizuna.adapters.watched_folder import Arrived, WatchedFolder
@@ -133,6 +133,8 @@ class Settings:
         Where partners reach `partner_listen` from outside; empty: ``https://`` and `partner_listen`.
     database
         Address of the PostgreSQL database that holds the node's state; empty: a file in its folder does.
+    assets
+        Address of the bucket that holds the node's files; empty: its folder does.
     accept_fictional
         Ids of agreements whose fictional supplement this node accepts.
     accept_ladders
@@ -159,6 +161,7 @@ class Settings:
     people_listen: str = "127.0.0.1:8080"
     partner_url: str = ""
     database: str = ""
+    assets: str = ""
     accept_fictional: tuple[str, ...] = ()
     accept_ladders: tuple[str, ...] = ()
     log_format: str = "plain"
@@ -202,6 +205,17 @@ _EXPECTED = {tuple: Message("a list of texts"), int: Message("a whole number"), 
 _MOST_DIGITS = 18
 
 
+def _check_places(settings: Settings) -> None:
+    if settings.database:
+        from kizuna.adapters.postgres_database import address_of
+
+        address_of(settings.database)
+    if settings.assets:
+        from kizuna.adapters.s3_blobs import bucket_of
+
+        bucket_of(settings.assets)
+
+
 def _checked(settings: Settings) -> Settings:
     address(settings.partner_listen, field="partner_listen")
     host, _ = address(settings.people_listen, field="people_listen")
@@ -215,10 +229,7 @@ def _checked(settings: Settings) -> Settings:
             hint=Message("listen on 127.0.0.1 and put a proxy with TLS in front"),
             field="people_listen",
         )
-    if settings.database:
-        from kizuna.adapters.postgres_database import address_of
-
-        address_of(settings.database)
+    _check_places(settings)
     if settings.log_format not in {"plain", "json"}:
         raise InputError(
             Message("log_format: got {got!r}, expected plain or json", {"got": settings.log_format}), field="log_format"
@@ -416,7 +427,7 @@ def make_node(folder: Path, organisation: Party, settings: Settings) -> str:
             _refuse_used(store)
             node = Node(
                 Journal(organisation, store, keys, clock),
-                FileBlobs(folder / _BLOBS),
+                open_blobs(folder / _BLOBS, settings.assets),
                 lambda: place_of(folder, store),
                 _person(),
             )
@@ -487,7 +498,8 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
             ),
             field="node",
         )
-    store = open_store(folder, _database(folder))
+    settings = load_settings(folder, os.environ)
+    store = open_store(folder, settings.database)
     try:
         refuse_moved(store)
         name = store.setting(ORGANISATION_SETTING)
@@ -502,7 +514,7 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         anchor = FileTailAnchor(state_folder(), keys.key_id)
         person = None if by else _person_in(store)
         acting = by or (_person() if person is None else person.name)
-        node = Node(journal, FileBlobs(folder / _BLOBS), lambda: place_of(folder, store), acting, anchor)
+        node = Node(journal, open_blobs(folder / _BLOBS, settings.assets), lambda: place_of(folder, store), acting, anchor)
         yield node
         # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
         if node.is_confirmed():
@@ -520,17 +532,19 @@ def node_lies_in(folder: Path) -> bool:
     return (folder / DATABASE).exists() or ((folder / KEYS).exists() and bool(_database(folder)))
 
 
-def migrate_node(folder: Path, to: str, told: Callable[[str, int], None]) -> str:
+def migrate_node(folder: Path, to: str, told: Callable[[str, int], None], *, assets: str = "") -> str:
     """Move the state of the node in `folder` into a PostgreSQL database, or go on with that where it was interrupted.
 
     Parameters
     ----------
     folder
-        Its folder; keys, files and settings stay there, and the settings name the database from then on.
+        Its folder; keys and settings stay there, and the settings name the database from then on.
     to
         Address of the database.
     told
         Told of each table how many rows were copied.
+    assets
+        Address of a bucket into which its files go as well; empty: they stay in its folder.
 
     Returns
     -------
@@ -552,6 +566,9 @@ def migrate_node(folder: Path, to: str, told: Callable[[str, int], None]) -> str
     from kizuna.adapters.sqlite import SqliteStore
 
     place = address_of(to, field="to")
+    files = FileBlobs(folder / _BLOBS)
+    if assets:
+        _check_places(replace(Settings(), assets=assets))
     # The file's alone: what the environment says is for this moment.
     settings = load_settings(folder, {})
     if settings.database not in {"", to} or not (folder / DATABASE).exists():
@@ -572,7 +589,9 @@ def migrate_node(folder: Path, to: str, told: Callable[[str, int], None]) -> str
         waiting = is_on_its_way(target, id_)
         if moved is None:
             anchor = FileTailAnchor(state_folder(), keys.key_id)
-            Node(here, FileBlobs(folder / _BLOBS), lambda: place_of(folder, source), "", anchor).require_confirmed()
+            Node(here, files, lambda: place_of(folder, source), "", anchor).require_confirmed()
+            # Most of them before anybody is kept from writing.
+            _take_files(files, folder, assets, told)
             if waiting:
                 make_room(target)
             with source.transaction():
@@ -583,10 +602,22 @@ def migrate_node(folder: Path, to: str, told: Callable[[str, int], None]) -> str
                             Message("{table}: not all that was copied arrived as it was", {"table": "log"}),
                             hint=Message("nothing was changed: the node lies where it was; try again"),
                         )
+                _take_files(files, folder, assets, told)
                 mark_moved(source, place)
-        write_settings(folder, replace(settings, database=to))
+        write_settings(folder, replace(settings, database=to, assets=assets or settings.assets))
         arrive(target, ("place", place_of(folder, target)))
     return place
+
+
+def _take_files(files: FileBlobs, folder: Path, assets: str, told: Callable[[str, int], None]) -> None:
+    if assets:
+        from kizuna.adapters.s3_blobs import S3Blobs
+
+        count = 0
+        for count, _ in enumerate(S3Blobs(assets, folder / _BLOBS).take_over(files), start=1):
+            if count % 100 == 0:
+                told("blobs", count)
+        told("blobs", count)
 
 
 def catalogue_index(node: Node) -> Index:

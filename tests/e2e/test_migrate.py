@@ -136,3 +136,18 @@ def test_what_must_not_be_moved_is_not(pair, images, tmp_path, postgres_server):
     moved(pair.jpn, address)
     with pytest.raises(InputError, match="lies in that database already"):
         migrate_node(pair.ukr, address, told)
+
+
+def test_files_go_to_a_bucket_and_are_served_from_there(pair, images, postgres_server, object_store):
+    published(pair.jpn, images[0])
+    to, assets = postgres_server.new_database(), object_store.new_bucket()
+    done = kizuna("node", "migrate", "--to", to, "--assets", assets, "--node", pair.jpn, "--json")
+    assert (done.status, "blobs: " in done.err) == (0, True)
+    for folder in pair.jpn.glob("blobs/??"):
+        shutil.rmtree(folder)
+    published(pair.jpn, images[1])
+    with serving(pair.jpn) as giver:
+        introduce(pair.ukr, pair.jpn, giver.partner_url)
+        introduce(pair.jpn, pair.ukr)
+        assert len(kizuna("sync", "--node", pair.ukr, "--json").json()["partners"][0]["received"]) == 2
+    assert [path for path in pair.jpn.glob("blobs/??/*") if path.is_file()] == []

@@ -15,6 +15,7 @@ from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.memory import MemoryBlobs, MemoryKeys, MemoryStore, MemoryTransport
 from kizuna.adapters.sqlite import SqliteStore
+from kizuna.adapters.stores import open_blobs
 from kizuna.web.exchange import partner_app
 
 if TYPE_CHECKING:
@@ -40,10 +41,16 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[SqliteStor
     found.close()
 
 
-@pytest.fixture(params=["files", "memory"])
+@pytest.fixture(params=["files", "s3", "memory"])
 def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> BlobStore:
     """Blob store, empty."""
-    return FileBlobs(tmp_path / "blobs") if request.param == "files" else MemoryBlobs()
+    match request.param:
+        case "files":
+            return FileBlobs(tmp_path / "blobs")
+        case "s3":
+            return open_blobs(tmp_path / "blobs", request.getfixturevalue("object_store").new_bucket())
+        case _:
+            return MemoryBlobs()
 
 
 @pytest.fixture(params=["files", "memory", "memory-seeded"])

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["FileBlobs", "sync_folder"]
 
 _PIECE_BYTES = 2**20
+_FOLDER_LENGTH = 2
 _FULL = {errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
 
 
@@ -277,6 +278,13 @@ class FileBlobs:
         """Whether the blob is there."""
         with _storing(self._folder):
             return self._path(digest).is_file()
+
+    def digests(self) -> Iterator[Digest]:
+        """Digests of all blobs, in their order."""
+        with _storing(self._folder):
+            for folder in sorted(path for path in self._folder.iterdir() if len(path.name) == _FOLDER_LENGTH):
+                for path in sorted(folder.iterdir()):
+                    yield Digest(f"sha256:{folder.name}{path.name}")
 
     def discard(self, digest: Digest) -> None:
         """Remove a blob that nothing refers to, and what was derived from it; absent: nothing."""

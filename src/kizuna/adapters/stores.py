@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.folder_stamp import folder_stamp
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import Message, StoreError
@@ -14,9 +15,9 @@ if TYPE_CHECKING:
     from kizuna.adapters.postgres import PostgresStore
     from kizuna.catalog.query import Index
     from kizuna.model.parties import Party
-    from kizuna.node.ports import Store
+    from kizuna.node.ports import BlobStore, Store
 
-__all__ = ["DATABASE", "index_of", "is_synced", "open_store", "place_of", "refuse_moved"]
+__all__ = ["DATABASE", "index_of", "is_synced", "open_blobs", "open_store", "place_of", "refuse_moved"]
 
 DATABASE = "node.sqlite"
 """File in a node's folder with its state, unless that lies in a PostgreSQL database."""
@@ -49,6 +50,24 @@ def open_store(folder: Path, database: str, *, make: bool = False) -> SqliteStor
     from kizuna.adapters.postgres import PostgresStore
 
     return PostgresStore(database, make=make)
+
+
+def open_blobs(folder: Path, assets: str) -> BlobStore:
+    """Open where a node's files lie: in a folder, or in the bucket of an object store, with the folder for what is on its way.
+
+    Raises
+    ------
+    InputError
+        If `assets` is no address.
+    StoreError
+        If it cannot be opened.
+    """
+    if not assets:
+        return FileBlobs(folder)
+    # Loaded with the first node that uses it.
+    from kizuna.adapters.s3_blobs import S3Blobs
+
+    return S3Blobs(assets, folder)
 
 
 def refuse_moved(store: Store) -> None:

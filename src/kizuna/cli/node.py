@@ -131,15 +131,16 @@ def serve(partner_listen: str | None, people_listen: str | None, folder: Path, j
     epilog=examples("kizuna node migrate --to 'postgresql://kizuna@db.example.org/kizuna?sslmode=verify-full' --node jpn"),
 )
 @click.option("--to", required=True, metavar="URL", help=_("Address of the database, without a password."))
+@click.option("--assets", default="", metavar="URL", help=_("Move its files as well, into this bucket: s3://bucket/prefix."))
 @node_option
 @as_json
-def migrate(to: str, folder: Path, json_: bool) -> None:
+def migrate(to: str, assets: str, folder: Path, json_: bool) -> None:
     """Move."""
 
     def told(table: str, count: int) -> None:
         click.echo(Message("{table}: {count} copied", {"table": table, "count": count}).render(_), err=True)
 
-    place = migrate_node(folder, to, told)
+    place = migrate_node(folder, to, told, assets=assets)
     if json_:
         print_json({"node": str(folder), "database": place})
         return
