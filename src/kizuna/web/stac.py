@@ -26,6 +26,7 @@ from kizuna.web.answers import answering, text_of
 from kizuna.web.answers import miss as _miss
 from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
+from kizuna.web.map_openapi import MAP_OPERATIONS, MAP_PARAMETERS
 from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
 from kizuna.web.stac_items import item_document
@@ -166,11 +167,11 @@ class StacFace:
 
     def api(self, request: Request, _caller: Party | None) -> Response:
         """OpenAPI description."""
-        return _written(openapi(self._title, self._base(request)), OPENAPI)
+        return _written(openapi(self._title, self._base(request), (*OPERATIONS, *MAP_OPERATIONS), MAP_PARAMETERS), OPENAPI)
 
     def api_page(self, request: Request, _caller: Party | None) -> Response:
         """The same to be read."""
-        page = service_page(self._title, self._base(request))
+        page = service_page(self._title, self._base(request), (*OPERATIONS, *MAP_OPERATIONS))
         return Response(page, headers={"cache-control": "private, no-store"}, media_type=HTML)
 
     def queryables(self, request: Request, _caller: Party | None) -> Response:

@@ -11,7 +11,7 @@ from kizuna.catalog.query import MOST_ITEMS
 from kizuna.web.stac_aggregate import AGGREGATION_PARAMETERS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from kizuna.model.canonical import Json
 
@@ -239,7 +239,7 @@ for _schema in ("Search", "Aggregate"):
     _SCHEMAS[_schema] = {name: value for name, value in dict(_SCHEMAS[_schema]).items() if name != "required"}  # type: ignore[arg-type]
 
 
-def openapi(title: str, base: str, operations: Iterable[Operation] = OPERATIONS) -> Json:
+def openapi(title: str, base: str, operations: Iterable[Operation], parameters: Mapping[str, dict[str, Json]]) -> Json:
     """OpenAPI 3.0 description.
 
     Parameters
@@ -250,10 +250,13 @@ def openapi(title: str, base: str, operations: Iterable[Operation] = OPERATIONS)
         Address of the landing page.
     operations
         What is offered.
+    parameters
+        Schemas of their parameters beside those of the STAC API.
     """
+    known = {**_PARAMETERS, **parameters}
     paths: dict[str, dict[str, Json]] = {}
     for operation in operations:
-        paths.setdefault(operation.path or "/", {})[operation.method.lower()] = _described(operation)
+        paths.setdefault(operation.path or "/", {})[operation.method.lower()] = _described(operation, known)
     return {
         "openapi": "3.0.3",
         "info": {"title": title, "version": "1", "description": "STAC API of a kizuna node: what you may see of its products."},
@@ -263,21 +266,31 @@ def openapi(title: str, base: str, operations: Iterable[Operation] = OPERATIONS)
     }
 
 
-def _described(operation: Operation) -> Json:
+def _described(operation: Operation, known: Mapping[str, dict[str, Json]]) -> Json:
     parameters: list[Json] = [
         {"name": name, "in": "path", "required": True, "schema": _TEXT} for name in re.findall(r"{(\w+)}", operation.path)
     ]
-    parameters += [{"name": name, "in": "query", "schema": _PARAMETERS[name]} for name in operation.parameters]
+    parameters += [{"name": name.partition(":")[0], "in": "query", "schema": known[name]} for name in operation.parameters]
     media_type, schema = operation.answer
     content: dict[str, Json] = {media_type: {"schema": _ref(schema)}}
     if "f" in operation.parameters:
         content |= {kind: {"schema": {"type": "string", "format": "binary"}} for kind in FORMATS.values() if kind != GEOJSON}
+    if media_type.startswith("image/"):
+        content = {kind: {"schema": {"type": "string", "format": "binary"}} for kind in ("image/webp", "image/png")}
     problem: Json = {JSON: {"schema": _ref("Problem")}}
     responses: dict[str, Json] = {
         "200": {"description": operation.summary, "content": content},
         "400": {"description": "the question cannot be read; the answer says what was expected", "content": problem},
         "401": {"description": "nobody signed in (people's listener)"},
         "404": {"description": "not there for you", "content": problem},
+        **(
+            {
+                "304": {"description": "what the caller has is still good"},
+                "503": {"description": "what it is drawn from is being made", "content": problem},
+            }
+            if media_type.startswith("image/")
+            else {}
+        ),
         "429": {"description": "too many requests (partners' listener)"},
     }
     told: dict[str, Json] = {"operationId": operation.name, "summary": operation.summary, "parameters": parameters}
@@ -287,16 +300,20 @@ def _described(operation: Operation) -> Json:
     return told | {"responses": responses}
 
 
-def service_page(title: str, base: str, operations: Iterable[Operation] = OPERATIONS) -> str:
+def service_page(title: str, base: str, operations: Iterable[Operation]) -> str:
     """Page that says what the API offers, for people: plain HTML without scripts."""
-    rows = "\n".join(
-        f"<tr><td><code>{operation.method} {html.escape(base + operation.path)}</code></td>"
-        f"<td>{html.escape(operation.summary)}</td><td>{html.escape(', '.join(operation.parameters))}</td></tr>"
-        for operation in operations
+    cells = (
+        (f"<code>{one.method} {html.escape(base + one.path)}</code>", html.escape(one.summary), _names(one)) for one in operations
     )
+    rows = "\n".join(f"<tr><td>{'</td><td>'.join(row)}</td></tr>" for row in cells)
     name = html.escape(title)
     return (
         f'<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>{name}: STAC API</title></head>\n'
         f"<body><h1>{name}: STAC API</h1>\n<table><tr><th>Request</th><th>Answer</th><th>Parameters</th></tr>\n"
         f"{rows}\n</table></body></html>\n"
     )
+
+
+def _names(operation: Operation) -> str:
+    """Parameters of an operation, with commas between."""
+    return ", ".join(name.partition(":")[0] for name in operation.parameters)
