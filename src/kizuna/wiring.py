@@ -19,6 +19,7 @@ from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
+from kizuna.adapters.stac_walk import FoundItem, is_web, walk
 from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_blobs, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
 from kizuna.adapters.translations import language_of, speak, translator
@@ -66,6 +67,7 @@ __all__ = [
     "SETTINGS_FILE",
     "TOKEN_VARIABLE",
     "Arrived",
+    "FoundItem",
     "Settings",
     "WatchedFolder",
     "address",
@@ -75,6 +77,7 @@ __all__ = [
     "forget_sealing_keys",
     "give_sealing_key",
     "is_synced",
+    "is_web",
     "label_path",
     "language",
     "load_register",
@@ -100,6 +103,7 @@ __all__ = [
     "shelf_of",
     "signed_identities",
     "speak",
+    "stac_items",
     "subject_of_file",
     "system_now",
     "take_due_keys",
@@ -147,6 +151,8 @@ class Settings:
         Most files and bytes that one entry of a partner's feed may bring.
     intake_entries
         Most entries that one pull takes in.
+    stac_private_hosts
+        Hosts that links of STAC documents may lead to although their address is not public.
     read_window_minutes
         How long what a partner reads again is not recorded again (`kizuna.node.reads`).
     oidc_issuer, oidc_audience, oidc_keys, oidc_name_claim, oidc_roles_claim
@@ -171,6 +177,7 @@ class Settings:
     intake_files: int = 1_000
     intake_bytes: int = 1_000_000_000_000
     intake_entries: int = 1_000_000
+    stac_private_hosts: tuple[str, ...] = ()
     read_window_minutes: int = 60
     oidc_issuer: str = ""
     oidc_audience: str = ""
@@ -315,6 +322,23 @@ def load_settings(folder: Path, environment: Mapping[str, str], options: Mapping
         if value is not None:
             found[name] = _value(name, value, f"--{name.replace('_', '-')}")
     return _checked(replace(Settings(), **found))  # type: ignore[arg-type] # each value was checked against its default
+
+
+def stac_items(place: str, folder: Path, *, most: int) -> Iterator[FoundItem]:
+    """Items of a STAC document, of its further pages and of what it links to.
+
+    Parameters
+    ----------
+    place
+        Address, or path of a file.
+    folder
+        The node's folder, whose settings say which private hosts may be asked.
+    most
+        Most items.
+    """
+    from kizuna.adapters.web_fetch import WebFetch
+
+    return walk(place, WebFetch(load_settings(folder, os.environ).stac_private_hosts), most=most)
 
 
 def write_settings(folder: Path, settings: Settings) -> None:

@@ -12,6 +12,9 @@ import pytest
 from simulators import partner_files
 from simulators.coalition import labelled, small_tiff
 from simulators.processes import environment, kizuna, state_of
+from simulators.web import web
+
+from kizuna.model.digests import digest_of
 
 
 @pytest.fixture
@@ -130,3 +133,96 @@ def test_files_or_a_folder_not_both_nor_neither(pair, tiff, tmp_path, options):
     assert kizuna("ingest", "--node", pair.jpn).status == 2
     assert kizuna("ingest", tiff, "--watch", tmp_path, "--node", pair.jpn, *options).status == 2
     assert kizuna("ingest", "--watch", tmp_path, "--once", *options, "--node", pair.jpn).status == (2 if options else 0)
+
+
+# ---- STAC, by link
+
+ALLOWED = {"KIZUNA_STAC_PRIVATE_HOSTS": "127.0.0.1"}
+PLACE = [[[76, 9], [77, 9], [77, 10], [76, 9]]]
+
+
+def stac_of(served, pictures):
+    """Collection with two pages of items, on a server, of files that lie there."""
+    features = []
+    for number, (name, data) in enumerate(pictures.items()):
+        served.answers[f"/files/{name}"] = data
+        checksum = "1220" + digest_of(data).removeprefix("sha256:")
+        files = {
+            "data": {"href": f"../files/{name}", "roles": ["data"], "file:checksum": checksum, "file:size": len(data)},
+            "thumbnail": {"href": "t.png", "roles": ["thumbnail"]},
+        }
+        told = {"datetime": "2025-06-22T12:00:00Z", "platform": "QPS-SAR-7", "sar:instrument_mode": "spotlight"}
+        place = {"type": "Polygon", "coordinates": PLACE}
+        item = {"type": "Feature", "stac_version": "1.1.0", "id": f"item-{number}", "geometry": place, "properties": told}
+        features.append(item | {"links": [], "assets": files})
+    page = {"type": "FeatureCollection", "links": [{"rel": "next", "href": "/stac/page2"}], "features": features[:1]}
+    collection = {"type": "Collection", "stac_version": "1.1.0", "id": "c", "links": [{"rel": "items", "href": "/stac/page1"}]}
+    served.answers |= {
+        "/stac/collection": json.dumps(collection).encode(),
+        "/stac/page1": json.dumps(page).encode(),
+        "/stac/page2": json.dumps({"type": "FeatureCollection", "features": features[1:]}).encode(),
+    }
+    return served.url + "/stac/collection"
+
+
+@pytest.fixture
+def on_the_web(tmp_path):
+    with web() as served:
+        paths = [small_tiff(tmp_path / "a.tif", seed=1), small_tiff(tmp_path / "b.tif", seed=2)]
+        yield served, stac_of(served, {path.name: path.read_bytes() for path in paths})
+
+
+def label_of(tmp_path):
+    return labelled(tmp_path / "all").with_name("all.label.toml")
+
+
+def test_what_a_collection_s_items_link_to_is_fetched_and_taken_in(pair, on_the_web, tmp_path):
+    served, url = on_the_web
+    form = ["ingest", "--stac", url, "--label", label_of(tmp_path), "--node", pair.jpn, "--json"]
+    assert (kizuna(*form).status, served.asked) == (2, [])
+    taken = [one["product"] for one in json.loads(kizuna(*form, env=ALLOWED).out)]
+    assert [(one["title"], one["sensor"], one["kind"]) for one in taken] == [
+        ("item-0", "QPS-SAR-7", "imagery"),
+        ("item-1", "QPS-SAR-7", "imagery"),
+    ]
+    assert taken[0]["event"]["begin"].startswith("2025-06-22T12:00:00")
+    # The file says where its pixels lie, the item how it was observed.
+    assert taken[0]["observation"]["radar"] == {"instrument_mode": "spotlight"}
+    assert taken[0]["observation"]["grid"]["code"] == "EPSG:32643"
+    assert taken[0]["geometry"]["coordinates"] != PLACE
+    assert served.asked.count("/files/a.tif") == 1
+    # One that is not what its item says is told; the other is known.
+    served.answers["/files/b.tif"] = served.answers["/files/a.tif"]
+    again = kizuna(*form, env=ALLOWED)
+    assert again.status == 2
+    assert [one["known_already"] for one in json.loads(again.out)] == [True]
+    assert "item-1" in again.err
+
+
+def test_items_alone_are_taken_in_by_reference_and_known_again(pair, on_the_web, tmp_path):
+    served, url = on_the_web
+    form = ["ingest", "--stac", url, "--by-reference", "--label", label_of(tmp_path), "--node", pair.jpn, "--json"]
+    taken = [one["product"] for one in json.loads(kizuna(*form, env=ALLOWED).out)]
+    assert [(one["kind"], one["media_type"], len(one["assets"])) for one in taken] == [
+        ("reference", "application/geo+json", 1)
+    ] * 2
+    assert not any(path.startswith("/files/") for path in served.asked)
+    assert taken[0]["geometry"]["coordinates"] == PLACE
+    assert [one["known_already"] for one in json.loads(kizuna(*form, env=ALLOWED).out)] == [True, True]
+
+
+def test_a_document_on_disk_names_files_below_its_folder_and_no_others(pair, tmp_path):
+    folder = tmp_path / "delivery"
+    (folder / "images").mkdir(parents=True)
+    small_tiff(folder / "images" / "a.tif")
+    small_tiff(tmp_path / "secret.tif")
+    base = {"type": "Feature", "stac_version": "1.0.0", "geometry": None, "properties": {"datetime": "2025-06-22T12:00:00Z"}}
+    hrefs = ["images/a.tif", "../secret.tif", str(tmp_path / "secret.tif"), "file:///etc/passwd"]
+    features = [base | {"id": f"{n}", "assets": {"a": {"href": href}}} for n, href in enumerate(hrefs)]
+    path = folder / "items.json"
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}))
+    labelled(path)
+    done = kizuna("ingest", "--stac", path, "--node", pair.jpn, "--json")
+    assert done.status == 2
+    assert [one["product"]["title"] for one in json.loads(done.out)] == ["0"]
+    assert done.err.count("is no link that is followed") == 3

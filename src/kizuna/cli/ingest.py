@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from kizuna.cli.ingest_stac import ingest_stac
 from kizuna.cli.ingest_told import Told, source_of
 from kizuna.cli.ingest_watch import watch_folder
 from kizuna.cli.terminal import _, as_json, examples, node_option
@@ -52,6 +53,10 @@ _MOST_JOBS = 64
     "--settle", default=10.0, show_default=True, type=click.FloatRange(min=0.0), help=_("Seconds that a file must not change.")
 )
 @click.option("--every", default=5.0, show_default=True, type=click.FloatRange(min=0.01), help=_("Seconds between looks."))
+@click.option("--stac", metavar="URL|FILE", help=_("STAC item, collection or search: take in the files that its items link to."))
+@click.option("--by-reference", is_flag=True, help=_("With --stac: keep the items, and leave their files where they are."))
+@click.option("--asset", metavar="KEY", help=_("With --stac: the asset that holds the product (default: its data)."))
+@click.option("--most", default=1000, show_default=True, type=click.IntRange(min=1), help=_("With --stac: most items."))
 @click.option("--once", is_flag=True, help=_("End when nothing in the watched folder waits any more."))
 @node_option
 @as_json
@@ -71,18 +76,27 @@ def ingest(
     settle: float,
     every: float,
     once: bool,
+    stac: str | None,
+    by_reference: bool,
+    asset: str | None,
+    most: int,
     folder: Path,
     json_: bool,
 ) -> None:
     """Take in."""
-    if bool(files) == (watch is not None):
-        raise click.UsageError(_("name files, or a folder with --watch."))
+    if bool(files) + (watch is not None) + (stac is not None) != 1:
+        raise click.UsageError(_("name files, a folder with --watch, or a document with --stac."))
     if replaces is not None and len(files) > 1:
         raise click.UsageError(_("--replaces takes one file."))
     moment = None if event is None else parse_instant(event, field="event")
+    if not files and (title or sensor or event or notes or parents or replaces):
+        raise click.UsageError(_("--watch and --stac take no option that describes one file."))
+    if stac is not None:
+        refused = ingest_stac(stac, folder, label, by_reference=by_reference, asset=asset, most=most, jobs=jobs or 1, json_=json_)
+        if refused:
+            context.exit(InputError.exit_status)
+        return
     if watch is not None:
-        if title or sensor or event or notes or parents or replaces:
-            raise click.UsageError(_("--watch takes no option that describes one file."))
         watched = WatchedFolder(watch, settle_s=settle, labelled=label is None)
         if watch_folder(watched, folder, label, every_s=every, once=once, jobs=jobs or 1, json_=json_):
             context.exit(InputError.exit_status)

@@ -23,9 +23,14 @@ if TYPE_CHECKING:
     from kizuna.node.intake import Taken
     from kizuna.node.publish import Described, Published
 
-__all__ = ["Told", "at_place", "published_json", "say_published", "source_of"]
+__all__ = ["Told", "at_place", "label_hint", "published_json", "say_published", "source_of"]
 
 _LABEL_HINT = Message("every product needs a label: write one beside it (docs/labels.md), or name it with --label")
+
+
+def label_hint() -> Message:
+    """What to do where a label is missing."""
+    return _LABEL_HINT
 
 
 def source_of(path: Path, label: Path | None, described: Described) -> Source:
@@ -41,13 +46,14 @@ class Told:
     Parameters
     ----------
     places
-        Where the files are, in their order.
+        Where the files are, in their order; none where they come up one by one.
     json_
         Whether JSON is asked for.
     """
 
     def __init__(self, places: Sequence[str], *, json_: bool) -> None:
         self._order = {place: number for number, place in enumerate(places)}
+        self._known = len(self._order)
         self._published: list[tuple[int, Published]] = []
         self._json = json_
         self._progress = Progress(_("files"))
@@ -59,21 +65,26 @@ class Told:
         self._done += 1
         if taken.published is not None:
             if self._json:
-                self._published.append((self._order[taken.source.place], taken.published))
+                self._published.append((self._order.setdefault(taken.source.place, len(self._order)), taken.published))
             else:
                 say_published(taken.published)
         elif taken.fault is not None:
             self.faults += 1
             refuse(at_place(taken.source.place, taken.fault))
-        if len(self._order) > 1:
-            self._progress(self._done, len(self._order))
+        if self._known > 1:
+            self._progress(self._done, self._known)
+
+    def fault(self, place: str, fault: InputError) -> None:
+        """Tell a fault that is of no single file."""
+        self.faults += 1
+        refuse(at_place(place, fault))
 
     def finish(self) -> None:
         """Tell what is told at the end."""
         if self._json:
             ordered = sorted(self._published, key=lambda pair: pair[0])
             print_json([published_json(published) for _number, published in ordered])
-        if self.faults and len(self._order) > 1:
+        if self.faults and self._done > 1:
             values = {"refused": self.faults, "all": self._done}
             say(Message("{refused} of {all} files were refused.", values), err=True)
 

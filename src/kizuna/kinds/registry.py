@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["HEAD_BYTES", "Kind", "kind_named", "kind_names", "sniff"]
 
-_KINDS = ("imagery", "phase-history")
+_KINDS = ("imagery", "phase-history", "reference")
 HEAD_BYTES = 4096
 """How much of a file `sniff` looks at."""
 
@@ -104,7 +104,7 @@ def sniff(head: bytes, path: PurePath) -> tuple[Kind, str]:
         Message("{path} is of no kind that is known here", {"path": str(path)}),
         hint=Message(
             "known are {formats}; check that the whole file arrived and is what its name says",
-            {"formats": "SICD, SIDD (NITF), GeoTIFF, Sentinel-1 SAFE (ZIP), CPHD, CRSD"},
+            {"formats": "SICD, SIDD (NITF), GeoTIFF, Sentinel-1 SAFE (ZIP), CPHD, CRSD, STAC items"},
         ),
         field="file",
     )

@@ -36,6 +36,7 @@ __all__ = [
     "after_reducing",
     "after_stripping",
     "band_of",
+    "filled",
     "observation_from_stored",
     "observation_to_json",
     "plausible",
@@ -285,6 +286,27 @@ def after_reducing(observation: Observation | None) -> Observation | None:
     radar, orbit = observation.radar, observation.orbit
     kept = Radar(frequency_band=radar.frequency_band, polarisations=radar.polarisations, side=radar.side)
     return _or_none(Observation(radar=kept, orbit=Orbit(state=orbit.state)))
+
+
+def filled(first: Observation | None, second: Observation | None) -> Observation | None:
+    """`first`, what it does not know taken from `second`; grid and processing only as a whole.
+
+    Examples
+    --------
+    >>> filled(Observation(orbit=Orbit(relative=7)), Observation(orbit=Orbit(relative=8, absolute=9))).orbit
+    Orbit(state=None, relative=7, absolute=9, designator=None)
+    """
+    if first is None or second is None:
+        return first or second
+    parts: dict[str, Any] = {}
+    for name, (make, readers) in _PARTS.items():
+        own, other = getattr(first, name), getattr(second, name)
+        if name in {"grid", "processing"}:
+            # Parts of two would be true of neither.
+            parts[name] = other if own == make() else own
+        else:
+            parts[name] = make(**{key: getattr(own, key) or getattr(other, key) for key in readers})
+    return Observation(**parts)
 
 
 def _or_none(observation: Observation) -> Observation | None:

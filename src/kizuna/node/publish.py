@@ -13,6 +13,7 @@ from kizuna.exchange.manifest import make_manifest
 from kizuna.kinds.registry import HEAD_BYTES, sniff
 from kizuna.model.canonical import CanonicalBytes
 from kizuna.model.label import label_to_json
+from kizuna.model.observation import filled
 from kizuna.model.product import Asset, AssetRole, Product, make_product_id, product_from_json, product_to_bytes, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.decisions import as_labelled_now
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from kizuna.model.digests import Digest
     from kizuna.model.instants import Interval
     from kizuna.model.label import Label
+    from kizuna.model.observation import Observation
     from kizuna.model.parties import Party
     from kizuna.model.product import ProductId, Verdict
     from kizuna.node.ports import BlobStore
@@ -68,6 +70,8 @@ class Described:
         Products that it was made from.
     replaces
         Own product of which it is a newer version: a correction. What is not said here is as it was there.
+    observation
+        How it was observed, as another document says; what the file itself says stands above it.
     """
 
     title: str | None = None
@@ -76,6 +80,7 @@ class Described:
     notes: tuple[str, ...] = ()
     derived_from: tuple[ProductId, ...] = ()
     replaces: ProductId | None = None
+    observation: Observation | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -426,7 +431,7 @@ def product_of(node: Node, made: Made) -> Product:
         resolution_m=extracted.resolution_m,
         complex_data=extracted.complex_data,
         notes=(*extracted.notes, *described.notes),
-        observation=extracted.observation,
+        observation=filled(extracted.observation, described.observation),
     )
     # A record that another node would refuse is refused at home: there it would stop the whole feed.
     product_from_json(product_to_json(product))
