@@ -34,6 +34,8 @@ CONTENT_TAG, SCALE_TAG = "KIZUNA_MAP_CONTENT", "KIZUNA_MAP_SCALE"
 
 _BLOCK = 256
 _MOST_LEVELS, _MOST_BLOCKS, _MOST_TEXT = 32, 1 << 22, 1 << 16
+# The largest picture takes 300 of them from a file with all its overviews.
+_MOST_BLOCKS_AT_ONCE = 600
 _WIDTH, _HEIGHT, _BITS, _COMPRESSION, _SAMPLES, _PREDICTOR = 256, 257, 258, 259, 277, 317
 _BLOCK_WIDTH, _BLOCK_HEIGHT, _OFFSETS, _COUNTS, _FORMAT = 322, 323, 324, 325, 339
 _PIXEL_SCALE, _TIEPOINT, _GEO_KEYS, _GDAL_METADATA = 33550, 33922, 34735, 42112
@@ -232,6 +234,8 @@ class TiledImage:
         blocks_across = -(-level.width // _BLOCK)
         first_col, first_row = left // _BLOCK, top // _BLOCK
         last_col, last_row = (right - 1) // _BLOCK, (bottom - 1) // _BLOCK
+        if (last_col - first_col + 1) * (last_row - first_row + 1) > _MOST_BLOCKS_AT_ONCE:
+            raise _unusable(Message("its overviews are missing"))
         if (first_col, first_row) == (last_col, last_row):
             whole = self._block(level, first_row * blocks_across + first_col)
         else:

@@ -348,7 +348,7 @@ class _Images:
             with self._blobs.open(source.digest) as file:
                 data = kind.map_image(file, source.layer)
             self._blobs.keep_derived(source.digest, source.name, data)
-        except (InputError, StoreError, MemoryError):
+        except Exception:  # noqa: BLE001 - whatever it is about one file, it stands in no other's way
             # Not tried again before the node is started again: what failed will mostly fail again, at the same cost.
             with self._lock:
                 self._failed.add(source)

@@ -243,6 +243,24 @@ def test_damaged_files_are_refused_and_nothing_else_comes_of_them(file):
     assert 100 < refused < 400
 
 
+def test_a_file_without_overviews_is_not_read_whole():
+    """One that is empty but for its size, as a partner could send it."""
+    with rasterio.MemoryFile() as memory:
+        form = {
+            "crs": "EPSG:3857",
+            "transform": Affine(10.0, 0, 0, 0, -10.0, 0),
+            "tiled": True,
+            "blockxsize": 256,
+            "blockysize": 256,
+        }
+        with memory.open(driver="GTiff", count=1, dtype="uint8", width=40_000, height=40_000, SPARSE_OK="YES", **form) as dataset:
+            dataset.write(np.ones((1, 256, 256), np.uint8), window=Window(0, 0, 256, 256))
+            dataset.update_tags(KIZUNA_STRETCH_LOW_DB="1.0", KIZUNA_STRETCH_HIGH_DB="2.0")
+        image = TiledImage(io.BytesIO(memory.read()))
+    with pytest.raises(InputError, match="overviews"):
+        levels_of_map(image, bounds(4, 8, 8), SIZE, Style.DB)
+
+
 def test_a_directory_that_leads_to_itself_ends():
     head = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", 0) + struct.pack("<I", 8)
     with pytest.raises(InputError):
