@@ -158,6 +158,24 @@ def test_deeper_than_the_image_neighbours_fit_without_a_seam(image):
     assert (np.hstack([west, east]) == both).all()
 
 
+@pytest.mark.parametrize("zoom", [13, 15, 16])
+def test_where_data_ends_nothing_gets_darker(zoom):
+    """A bright field with a hole, drawn coarser and finer than it is."""
+    z, x, y = TILE
+    west, _, east, north = bounds(z, x, y)
+    cell = (east - west) / 256
+    band = np.full((256, 256), 255, np.uint8)
+    band[100:131, 50:91] = 0
+    tags = {"KIZUNA_STRETCH_LOW_DB": "1.0", "KIZUNA_STRETCH_HIGH_DB": "2.0"}
+    file = write_cog(
+        band, WEB_MERCATOR, Affine(cell, 0, west, 0, -cell, north), nodata=0, tags=tags, options={"BLOCKSIZE": "256"}
+    )
+    size = (int(256 * 2.0 ** (zoom - z)), int(256 * 2.0 ** (zoom - z)))
+    levels = levels_of_map(TiledImage(io.BytesIO(file)), bounds(z, x, y), size, Style.DB)
+    assert set(np.unique(levels)) == {0, 255}
+    assert (levels == 0).mean() == pytest.approx((band == 0).mean(), abs=0.01)
+
+
 def test_what_is_far_off_has_no_levels(image):
     assert levels_of_map(image, bounds(14, 0, 0), SIZE, Style.DB) is None
     # Less than a pixel of the world, too.

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from simulators.images import scene_tiff
-from simulators.nodes import HUR, IQPS, START, World
+from simulators.nodes import HUR, IQPS, NZL, START, World
 from simulators.processes import within
 
 from kizuna.catalog.column_index import ColumnIndex
@@ -30,10 +30,12 @@ class Scene:
 
     def __init__(self):
         world = World()
-        for party in (IQPS, HUR):
+        for party in (IQPS, HUR, NZL):
             world.node(party)
-        world.befriend(IQPS, HUR)
-        world.agree(IQPS)
+        for partner in (HUR, NZL):
+            world.befriend(IQPS, partner)
+        # Both under one article, on the same terms.
+        world.agree(IQPS, parties=["JPN/IQPS", "UKR/HUR", "NZL"], article={"receivers": ["UKR/HUR", "NZL"]})
         self.node = world.node(IQPS)
         self.product = self.put()
         self.tiles = self.new_tiles()
@@ -141,6 +143,7 @@ def test_the_stamp_is_another_for_another_image_caller_or_drawing(scene):
         coarse,
         stamp(),
         stamp(HUR),
+        stamp(NZL),
         stamp(drawn=Drawn(Style.AMPLITUDE)),
         stamp(drawn=Drawn(stretch_db=(1.0, 2.0))),
         stamp(before=other.id),
