@@ -89,11 +89,11 @@ CREATE POLICY partner_sees ON item_row FOR SELECT TO PARTNER_ROLE USING (
             SELECT resolution_mm >= c.shown_from AND (NOT c.detected OR NOT phase OR item_row.detected)
                 AND (c.shown_places IS NULL OR {_PLACED.format("shown_places")})
             FROM jsonb_to_recordset((SELECT kizuna_sight()) -> 'clauses') AS c(
-                turn integer, labels integer[], kinds text[], set_id integer, places integer[], {_CLAUSE_COLUMNS},
+                turn integer, labels bit varying, kinds text[], set_id integer, places integer[], {_CLAUSE_COLUMNS},
                 shown_from bigint, shown_places integer[], detected boolean
             )
-            WHERE label = ANY(c.labels) AND (c.kinds IS NULL OR kind = ANY(c.kinds)) AND {_CLAUSE_BOUNDS}
-                AND (c.places IS NULL OR {_PLACED.format("places")})
+            WHERE substring(c.labels FROM label + 1 FOR 1) = B'1' AND (c.kinds IS NULL OR kind = ANY(c.kinds))
+                AND {_CLAUSE_BOUNDS} AND (c.places IS NULL OR {_PLACED.format("places")})
             ORDER BY c.turn LIMIT 1
         ), false)
     )
@@ -183,7 +183,8 @@ class Clause:
         """The same as row-level security reads it."""
         told: dict[str, object] = {
             "turn": turn,
-            "labels": sorted(self.labels),
+            # A bit for each label: PostgreSQL reads that many times as fast as a list of their numbers.
+            "labels": "".join(["01"[number in self.labels] for number in range(max(self.labels) + 1)]),
             "kinds": None if self.kinds is None else sorted(self.kinds),
             "set_id": set_id,
             "places": None if self.places is None else sorted(self.places),
@@ -197,7 +198,9 @@ class Clause:
 
     def matches(self, set_id: int) -> tuple[str, list[object]]:
         """Condition on a search row that it lets it go, with its parameters."""
-        parts, values = ["r.label = ANY(%s::integer[])"], list[object]([sorted(self.labels)])
+        # Written out here, which takes less time than psycopg's way with lists.
+        labels = f"{{{','.join(map(str, sorted(self.labels)))}}}"
+        parts, values = ["r.label = ANY(%s::integer[])"], list[object]([labels])
         if self.kinds is not None:
             parts.append("r.kind = ANY(%s::text[])")
             values.append(sorted(self.kinds))
