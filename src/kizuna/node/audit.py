@@ -7,10 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from kizuna.errors import LogDamaged, Message
 from kizuna.model.digests import digest_of
+from kizuna.model.instants import format_instant
 from kizuna.model.product import ProductId, product_to_json
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit_files import require_witnessed
 from kizuna.node.messages import recalled_under
+from kizuna.node.reads import kept_reads
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,6 +55,11 @@ def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) 
         if node.store.setting(recalled_under(partner, product)) is None:
             values: dict[str, str | int | float] = {"product": product, "partner": partner}
             raise _differs(Message("the log holds that {product} was recalled from {partner}, the store does not", values))
+    unlike = told.reads.items() ^ kept_reads(node).items()
+    if unlike:
+        (read, partner, _form), _at = min(unlike)
+        values = {"product": read, "partner": partner}
+        raise _differs(Message("when {partner} last read product {product} is not what the log holds", values))
     partners = node.knowledge().partners
     sent = {
         (str(partner), outgoing.sequence): digest_of(outgoing.envelope)
@@ -70,11 +77,12 @@ def verify_node(node: Node, progress: Callable[[int, int], None] | None = None) 
 
 @dataclass(slots=True)
 class _Told:
-    """What the log tells of the store: each product's record, each entry of each feed, each recall."""
+    """What the log tells of the store: each product's record, each entry of each feed, each recall, each last read."""
 
     records: dict[str, Json] = field(default_factory=dict)
     released: dict[tuple[str, int], str] = field(default_factory=dict)
     recalled: list[tuple[str, ProductId]] = field(default_factory=list)
+    reads: dict[tuple[str, str, str], str] = field(default_factory=dict)
 
 
 def _told(node: Node) -> _Told:
@@ -89,6 +97,9 @@ def _told(node: Node) -> _Told:
             case FactKind.PRODUCT_WITHDRAWN if body["held"]:
                 # Called back, a product is no item any more; its record stays in the log.
                 told.records.pop(body["product"], None)
+            case FactKind.PRODUCTS_READ:
+                for product in body["products"]:
+                    told.reads[product, body["partner"], body["form"]] = format_instant(fact.recorded_at)
             case FactKind.RECALL_ORDERED:
                 told.recalled.append((body["partner"], ProductId(body["product"])))
             case FactKind.RELEASE_SEQUENCED | FactKind.MESSAGE_SEQUENCED:

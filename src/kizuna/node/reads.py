@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kizuna.model.parties import Party
     from kizuna.node.state import Node
 
-__all__ = ["READ_WINDOW", "Read", "ReadForm", "Reads", "form_message", "last_reads", "reads_in_log"]
+__all__ = ["READ_WINDOW", "Read", "ReadForm", "Reads", "form_message", "kept_reads", "last_reads", "reads_in_log"]
 
 READ_WINDOW = timedelta(hours=1)
 """Within this time after an entry the same is not recorded again."""
@@ -199,6 +199,15 @@ def last_reads(node: Node, product: ProductId) -> list[Read]:
         partner = parse_party(name.removeprefix(beginning))
         found += [Read(product, partner, ReadForm(form), parse_instant(at)) for form, at in json.loads(value).items()]
     return sorted(found, key=lambda read: (read.at, read.partner, read.form), reverse=True)
+
+
+def kept_reads(node: Node) -> dict[tuple[str, str, str], str]:
+    """When each product was last recorded to be read, by product, partner and form, as the store tells it."""
+    found: dict[tuple[str, str, str], str] = {}
+    for name, value in node.store.settings(_KEPT).items():
+        product, _, partner = name.removeprefix(_KEPT).partition("/")
+        found |= {(product, partner, form): at for form, at in json.loads(value).items()}
+    return found
 
 
 def reads_in_log(node: Node) -> Iterator[Read]:

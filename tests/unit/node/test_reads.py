@@ -11,7 +11,7 @@ from simulators.products import product_id
 
 from kizuna.catalog.column_index import ColumnIndex
 from kizuna.catalog.query import Query
-from kizuna.errors import Message, StoreError
+from kizuna.errors import LogDamaged, Message, StoreError
 from kizuna.model.product import AssetRole
 from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
@@ -57,6 +57,25 @@ def test_what_a_partner_is_shown_is_on_record_and_what_people_see_is_not(world):
     assert [(read.form, read.partner) for read in last_reads(world.node(IQPS), products[0].id)] == [(ReadForm.LISTED, HUR)]
     assert [read.form for read in reads_in_log(world.node(IQPS))] == ["listed", "listed", "item", "tile"]
     verify_node(world.node(IQPS))
+
+
+@pytest.mark.parametrize("change", ["forgotten", "another", "made up"])
+def test_what_the_store_tells_of_reads_is_verified_by_the_log(world, change):
+    product = world.take_in(IQPS, 1)
+    node, catalogue = world.node(IQPS), catalogue_of(world)
+    catalogue.item(product.id, HUR)
+    verify_node(node)
+    name = f"read/{product.id}/{HUR}"
+    with node.store.transaction():
+        match change:
+            case "forgotten":
+                node.store.drop_setting(name)
+            case "another":
+                node.store.keep_setting(name, '{"item": "2025-01-01T00:00:00.000000Z"}')
+            case _:
+                node.store.keep_setting(f"read/{product.id}/{NZL}", node.store.setting(name))
+    with pytest.raises(LogDamaged, match="last read product"):
+        verify_node(node)
 
 
 def test_a_file_is_on_record_before_its_first_byte(world):

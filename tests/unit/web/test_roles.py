@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import re
 
@@ -9,6 +10,9 @@ import httpx
 import pytest
 from simulators.nodes import HUR, IQPS, World
 from simulators.products import product_id
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from kizuna.catalog.column_index import ColumnIndex
@@ -16,7 +20,7 @@ from kizuna.node.access import Act, Person, give_access, issue_token, may, revok
 from kizuna.node.catalogue import Catalogue, detected_remains
 from kizuna.node.people import PeopleRoom
 from kizuna.node.tiles import Tiles
-from kizuna.web.pages import people_app
+from kizuna.web.pages import _Pages, people_app
 
 ROLES = ("analyst", "officer", "operator")
 OPEN = {"/signin", "/signout", "/healthz", "/static/basemap.pmtiles"}
@@ -55,8 +59,6 @@ def ask(world):
     app = app_of(world)
 
     def asked(method, path, **headers):
-        import asyncio
-
         async def once():
             async with client_of(app, **headers) as client:
                 return await client.request(method, path)
@@ -130,8 +132,6 @@ def test_a_token_in_the_proxys_header_signs_in_and_what_only_names_somebody_does
 
 
 def test_the_proxys_header_counts_once(ask):
-    import asyncio
-
     async def twice():
         transport = httpx.ASGITransport(ask.app)
         headers = [(HEADER, "signed.aiko.token"), (HEADER, "signed.aiko.token")]
@@ -139,6 +139,30 @@ def test_the_proxys_header_counts_once(ask):
             return await client.get("/stac")
 
     assert asyncio.run(twice()).status_code == 401
+
+
+def test_a_change_that_another_site_caused_is_refused(world, ask):
+    """A browser that a proxy signs in sends what a page elsewhere makes it send."""
+    officer = {"authorization": f"Bearer {token_of(world, 'officer')}"}
+    path = "/stac/changed"
+    pages = _Pages(PeopleRoom(world.node(IQPS), lambda *_: None), {"en": str}, HEADER)
+    app = Starlette(
+        routes=[Route(path, pages.signed_in(lambda *_: PlainTextResponse("done"), None), methods=["GET", "POST"])],
+        exception_handlers={HTTPException: pages.failed},
+    )
+
+    def status(method, **headers):
+        async def once():
+            async with client_of(app, **officer, **headers) as client:
+                return (await client.request(method, path)).status_code
+
+        return asyncio.run(once())
+
+    for site in ("cross-site", "same-site"):
+        assert status("POST", **{"sec-fetch-site": site}) == 403
+        assert status("GET", **{"sec-fetch-site": site}) == 200
+    assert status("POST", **{"sec-fetch-site": "same-origin"}) == 200
+    assert status("POST") == 200
 
 
 def test_the_card_says_which_partner_read_the_product(world, ask):
