@@ -147,7 +147,7 @@ class Catalogue:
         # INVARIANT: nothing is recalled without a fact in the same transaction. The checkpoint is read first.
         checkpoint = self._node.store.log.checkpoint()
         with self._lock:
-            if self._recalled[0] is None or self._recalled[0] != checkpoint:
+            if not self._node.reads.are_all_since(self._recalled[0], checkpoint):
                 self._recalled = checkpoint, {}
             kept = self._recalled[1]
         found = kept.get(partner)

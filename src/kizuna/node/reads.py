@@ -14,6 +14,7 @@ import threading
 from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import StrEnum
+from itertools import islice
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ READ_WINDOW = timedelta(hours=1)
 """Within this time after an entry the same is not recorded again."""
 
 _MOST_REMEMBERED = 500_000
+_MOST_STEPS = 64
 _KEPT = "read/"
 
 type _Key = tuple[Party, ReadForm, ProductId]
@@ -99,6 +101,8 @@ class Reads:
         # When each was recorded last, the oldest first.
         self._recorded: dict[_Key, Instant] = {}
         self._waiting = _Batch()
+        # Of the latest entries by their checkpoint the one before: nothing but reads lies between.
+        self._before: dict[str, str | None] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
@@ -128,6 +132,15 @@ class Reads:
         if batch.error is not None:
             raise batch.error
         return True
+
+    def are_all_since(self, before: str | None, after: str | None) -> bool:
+        """Whether nothing but reads was recorded between two checkpoints: what was decided at the first holds at the second.
+
+        True only where this process recorded them, and lately.
+        """
+        while after is not None and after != before:
+            after = self._before.get(after)
+        return after is not None
 
     def _is_due(self, key: _Key, now: Instant) -> bool:
         at = self._recorded.get(key)
@@ -162,13 +175,19 @@ class Reads:
         ]
         store = self._node.store
         with store.transaction():
+            before = store.log.checkpoint()
             at = self._node.journal.record_all(facts, by="exchange", authority="release rules")
-            kept = store.settings_among(dict.fromkeys(_kept_under(product, partner) for partner, _form, product in batch.keys))
-            told: dict[str, dict[str, str]] = {name: json.loads(value) for name, value in kept.items()}
+            after = store.log.checkpoint()
+            stored = store.settings_among(dict.fromkeys(_kept_under(product, partner) for partner, _form, product in batch.keys))
+            told: dict[str, dict[str, str]] = {name: json.loads(value) for name, value in stored.items()}
             for partner, form, product in batch.keys:
                 told.setdefault(_kept_under(product, partner), {})[form.value] = format_instant(at)
             for name, forms in told.items():
                 store.keep_setting(name, json.dumps(forms, sort_keys=True))
+        if after is not None:
+            # Another dictionary, for those who look at this one meanwhile.
+            kept = dict(islice(self._before.items(), max(0, len(self._before) - _MOST_STEPS), None))
+            self._before = kept | {after: before}
         return at
 
 

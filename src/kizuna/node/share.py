@@ -270,7 +270,8 @@ class Sharing:
         """
         node, book = self._node, self._node.store.book
         state = node.store.log.checkpoint(), book.notes(peer).get(_RECONSIDERED)
-        if not reduces_for(node, peer) or self._prepared.get(peer) == state:
+        note, reconsidered = self._prepared.get(peer, (None, None))
+        if not reduces_for(node, peer) or (reconsidered == state[1] and node.reads.are_all_since(note, state[0])):
             return
         # What was signed and is not confirmed may have to be sealed anew, in another form.
         signed = book.outgoing(peer, book.acknowledged(peer), book.last_sequence(peer))
@@ -519,15 +520,15 @@ class Sharing:
     def _product_of(self, peer: Party, digest: Digest) -> ProductId | None:
         """Product with which a file may go to a partner now; None if it may not.
 
-        A permit holds for as long as nothing was recorded since, and no longer than a tenth of a second: within that time only
-        the clock could turn it. Whatever a decision rests upon is recorded, so what turns it otherwise is seen at once.
+        A permit holds for as long as nothing but reads was recorded since, and no longer than a tenth of a second: within that
+        time only the clock could turn it. Whatever a decision rests upon is recorded, so what turns it otherwise is seen at once.
         """
         node = self._node
         # Before anything is read that the decision rests upon.
         note, now = node.store.log.checkpoint(), node.journal.clock.now()
 
         def holds(since: tuple[str | None, Instant] | None) -> bool:
-            return since is not None and since[0] == note and since[1] <= now < since[1] + _PERMIT
+            return since is not None and since[1] <= now < since[1] + _PERMIT and node.reads.are_all_since(since[0], note)
 
         permit = self._permits.get((peer, digest))
         if permit is not None and holds(permit[:2]):

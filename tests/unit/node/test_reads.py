@@ -17,6 +17,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.audit_log import sentence
 from kizuna.node.catalogue import Catalogue, detected_remains
+from kizuna.node.founding import suspend_agreement
 from kizuna.node.reads import ReadForm, last_reads, reads_in_log
 
 
@@ -149,6 +150,39 @@ def test_each_of_those_who_read_at_once_waits_for_the_record_and_few_entries_are
     assert sorted(done) == list(range(8))
     assert commits == [1, 1]
     assert len(entries(world)) == 2
+
+
+def test_what_was_decided_holds_over_reads_and_over_nothing_else(world):
+    world.take_in(IQPS, 1)
+    node = world.node(IQPS)
+    notes = [node.store.log.checkpoint()]
+    for number in (1, 2):
+        node.reads.record(HUR, ReadForm.ITEM, [product_id(number)])
+        notes.append(node.store.log.checkpoint())
+    assert all(
+        node.reads.are_all_since(before, after) for before, after in ((notes[0], notes[2]), (notes[1], notes[2]), (notes[2],) * 2)
+    )
+    assert not node.reads.are_all_since(notes[2], notes[0])
+    assert not node.reads.are_all_since(None, notes[2])
+    with node.store.transaction():
+        node.journal.record(FactKind.TAIL_CONFIRMED, {"tail": "x"}, by="test", authority="test")
+    notes.append(node.store.log.checkpoint())
+    node.reads.record(HUR, ReadForm.ITEM, [product_id(3)])
+    assert not any(node.reads.are_all_since(before, node.store.log.checkpoint()) for before in notes[:3])
+    assert node.reads.are_all_since(notes[3], node.store.log.checkpoint())
+
+
+def test_a_suspension_between_reads_stops_a_file(world):
+    product = world.take_in(IQPS, 1)
+    other = world.take_in(IQPS, 2)
+    desk, digest = world.desk(IQPS), product.asset(AssetRole.QUICKLOOK).digest
+    desk.feed(HUR, 0, 10)
+    assert desk.blob(HUR, digest, 0, 10) is not None
+    desk.blob(HUR, other.asset(AssetRole.QUICKLOOK).digest, 0, 10)
+    assert desk.blob(HUR, digest, 0, 10) is not None
+    suspend_agreement(world.node(IQPS), "SHARE", "review", "officer")
+    world.node(IQPS).reads.record(HUR, ReadForm.TILE, [other.id])
+    assert desk.blob(HUR, digest, 0, 10) is None
 
 
 def test_what_cannot_be_recorded_does_not_go(world, monkeypatch):
