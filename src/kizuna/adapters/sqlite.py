@@ -418,5 +418,6 @@ class SqliteStore(SqlStore[SqliteItems]):
     """
 
     def __init__(self, path: Path, *, busy_s: float = 10.0) -> None:
+        self.path = path
         self.database = Database(path, busy_s=busy_s, more=ITEM_SCHEMA, upgrade=number_items)
         super().__init__(self.database, SqliteItems(self.database))

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.adapters.blobs import FileBlobs
 from kizuna.adapters.folder_stamp import folder_stamp
+from kizuna.adapters.index_file import COLUMNS, FileSnapshot
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import Message, StoreError
 
@@ -122,4 +123,4 @@ def index_of(store: Store, holder: Party) -> Index:
     from kizuna.catalog.column_index import ColumnIndex
     from kizuna.node.catalogue import detected_remains
 
-    return ColumnIndex(store.items, holder, detected_remains)
+    return ColumnIndex(store.items, holder, detected_remains, keep=FileSnapshot(store.path.with_name(COLUMNS)))

@@ -22,6 +22,7 @@ from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST, Found, Query
 from kizuna.catalog.scan import Scan, is_natural
 from kizuna.catalog.segments import Names, joined, segment_of
 from kizuna.catalog.shelf import Shelf
+from kizuna.catalog.snapshot import Snapshot, read_snapshot, write_snapshot
 from kizuna.release.columns import ALWAYS, NEVER, micros
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from kizuna.catalog.aggregate import Aggregation, Counted
     from kizuna.catalog.query import Position, Sight
+    from kizuna.catalog.snapshot import SnapshotKeep
     from kizuna.catalog.store import ItemRows
     from kizuna.model.canonical import Json
     from kizuna.model.parties import Party
@@ -41,6 +43,7 @@ __all__ = ["ColumnIndex", "Plan"]
 _TIMES_SMALLER = 4
 _MOST_TRIES = 3
 _SAMPLE = 1_000
+_LEAST_KEPT, _TENTH = 20_000, 10
 # Costs in microseconds, measured: benchmarks/speed/catalog.py.
 _SCAN_US, _SCAN_ROW_US = 60.0, 0.006
 _TREE_US, _TREE_ROW_US = 80.0, 1.2
@@ -74,14 +77,22 @@ class ColumnIndex:
         Whether anything remains of a product, given as its record, where its phase is taken away.
     plan
         The plan to take for each query with a place; None: the one that is expected to be faster.
+    keep
+        Keeps the columns for the next start, where they are many; None: they are made anew then.
     """
 
-    __slots__ = ("_children", "_detected", "_holder", "_lock", "_names", "_plan", "_rows", "_state")
+    __slots__ = ("_children", "_detected", "_holder", "_keep", "_kept_rows", "_lock", "_names", "_plan", "_rows", "_state")
 
     def __init__(
-        self, rows: ItemRows, holder: Party, detected: Callable[[Mapping[str, Json]], bool], plan: Plan | None = None
+        self,
+        rows: ItemRows,
+        holder: Party,
+        detected: Callable[[Mapping[str, Json]], bool],
+        plan: Plan | None = None,
+        keep: SnapshotKeep | None = None,
     ) -> None:
-        self._rows, self._holder, self._detected, self._plan = rows, holder, detected, plan
+        self._rows, self._holder, self._detected, self._plan, self._keep = rows, holder, detected, plan, keep
+        self._kept_rows = 0
         self._lock = threading.Lock()
         self._forget()
 
@@ -105,9 +116,39 @@ class ColumnIndex:
                 # An older store stands where the newer one was.
                 self._forget()
                 before = self._state
+            if before.stamp == (0, 0):
+                before = self._taken_up() or before
             if before.stamp != stamp:
-                self._state = self._grown(before, stamp)
+                before = self._grown(before, stamp)
+            self._state = before
+            self._keep_columns()
             return self._state
+
+    def _taken_up(self) -> _State | None:
+        """State of the snapshot that was kept, if it is one of this store."""
+        file = None if self._keep is None else self._keep.read()
+        if file is None:
+            return None
+        with file:
+            found = read_snapshot(file, self._rows, self._holder)
+        if found is None:
+            return None
+        self._names, self._children = found.names, dict(found.children)
+        shelves = tuple([Shelf(segment, found.names, alive) for segment, alive in found.segments])
+        self._kept_rows = sum(shelf.segment.size for shelf in shelves)
+        return _State(found.stamp, shelves)
+
+    def _keep_columns(self) -> None:
+        """Keep the columns when they have grown by a tenth; a small store is read in no time."""
+        if self._keep is None:
+            return
+        shelves = self._state.shelves
+        rows = sum(shelf.segment.size for shelf in shelves)
+        if rows - self._kept_rows >= max(_LEAST_KEPT, rows // _TENTH):
+            kept = [(shelf.segment, shelf.alive) for shelf in shelves]
+            snapshot = Snapshot(self._state.stamp, kept, self._names, self._children)
+            self._keep.write(lambda file: write_snapshot(file, snapshot, self._holder))
+            self._kept_rows = rows
 
     def _grown(self, before: _State, stamp: tuple[int, int]) -> _State:
         changed: list[str] = list(self._rows.removed_after(before.stamp[1], stamp[1]))
