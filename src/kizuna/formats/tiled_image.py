@@ -11,6 +11,7 @@ import math
 import re
 import struct
 import threading
+import weakref
 import zlib
 from dataclasses import dataclass
 from enum import StrEnum
@@ -136,7 +137,7 @@ class TiledImage:
     Parameters
     ----------
     file
-        Open, seekable binary file; nobody else may use it from now on.
+        Open, seekable binary file; nobody else may use it from now on. It is closed when nobody has the image any more.
 
     Raises
     ------
@@ -146,6 +147,7 @@ class TiledImage:
 
     def __init__(self, file: BinaryIO) -> None:
         self._file, self._lock = file, threading.Lock()
+        weakref.finalize(self, file.close)
         try:
             directories = list(self._directories())
             main = directories[0]

@@ -17,6 +17,7 @@ import math
 import threading
 from collections import OrderedDict
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.catalog.tile_grid import EQUATOR_M, TILE_PIXELS, Box, box_of_degrees
@@ -37,10 +38,10 @@ if TYPE_CHECKING:
     from kizuna.formats.tiled_image import TiledImage
     from kizuna.kinds.registry import Kind
     from kizuna.model.digests import Digest
+    from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.model.product import Product, ProductId
     from kizuna.node.catalogue import Catalogue, Shown
-    from kizuna.node.ports import BlobStore
     from kizuna.node.state import Node
 
 __all__ = ["Drawn", "NotMadeYet", "Sheet", "Tiles", "sheet_box", "styles_of"]
@@ -48,6 +49,7 @@ __all__ = ["Drawn", "NotMadeYet", "Sheet", "Tiles", "sheet_box", "styles_of"]
 # Goes up when the same file gives another map image: what was made before is then made again.
 _RECIPE = 1
 _MOST_OPEN = 64
+_IDLE = timedelta(minutes=10)
 _NEARLY = 1e-6
 
 
@@ -197,7 +199,7 @@ class Tiles:
 
     def __init__(self, node: Node, catalogue: Catalogue, *, in_background: bool = True) -> None:
         self._node, self._catalogue = node, catalogue
-        self._images = _Images(node.blobs, in_background=in_background)
+        self._images = _Images(node, in_background=in_background)
 
     def sheet(self, product: ProductId, partner: Party | None, drawn: Drawn, before: ProductId | None = None) -> Sheet | None:
         """Product of this id, if the caller may see it on a map now.
@@ -269,10 +271,11 @@ def _stamp(shown: Sequence[Shown], sources: Sequence[_Source], partner: Party | 
 class _Images:
     """Map images that are open, and those that are being made."""
 
-    def __init__(self, blobs: BlobStore, *, in_background: bool) -> None:
-        self._blobs, self._in_background = blobs, in_background
+    def __init__(self, node: Node, *, in_background: bool) -> None:
+        self._blobs, self._now, self._in_background = node.blobs, node.journal.clock.now, in_background
         self._lock = threading.Lock()
-        self._open: OrderedDict[_Source, TiledImage] = OrderedDict()
+        # When each was last looked at, the longest ago first.
+        self._open: OrderedDict[_Source, tuple[TiledImage, Instant]] = OrderedDict()
         self._failed: set[_Source] = set()
         self._wanted: OrderedDict[_Source, Product] = OrderedDict()
         self._making: threading.Thread | None = None
@@ -280,10 +283,10 @@ class _Images:
     def find(self, product: Product, source: _Source) -> TiledImage | None:
         """Map image of a source; None where there is none. It is made then, if it can be."""
         with self._lock:
-            image = self._open.get(source)
-            if image is not None:
-                self._open.move_to_end(source)
-                return image
+            kept = self._open.pop(source, None)
+            if kept is not None:
+                self._open[source] = kept[0], self._now()
+                return kept[0]
             if source in self._failed or source in self._wanted:
                 return None
         image = self._look(source)
@@ -318,13 +321,13 @@ class _Images:
             image = TiledImage(file)
         except (InputError, StoreError):
             return None
+        now = self._now()
         with self._lock:
-            self._open[source] = image
-            # What was destroyed is not held open any longer, nor what nobody looked at for long. Whoever draws from one keeps it,
-            # and its file, until the picture is done.
-            for kept in list(self._open):
-                if len(self._open) > _MOST_OPEN or not self._blobs.has(kept.digest):
-                    del self._open[kept]
+            self._open[source] = image, now
+            # What nobody looked at for a while is not held open, so that what was destroyed leaves the disk. Whoever draws from
+            # one keeps it, and its file, until the picture is done.
+            while len(self._open) > _MOST_OPEN or next(iter(self._open.values()))[1] < now - _IDLE:
+                self._open.popitem(last=False)
         return image
 
     def _work(self) -> None:

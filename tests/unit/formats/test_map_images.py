@@ -279,6 +279,14 @@ def test_a_file_without_overviews_is_not_read_whole():
         levels_of_map(image, bounds(4, 8, 8), SIZE, Style.DB)
 
 
+def test_the_file_is_closed_with_the_image(file):
+    source = io.BytesIO(file)
+    image = TiledImage(source)
+    assert not source.closed
+    del image
+    assert source.closed
+
+
 def test_a_directory_that_leads_to_itself_ends():
     head = struct.pack("<2sHI", b"II", 42, 8) + struct.pack("<H", 0) + struct.pack("<I", 8)
     with pytest.raises(InputError):

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import threading
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -29,7 +31,7 @@ class Scene:
     """A node with one image, that makes map images beside what else it does."""
 
     def __init__(self):
-        world = World()
+        self.world = world = World()
         for party in (IQPS, HUR, NZL):
             world.node(party)
         for partner in (HUR, NZL):
@@ -150,6 +152,21 @@ def test_the_stamp_is_another_for_another_image_caller_or_drawing(scene):
     ]
     assert len(set(stamps)) == len(stamps)
     assert stamp() == stamps[1]
+
+
+def test_what_nobody_looks_at_is_not_held_open(scene):
+    other = scene.put(seed=8)
+    for product in (scene.product, other):
+        within(30, "the finer image", lambda product=product: scene.content(product) is Content.AMPLITUDE)
+    kept = weakref.ref(scene.tiles.sheet(scene.product.id, None, Drawn()).images[0])
+    assert kept() is not None
+    scene.world.tick(minutes=11)
+    third = scene.put(seed=9)
+    assert scene.content(other) is Content.AMPLITUDE
+    scene.content(third)
+    gc.collect()
+    assert kept() is None
+    assert scene.content() is Content.AMPLITUDE
 
 
 def test_threads_draw_side_by_side_what_one_draws(scene):
