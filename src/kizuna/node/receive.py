@@ -239,8 +239,11 @@ def pull(
         If the partner does not answer.
     PartnerMisbehaved
         If something does not verify; nothing of that entry is taken over.
+    ClockBehind
+        If the clock stands behind the log: also where there is nothing to take, nobody may believe that all is well.
     """
     node.require_confirmed()
+    node.now()
     report = PullReport(partner.party)
     came = 0
     book = node.store.book

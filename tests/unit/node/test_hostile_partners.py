@@ -190,6 +190,16 @@ def test_a_permit_does_not_outlive_a_clock_that_is_set_back(world, served):
         desk.blob(HUR, digest, 0, 1)
 
 
+def test_nothing_is_pulled_by_a_clock_that_is_set_back_also_where_there_is_nothing_to_take(world):
+    world.agree(IQPS)
+    world.take_in(IQPS, 1)
+    assert len(world.pull(HUR, IQPS).received) == 1
+    assert world.pull(HUR, IQPS).received == []
+    world.tick(hours=-2)
+    with pytest.raises(ClockBehind):
+        world.pull(HUR, IQPS)
+
+
 # ---- receipts
 
 
