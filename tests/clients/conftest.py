@@ -17,6 +17,9 @@ from simulators.relay import as_partner, as_person, relayed
 from kizuna.node.people import issue_token
 from kizuna.wiring import open_node
 
+# They run in other environments than this one.
+collect_ignore = ["offline", "tools"]
+
 
 @pytest.fixture(scope="session")
 def clients_folder(tmp_path_factory):

@@ -43,7 +43,7 @@ def test_geoparquet_is_read_back_by_stac_geoparquet(callers, node_folder, tmp_pa
     # In the environment that has pyarrow.
     done = run(CLIENTS / "python", *words, PYTHONPATH=str(ROOT / "src"))
     assert done.returncode == 0, done.stderr
-    read = run(CLIENTS / "python", Path(__file__).with_name("read_geoparquet.py"), tmp_path / "all.parquet")
+    read = run(CLIENTS / "python", Path(__file__).parent / "tools/read_geoparquet.py", tmp_path / "all.parquet")
     assert read.returncode == 0, read.stderr
     told = json.loads(read.stdout)
     assert told["geo"]["columns"]["geometry"]["geometry_types"] == ["Polygon"]

@@ -13,7 +13,7 @@ from simulators.clients import CLIENTS, run
 @pytest.mark.parametrize("who", ["person", "partner"])
 def test_a_cube_holds_the_images_of_the_caller(callers, who, tmp_path):
     caller, made = getattr(callers, who), tmp_path / "cube.npz"
-    script = Path(__file__).with_name("load_with_odc.py")
+    script = Path(__file__).parent / "tools/load_with_odc.py"
     done = run(CLIENTS / "python", script, caller.url, caller.token, made, **caller.gdal)
     assert done.returncode == 0, done.stderr
     cube = np.load(made)

@@ -37,7 +37,7 @@ def shown_in_qgis(caller, product, image, folder):
     path = folder / "request.json"
     path.write_text(json.dumps(request), encoding="utf-8")
     settings = {"QT_QPA_PLATFORM": "offscreen", "QGIS_CUSTOM_CONFIG_PATH": str(folder), "XDG_RUNTIME_DIR": str(folder)}
-    done = run(PYTHON, Path(__file__).with_name("show_in_qgis.py"), path, **caller.gdal, **settings)
+    done = run(PYTHON, Path(__file__).parent / "tools/show_in_qgis.py", path, **caller.gdal, **settings)
     assert done.returncode == 0, done.stdout + done.stderr
     return json.loads(done.stdout), {one.stem: np.asarray(Image.open(one).convert("RGB")) for one in folder.glob("*.png")}
 
