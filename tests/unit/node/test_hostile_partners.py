@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 from simulators.nodes import HUR, IQPS, NZL, START, World
 from simulators.products import product_id
 
-from kizuna.adapters.memory import MemoryKeys
+from kizuna.adapters.memory import FixedClock, MemoryKeys
 from kizuna.catalog.store import Item
 from kizuna.errors import ClockBehind, InputError, Message, PartnerMisbehaved, StoreError
 from kizuna.exchange.feed import FeedEntry, FeedPage, page_to_bytes, seal_entry, unseal_receipt
@@ -34,6 +34,7 @@ from kizuna.node.key_change import revoke_key
 from kizuna.node.originators import record_consent
 from kizuna.node.receive import pull
 from kizuna.node.share import Sharing
+from kizuna.node.state import Node
 
 DAY = timedelta(days=1)
 
@@ -195,9 +196,12 @@ def test_nothing_is_pulled_by_a_clock_that_is_set_back_also_where_there_is_nothi
     world.take_in(IQPS, 1)
     assert len(world.pull(HUR, IQPS).received) == 1
     assert world.pull(HUR, IQPS).received == []
-    world.tick(hours=-2)
+    node = world.node(HUR)
+    # The partner's clock goes right.
+    behind = replace(node.journal, clock=FixedClock(Instant(node.now() - timedelta(hours=2))))
+    late = Node(behind, node.blobs, lambda: "here", "officer")
     with pytest.raises(ClockBehind):
-        world.pull(HUR, IQPS)
+        pull(late, late.partner(IQPS), world.way(HUR, IQPS))
 
 
 # ---- receipts
