@@ -20,6 +20,7 @@ import rasterio.shutil
 import rasterio.transform
 from affine import Affine
 from PIL import Image
+from rasterio._err import CPLE_BaseError
 from rasterio.abc import FileContainer
 from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
@@ -78,8 +79,13 @@ _WGS84 = CRS.from_epsg(4326)
 EQUATOR_M = 2.0 * math.pi * 6378137.0  # Web Mercator's square is this wide (EPSG:3857, OGC 17-083r4 annex D)
 TILE = 256
 DEEPEST_ZOOM = 24
+# What GDAL finds wrong in the middle of its work comes as it is, no RasterioError around it.
+_GDAL_ERRORS = (RasterioError, CPLE_BaseError, ValueError)
 _EDGE_POINTS = 8
 _HALF_GLOBE_DEG, _GLOBE_DEG, _MOST_LATITUDE_DEG = 180.0, 360.0, 90.0
+_FINEST_PIXEL_M = 1e-4
+# Without data, a pixel takes a hundredth of a byte at best; with data, a hundred times that.
+_MOST_UNPACKED_PIXELS, _MOST_PIXELS_A_BYTE = 100_000_000, 100
 # An image that lies askew has room around it, a narrow strip fifty times its own; what needs more than this has a wrong place.
 _MOST_WARPED_PIXELS, _MOST_WARPED = 200_000_000, 64
 LOW_PERCENTILE, HIGH_PERCENTILE = 8.0, 99.7
@@ -318,14 +324,31 @@ def placement_of(dataset: DatasetReader) -> tuple[CRS, Affine | None, tuple[Grou
 def to_lonlat(
     crs: CRS, transform: Affine | None, points: tuple[GroundControlPoint, ...], rows: list[float], cols: list[float]
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Longitudes and latitudes in degrees of pixel-corner coordinates."""
-    if transform is not None:
-        xs, ys = rasterio.transform.xy(transform, rows, cols, offset="ul")
-    else:
-        with GCPTransformer(list(points), tps=True) as transformer:
-            xs, ys = transformer.xy(rows, cols, offset="ul")
-    longitude, latitude = transform_points(crs, _WGS84, list(xs), list(ys))[:2]
+    """Longitudes and latitudes in degrees of pixel-corner coordinates.
+
+    Raises
+    ------
+    InputError
+        They have none.
+    """
+    try:
+        if transform is not None:
+            xs, ys = rasterio.transform.xy(transform, rows, cols, offset="ul")
+        else:
+            with GCPTransformer(list(points), tps=True) as transformer:
+                xs, ys = transformer.xy(rows, cols, offset="ul")
+        longitude, latitude = transform_points(crs, _WGS84, list(xs), list(ys))[:2]
+    except _GDAL_ERRORS as error:
+        raise _unplaced() from error
     return np.asarray(longitude, np.float64), np.asarray(latitude, np.float64)
+
+
+def _unplaced() -> InputError:
+    return InputError(
+        Message("the GeoTIFF's position cannot be turned into longitude and latitude"),
+        hint=Message("Check its coordinate system and its ground control points."),
+        field="file",
+    )
 
 
 def read_georeference(file: BinaryIO) -> GeoReference:
@@ -405,11 +428,7 @@ def _outline(
     cols = np.concatenate([steps, 1 + 0 * steps, 1 - steps, 0 * steps]) * width
     longitude, latitude = to_lonlat(crs, transform, points, rows.tolist(), cols.tolist())
     if not (np.isfinite(longitude).all() and np.isfinite(latitude).all() and np.abs(latitude).max() <= _MOST_LATITUDE_DEG):
-        raise InputError(
-            Message("the GeoTIFF's position cannot be turned into longitude and latitude"),
-            hint=Message("Check its coordinate system and its ground control points."),
-            field="file",
-        )
+        raise _unplaced()
     # One that crosses the antimeridian goes on beyond it.
     longitude = np.unwrap(longitude, period=_GLOBE_DEG)
     area = float(np.sum(longitude * np.roll(latitude, -1) - np.roll(longitude, -1) * latitude))
@@ -424,7 +443,10 @@ def _pixel_m(crs: CRS, transform: Affine | None, points: tuple[GroundControlPoin
     longitude = np.unwrap(longitude, period=_GLOBE_DEG)
     east = np.radians(longitude[1:] - longitude[0]) * math.cos(math.radians(float(latitude[0])))
     north = np.radians(latitude[1:] - latitude[0])
-    return float(np.hypot(east, north).max()) * EQUATOR_M / (2.0 * math.pi) / span
+    pixel_m = float(np.hypot(east, north).max()) * EQUATOR_M / (2.0 * math.pi) / span
+    if not _FINEST_PIXEL_M <= pixel_m <= EQUATOR_M:
+        raise _unplaced()
+    return pixel_m
 
 
 def read_amplitude(file: BinaryIO) -> Placed:
@@ -448,6 +470,7 @@ def read_amplitude(file: BinaryIO) -> Placed:
     plain = _is_plain(file)
     with open_tiff(file) as dataset:
         crs, transform, points = _continuous(*placement_of(dataset), dataset.shape)
+        _require_pixels(file, dataset.shape)
         try:
             amplitude, mask = _detect(dataset, plain=plain)
         except (RasterioError, OSError) as error:
@@ -458,6 +481,20 @@ def read_amplitude(file: BinaryIO) -> Placed:
             ) from error
         amplitude[~mask] = np.nan
         return Placed(amplitude, crs, transform, points, _pixel_m(crs, transform, points, dataset.shape))
+
+
+def _require_pixels(file: BinaryIO, shape: tuple[int, int]) -> None:
+    """Refuse an image that says it has far more pixels than its bytes can hold, before room is made for them."""
+    size = file.seek(0, io.SEEK_END)
+    if shape[0] * shape[1] > max(_MOST_UNPACKED_PIXELS, _MOST_PIXELS_A_BYTE * size):
+        raise InputError(
+            Message(
+                "the metadata say {rows} x {cols} pixels; the file has {size} bytes",
+                {"rows": shape[0], "cols": shape[1], "size": size},
+            ),
+            hint=Message("Fetch the file again; its metadata or its pixels are damaged."),
+            field="file",
+        )
 
 
 def place(
@@ -584,7 +621,12 @@ def _warp(
     ring = _outline(placed.crs, placed.transform, placed.points, placed.amplitude.shape)
     if crs == WEB_MERCATOR:
         ring = _on_one_side(ring)
-    xs, ys = transform_points(_WGS84, crs, [x for x, _ in ring], [y for _, y in ring])[:2]
+    try:
+        xs, ys = transform_points(_WGS84, crs, [x for x, _ in ring], [y for _, y in ring])[:2]
+    except _GDAL_ERRORS as error:
+        raise _unplaced() from error
+    if not np.isfinite([*xs, *ys]).all():
+        raise _unplaced()
     if crs == WEB_MERCATOR:
         # The antimeridian itself is both edges of the map.
         xs = [math.copysign(x, longitude) for x, (longitude, _) in zip(xs, ring, strict=True)]
@@ -601,17 +643,20 @@ def _warp(
         )
     target = np.full(shape, np.nan, np.float32)
     source = {"gcps": list(placed.points), _SPLINE: "GCP_TPS"} if placed.points else {"src_transform": placed.transform}
-    reproject(
-        placed.amplitude,
-        target,
-        src_crs=placed.crs,
-        src_nodata=math.nan,
-        dst_transform=transform,
-        dst_crs=crs,
-        dst_nodata=math.nan,
-        resampling=resampling,
-        **source,
-    )
+    try:
+        reproject(
+            placed.amplitude,
+            target,
+            src_crs=placed.crs,
+            src_nodata=math.nan,
+            dst_transform=transform,
+            dst_crs=crs,
+            dst_nodata=math.nan,
+            resampling=resampling,
+            **source,
+        )
+    except _GDAL_ERRORS as error:
+        raise _unplaced() from error
     return target, transform
 
 

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import BinaryIO
 
 from kizuna.errors import InputError, Message
 
 __all__ = ["check_length", "is_nitf", "require_room_for_pixels"]
+
+# They log what they then raise, and Python prints what nobody takes.
+for _library in ("jbpy", "sarkit"):
+    logging.getLogger(_library).addHandler(logging.NullHandler())
 
 _MAGICS = (b"NITF02.10", b"NSIF01.00")
 _LENGTH_AT = 342  # FL, 12 digits (MIL-STD-2500C, table A-1)
