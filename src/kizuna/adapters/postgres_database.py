@@ -426,7 +426,11 @@ class PostgresDatabase:
                 connection.execute(
                     "SELECT set_config('role', %s, true), set_config('kizuna.sight', %s, true)", (PARTNER_ROLE, sight)
                 )
-                return connection.execute(statement, values, binary=True).fetchall()
+                rows = connection.execute(statement, values, binary=True).fetchall()
+                if self._inside():
+                    # They would last as long as the transaction around this one.
+                    connection.execute("SELECT set_config('role', 'none', true), set_config('kizuna.sight', '', true)")
+                return rows
 
         return self._read(ask)
 

@@ -19,7 +19,7 @@ from kizuna.adapters.postgres_sight import Words, partner_sight
 from kizuna.catalog.aggregate import counted
 from kizuna.catalog.column_index import ColumnIndex
 from kizuna.catalog.filters import Columns
-from kizuna.catalog.query import Found, Query
+from kizuna.catalog.query import NEWEST_FIRST, Found, Query
 from kizuna.catalog.segments import Names, Segment, segment_of
 from kizuna.catalog.shelf import Shelf
 from kizuna.model.label import read_label
@@ -27,6 +27,7 @@ from kizuna.model.product import Footprint
 from kizuna.model.reading import Table
 from kizuna.model.regions import AreaId, Placement
 from kizuna.node.catalogue import detected_remains
+from kizuna.release.columns import ALWAYS, NEVER, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -47,6 +48,7 @@ __all__ = ["PostgresIndex"]
 _BATCH = 5_000
 _LEAST_ROWS, _GROWTH, _MOST_ROWS = 50, 4, 5_000
 _KEPT_SETS = 3
+_FIRST_SPAN_US = 60 * 86_400 * 10**6
 _OUTLINE_AT, _KEYS_AT = 5, 6
 
 
@@ -119,16 +121,40 @@ class PostgresIndex:
         """Rows that answer a query, in its order."""
         select = self._select(query, sight)
         sees, told = self._sees(sight)
-        position, size = query.after, wanted if query.where is None else max(wanted, _LEAST_ROWS)
-        while True:
-            statement, values = page_of(select, sees, position, size)
-            rows = self._asked(statement, values, told)
-            for row in rows:
-                if query.where is None or _meets(query, row):
-                    yield row
-            if len(rows) < size:
-                return
-            position, size = rows[-1][_KEYS_AT:], min(size * _GROWTH, _MOST_ROWS)
+        for since, before in self._spans(query):
+            position, size = query.after, wanted if query.where is None else max(wanted, _LEAST_ROWS)
+            while True:
+                statement, values = page_of(select, sees, position, size, (since, before))
+                rows = self._asked(statement, values, told)
+                for row in rows:
+                    if query.where is None or _meets(query, row):
+                        yield row
+                if len(rows) < size:
+                    break
+                position, size = rows[-1][_KEYS_AT:], min(size * _GROWTH, _MOST_ROWS)
+
+    def _spans(self, query: Query) -> Iterator[tuple[int, int]]:
+        """Spans of time, the first included, the second not, that follow each other as the query is sorted.
+
+        PostgreSQL plans a statement for each month that it may have to look at, which takes longer than to look; where the newest
+        come first, the first months are enough as a rule.
+        """
+        if query.order != NEWEST_FIRST or query.ids is not None:
+            yield ALWAYS, NEVER
+            return
+        newest, oldest = self._database.row("SELECT max(moment_us), min(moment_us) FROM item") or (None, None)
+        if newest is None:
+            return
+        last = newest if query.end is None else min(newest, micros(query.end))
+        if query.after is not None:
+            last = min(last, int(cast("int", query.after[0])))
+        length, before = _FIRST_SPAN_US, NEVER
+        since = last - length
+        while since > oldest and (query.begin is None or since > micros(query.begin)):
+            yield since, before
+            length *= _GROWTH
+            since, before = since - length, since
+        yield ALWAYS, before
 
     def _asked(self, statement: str, values: Sequence[object], told: str | None) -> list[tuple[Any, ...]]:
         if told is None:

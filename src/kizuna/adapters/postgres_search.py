@@ -12,7 +12,7 @@ from kizuna.adapters.postgres_items import cell_ranges
 from kizuna.catalog.cql2 import And, Compare, Comparison, Expression, Has, Like, Not, OneOf, Or, Truth
 from kizuna.catalog.extents import Extent, turns
 from kizuna.catalog.query import NEWEST_FIRST, OLDEST_FIRST
-from kizuna.release.columns import micros
+from kizuna.release.columns import ALWAYS, NEVER, micros
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -232,12 +232,28 @@ def _pattern(pattern: str) -> str:
 
 
 def page_of(
-    select: Select, sees: tuple[str, Sequence[object]], position: Position | None, limit: int
+    select: Select, sees: tuple[str, Sequence[object]], position: Position | None, limit: int, span: tuple[int, int]
 ) -> tuple[str, list[object]]:
-    """Statement that reads a page, with its parameters: numbers, extents and outlines, then the values that are sorted by."""
+    """Statement that reads a page, with its parameters: numbers, extents and outlines, then the values that are sorted by.
+
+    Parameters
+    ----------
+    select, sees
+        What is asked, and the condition for what the caller sees, with its parameters.
+    position
+        Position after which it begins.
+    limit
+        Most rows.
+    span
+        Time in which it lies: the first instant included, the second not.
+    """
     where, values = select.where()
     parts = [where, sees[0]]
     values += sees[1]
+    for sign, instant, limitless in ((">=", span[0], ALWAYS), ("<", span[1], NEVER)):
+        if instant != limitless:
+            parts.append(f"r.moment_us {sign} %s::bigint")
+            values.append(instant)
     if position is not None:
         text, some = select.after(position)
         parts.append(text)
