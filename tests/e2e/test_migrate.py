@@ -33,6 +33,7 @@ def sums(folder):
         return (
             node.journal.verify().tail,
             node.store.items.count(),
+            node.store.book.notes("UKR/HUR"),
             [
                 (p, list(node.store.book.waiting(p)), node.store.book.last_sequence(p), node.store.book.acknowledged(p))
                 for p in node.knowledge().partners
@@ -53,6 +54,8 @@ def test_a_node_goes_on_in_postgresql_where_it_was(pair, images, postgres_server
         pair.meet(giver.partner_url)
         assert len(kizuna("sync", "--node", pair.ukr, "--json").json()["partners"][0]["received"]) == 1
         published(pair.jpn, images[1])
+        with open_node(pair.jpn) as node:
+            node.store.book.note("UKR/HUR", "word", "kept")
         before = sums(pair.jpn)
         assert "item: 2" in moved(pair.jpn, address)
         # The process that serves the old copy serves nothing any more.
