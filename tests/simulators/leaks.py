@@ -18,6 +18,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 from kizuna.catalog.column_index import ColumnIndex
 from kizuna.catalog.store import Item
+from kizuna.exchange.feed import Receipt, page_from_bytes, seal_receipt
+from kizuna.model.digests import digest_of
 from kizuna.model.instants import Instant, Interval
 from kizuna.model.label import Label
 from kizuna.model.product import AssetRole, Footprint
@@ -476,6 +478,7 @@ def session(leaks: Leaks, hidden: list[Product]) -> list[Ask]:
             asks.append(Ask(f"{EXCHANGE}/blobs/{digest}", headers=(("host", "node"), ("range", span))))
         asks.append(Ask(f"{EXCHANGE}/blobs/{digest}", "HEAD"))
     asks += [Ask(f"{EXCHANGE}/receipts", "POST", body=body) for body in (b"", b"{}", b"x" * 100, b"\x00", hidden[0].id.encode())]
+    asks += [*_receipts(leaks), Ask(f"{EXCHANGE}/feed"), Ask(f"{EXCHANGE}/feed?after=2")]
     for name, value in (
         ("if-none-match", "*"), ("if-none-match", '"0"'), ("accept", "text/html"), ("accept", "image/webp"), ("accept-encoding", "gzip"),
         ("x-http-method-override", "DELETE"), ("x-forwarded-for", "127.0.0.1"), ("x-original-url", "/stac"), ("authorization", "Bearer kz-x"),
@@ -486,6 +489,15 @@ def session(leaks: Leaks, hidden: list[Product]) -> list[Ask]:
             for path in (ITEMS + ids[0], ITEMS + ids[1], f"{ITEMS}{ids[4]}/thumbnail", f"{STAC}/search?limit=2")
         ]
     return asks
+
+
+def _receipts(leaks: Leaks) -> Iterator[Ask]:
+    """Receipts for what came, for one that is another's, and for numbers beyond: good ones, as the partner's node signs them."""
+    entries = page_from_bytes(leaks.ask(Ask(f"{EXCHANGE}/feed"))[2]).entries
+    keys = leaks.world.node(HUR).keys
+    for number in (1, 3, 3, 2, len(entries), len(entries) + 1, len(entries) + 5):
+        for digest in (digest_of(entries[min(number, len(entries)) - 1]), digest_of(b"another")):
+            yield Ask(f"{EXCHANGE}/receipts", "POST", body=seal_receipt(Receipt(IQPS, HUR, number, digest, START), keys))
 
 
 def answers(leaks: Leaks, asks: list[Ask]) -> Iterator[tuple[Ask, Answer]]:
