@@ -75,7 +75,6 @@ BAD = {
     "a null byte": lambda path: b"GET " + path + b"\x00 HTTP/1.1\r\n" + HOST + b"connection: close\r\n\r\n",
     "bytes beyond ASCII": lambda path: b"GET " + path + b"\xc3\xa9 HTTP/1.1\r\n" + HOST + b"connection: close\r\n\r\n",
     "an expectation": lambda path: b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"expect: 200-ok\r\nconnection: close\r\n\r\n",
-    "many headers": lambda path: b"GET " + path + b" HTTP/1.1\r\n" + HOST + b"".join(b"x-%d: a\r\n" % n for n in range(5000)) + b"\r\n",
 }  # fmt: skip
 
 

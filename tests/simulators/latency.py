@@ -124,7 +124,8 @@ class Line:
         return time.perf_counter_ns() - begin, answer
 
     def raw(self, request: bytes) -> bytes:
-        """Answer to a request as it stands on the line; what came until the end of the line where that has no length."""
+        """Answer to a request as it stands on the line; where that asks for the line's end, all that comes until then."""
+        to_end = b"connection: close" in request
         self._line.sendall(request)
         answer = b""
         while True:
@@ -133,7 +134,7 @@ class Line:
             head, found, body = answer.partition(b"\r\n\r\n")
             if not piece:
                 return answer
-            if found:
+            if found and not to_end:
                 length = next((int(line[15:]) for line in head.lower().split(b"\r\n") if line.startswith(b"content-length:")), 0)
                 if len(body) >= length:
                     return answer
