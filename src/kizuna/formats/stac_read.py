@@ -12,8 +12,6 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
 
-import shapely
-
 from kizuna.errors import InputError, Message
 from kizuna.model.canonical import parse_json
 from kizuna.model.digests import Digest
@@ -358,6 +356,8 @@ def _around(rings: list[list[tuple[float, float]]], wrong: InputError) -> list[t
     lons = [lon for ring in rings for lon, _ in ring]
     halves = max(lons) == _HALF_GLOBE_DEG and min(lons) == -_HALF_GLOBE_DEG
     points = [(lon % _GLOBE_DEG if halves else lon, lat) for ring in rings for lon, lat in ring]
+    import shapely
+
     hull = shapely.MultiPoint(points).convex_hull
     if hull.geom_type != "Polygon":
         raise wrong
