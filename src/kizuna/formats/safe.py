@@ -84,7 +84,7 @@ class SafeSummary:
     sensor
         Such as ``"Sentinel-1A"``.
     is_complex
-        Whether its images hold phase (SLC).
+        Whether its images hold phase (SLC), or it holds files of which nothing is told.
     spacing_m
         Coarser of the two distances of pixels.
     observation
@@ -151,6 +151,19 @@ class _Package:
         start = f"{self.folder}measurement/{stem}"
         return next((n for n in sorted(self._members) if n in {f"{start}.tiff", f"{start}-cog.tiff"}), None)
 
+    def has_more(self, annotations: Sequence[str]) -> bool:
+        """Whether it holds what no annotation tells of: images without one, or files where a package has none."""
+        told = {self.image_of(annotation) for annotation in annotations}
+        known = tuple(f"{self.folder}{part}" for part in ("annotation/", "preview/", "support/"))
+        return any(
+            name not in told
+            and name != self._manifest.filename
+            and not name.endswith("/")
+            and not name.startswith(known)
+            and not name.endswith((".pdf", ".html"))
+            for name in self._members
+        )
+
     def tree(self, name: str) -> MetadataTree:
         target = io.BytesIO()
         self.copy(name, target, _MOST_METADATA_BYTES)
@@ -193,7 +206,6 @@ def read_safe_summary(file: BinaryIO) -> SafeSummary:
     manifest = package.manifest()
     annotations = [package.tree(name) for name in _annotations(package)]
     first = annotations[0]
-    product_type = first.text("adsHeader/productType") or ""
     times = [_times(one) for one in annotations]
     spacings = [first.number(f"imageAnnotation/imageInformation/{axis}PixelSpacing") or 0.0 for axis in ("range", "azimuth")]
     named = parse_sentinel1_name(package.name)
@@ -205,7 +217,7 @@ def read_safe_summary(file: BinaryIO) -> SafeSummary:
         collected=Interval(min(time.begin for time in times), max(time.end or time.begin for time in times)),
         produced=None if produced is None else _instant(produced),
         sensor=f"Sentinel-{unit[1:]}" if unit.startswith("S1") else "",
-        is_complex=product_type != "GRD",
+        is_complex=not all(map(_is_detected, annotations)) or package.has_more(_annotations(package)),
         spacing_m=max(*spacings, 1e-3),
         observation=plausible(
             Observation(
@@ -236,6 +248,11 @@ def _instant(text: str) -> Instant | None:
         return parse_instant(text if text.endswith("Z") else text + "Z")
     except InputError:
         return None
+
+
+def _is_detected(annotation: MetadataTree) -> bool:
+    detected = annotation.text("imageAnnotation/imageInformation/pixelValue") == "Detected"
+    return detected and annotation.text("adsHeader/productType") == "GRD"
 
 
 def _times(annotation: MetadataTree) -> Interval:

@@ -20,7 +20,7 @@ from kizuna.errors import InputError
 from kizuna.formats import media_types, safe
 from kizuna.formats.phase_history import read_phase_history_summary
 from kizuna.formats.safe import read_safe_amplitude, read_safe_summary
-from kizuna.formats.sidd import is_sidd, read_sidd_amplitude, read_sidd_summary
+from kizuna.formats.sidd import is_sidd, read_sidd_amplitude, read_sidd_summary, sidd_ground_points
 from kizuna.kinds import imagery, phase_history
 from kizuna.kinds.registry import sniff
 from kizuna.model.instants import format_instant
@@ -118,6 +118,21 @@ def test_a_safe_is_known_by_its_first_bytes_and_goes_nowhere_under_detected_only
     assert imagery.reducible([original, detected]) is detected
 
 
+@pytest.mark.parametrize(
+    ("changed", "is_complex"),
+    [
+        (lambda members: members, False),
+        (lambda members: members | {f"{partner_files.SAFE_NAME}/preview/quick-look.png": b"x"}, False),
+        (lambda members: members | {f"{partner_files.SAFE_NAME}/measurement/s1b-iw-slc-vv.tiff": b"x"}, True),
+        (lambda members: members | {"other.tiff": b"x"}, True),
+        (lambda members: {n: d.replace(b">Detected<", b">Complex<") if "-vh-" in n else d for n, d in members.items()}, True),
+    ],
+)
+def test_a_package_may_hold_phase_unless_all_of_it_is_told_to_be_detected(changed, is_complex):
+    data = partner_files.packed(changed(partner_files.safe_members(64, 96)))
+    assert read_safe_summary(io.BytesIO(data)).is_complex is is_complex
+
+
 def without(name):
     return {key: data for key, data in partner_files.safe_members(20, 30).items() if name not in key}
 
@@ -202,8 +217,6 @@ def test_a_sidd_s_outline_is_its_own(sidd):
         summary = read_sidd_summary(file)
     tree = lxml.etree.fromstring(sidd.read_bytes()[sidd.read_bytes().index(b"<SIDD") :].partition(b"</SIDD>")[0] + b"</SIDD>")
     told = [[float(v.findtext(f"{{*}}{name}")) for name in ("Lat", "Lon")] for v in tree.findall(".//{*}Footprint/{*}Vertex")]
-    from kizuna.formats.sidd import sidd_ground_points
-
     with sidd.open("rb") as file:
         _, _, latitude, longitude = sidd_ground_points(file, points=2)
     ours = list(zip(latitude, longitude, strict=True))
@@ -211,6 +224,25 @@ def test_a_sidd_s_outline_is_its_own(sidd):
         assert min(math.dist(corner, one) for one in ours) * METRES_A_DEGREE < 1e-4
     centre = shapely.Polygon(summary.footprint_lonlat_deg).buffer(1e-12)
     assert all(centre.contains(shapely.Point(lon, lat)) for lat, lon in told)
+
+
+# sarpy 2.1.1: project_image_to_ground_geo(..., projection_type="PLANE") of the same pixels; degrees.
+SARPY = {
+    (0, 0): (47.89905019, 12.22980197),
+    (0, 4): (47.89902036, 12.22979502),
+    (4, 4): (47.89902503, 12.22975067),
+    (4, 0): (47.89905486, 12.22975762),
+    (2, 2): (47.89903761, 12.22977632),
+}
+
+
+def test_a_sidd_s_pixels_lie_where_another_implementation_has_them(sidd):
+    with sidd.open("rb") as file:
+        found = sidd_ground_points(file, points=3)
+    ours = {(row, col): (latitude, longitude) for row, col, latitude, longitude in zip(*found, strict=True)}
+    for pixel, place in SARPY.items():
+        # To the digits written down: a millimetre.
+        assert ours[pixel] == pytest.approx(place, abs=6e-9)
 
 
 def test_a_sidd_says_what_its_own_metadata_say(sidd):

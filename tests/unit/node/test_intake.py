@@ -14,8 +14,12 @@ from simulators.nodes import HUR, IQPS, START
 from kizuna.adapters.memory import MemoryBlobs
 from kizuna.errors import InputError, Message, StoreError
 from kizuna.model.label import Label
+from kizuna.model.observation import after_stripping
+from kizuna.model.product import AssetRole
+from kizuna.node.forms import held_back
 from kizuna.node.intake import Source, take_in_all
 from kizuna.node.publish import Described
+from kizuna.release.decision import Outcome
 
 OPEN = Label("JPN", "UNCLASSIFIED", IQPS, START)
 
@@ -147,3 +151,34 @@ def test_a_file_that_changes_between_looks_is_refused(world):
     found, _ = taken(world, Source("a", opened, lambda: OPEN, Described()))
     assert "changed while it was read" in str(found["a"].fault)
     assert world.node(IQPS).blobs._blobs == {}
+
+
+def test_phase_history_goes_whole_or_not_at_all(any_world):
+    any_world.agree(IQPS, article={"kinds": ["phase-history"], "obligations": [{"kind": "detected-only"}]})
+    found, _ = taken(any_world, source("a", history(1)))
+    product = found["a"].published.product
+    assert dict(found["a"].published.decisions)[HUR].outcome is Outcome.PERMIT
+    assert not any_world.pull(HUR, IQPS).received
+    assert [why.render() for _, why in held_back(any_world.node(IQPS), HUR)] == ["its obligations leave no file of it"]
+    any_world.agree(IQPS, version=2, article={"kinds": ["phase-history"], "obligations": []})
+    (received,) = any_world.pull(HUR, IQPS).received
+    assert (received.kind, received.content, received.observation) == ("phase-history", product.content, product.observation)
+    assert any_world.node(HUR).blobs.has(product.content)
+
+
+def test_a_safe_goes_without_its_package_under_detected_only(world):
+    world.agree(IQPS, article={"obligations": [{"kind": "detected-only"}]})
+    grd = partner_files.safe_members(64, 96)
+    as_slc = {b"<productType>GRD<": b"<productType>SLC<", b">Detected<": b">Complex<"}
+    slc = dict(grd)
+    for name in grd:
+        for said, instead in as_slc.items():
+            slc[name] = slc[name].replace(said, instead)
+    found, _ = taken(world, source("a.zip", partner_files.packed(slc)))
+    product = found["a.zip"].published.product
+    assert product.complex_data
+    (received,) = world.pull(HUR, IQPS).received
+    assert [asset.role for asset in received.assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
+    assert received.observation == after_stripping(product.observation)
+    assert received.observation.processing.facility is None
+    assert not world.node(HUR).blobs.has(product.content)
