@@ -604,9 +604,14 @@ class Soak:
         if not self._backup.exists():
             return False
         aside, folder = self.root / "aside", self.sender.folder
-        aside.mkdir()
         with self._at_sender:
             self._counted(self.end_server() + self.officer.kill())
+            sizes = entries_of(self._backup), entries_of(folder / DATABASE)
+            if sizes[0] == sizes[1]:
+                # Nothing was recorded since: what would be set back is what is there.
+                self._must_serve()
+                return False
+            aside.mkdir()
             present = [name for name in DATABASE_FILES if (folder / name).exists()]
             for name in present:
                 # A copy keeps the very file, which a snapshot of a machine would set back in its place.
@@ -618,6 +623,10 @@ class Soak:
             if self.serve():
                 if self._answers():
                     self.forks_undetected += 1
+                    kept = [path.read_text("ascii").split()[0] for path in self.sender.memory.glob("**/*.tail")]
+                    how = "in place" if in_place else "by another file"
+                    told = f"{sizes[1]} entries set back to {sizes[0]}, {how}; remembered: {kept}"
+                    print(f"soak: a fork went undetected: {told}", file=sys.stderr)
                 self.end_server()
             for name in DATABASE_FILES[1:]:
                 (folder / name).unlink(missing_ok=True)
@@ -707,6 +716,13 @@ class Soak:
             + sum(sizes[digest] for digest in released_without_permit(sent)),
             "forks_undetected": self.forks_undetected,
         }
+
+
+def entries_of(database: Path) -> int:
+    """Count of the entries of the log in a database."""
+    with closing(sqlite3.connect(database)) as connection:
+        ((count,),) = connection.execute("SELECT count(*) FROM log")
+    return int(count)
 
 
 def confirmed_by(fact: Fact) -> range:

@@ -78,8 +78,8 @@ def object_store() -> Iterator[ObjectStore]:
     keys = {"accessKey": ACCESS["AWS_ACCESS_KEY_ID"], "secretKey": ACCESS["AWS_SECRET_ACCESS_KEY"]}
     known = {"identities": [{"name": "kizuna", "credentials": [keys], "actions": ["Admin", "Read", "Write", "List"]}]}
     (folder / "s3.json").write_text(json.dumps(known))
-    options = "-ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.port.iceberg=0 -volume.max=20 -master.volumeSizeLimitMB=1000"
-    options += f" -master.port={master} -volume.port={volume} -filer.port={filer} -s3.port={s3}"
+    options = "-ip=127.0.0.1 -ip.bind=127.0.0.1 -filer -s3 -s3.port.iceberg=0 -s3.port.lance=0 -volume.max=20"
+    options += f" -master.volumeSizeLimitMB=1000 -master.port={master} -volume.port={volume} -filer.port={filer} -s3.port={s3}"
     command = [program, "server", f"-dir={folder / 'data'}", f"-s3.config={folder / 's3.json'}", *options.split()]
     home = os.environ | {"HOME": str(folder)}
     with (folder / "log").open("wb") as log:

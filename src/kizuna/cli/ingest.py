@@ -85,7 +85,8 @@ def ingest(
 ) -> None:
     """Take in."""
     if bool(files) + (watch is not None) + (stac is not None) != 1:
-        raise click.UsageError(_("name files, a folder with --watch, or a document with --stac."))
+        (argument,) = [each for each in click.get_current_context().command.params if each.name == "files"]
+        raise click.BadParameter(_("name files, a folder with --watch, or a document with --stac."), param=argument)
     if replaces is not None and len(files) > 1:
         raise click.UsageError(_("--replaces takes one file."))
     moment = None if event is None else parse_instant(event, field="event")

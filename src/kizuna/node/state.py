@@ -429,15 +429,14 @@ class Node:
 
         It only saves time: where it cannot be kept, nothing is lost, and nothing is said.
         """
-        if not self._learned:
-            return
         with suppress(KizunaError):
+            if not self._learned or self.store.log.size() - self._kept_size < _KEEP_EVERY:
+                return
             known = self.knowledge()
-            if known.size - self._kept_size >= _KEEP_EVERY:
-                beginning = Beginning(known.size, known.frontier, known.teaching, known.leaves)
-                with self.store.transaction():
-                    self.store.keep_setting(SETTING, seal_beginning(self.journal, beginning))
-                self._kept_size = known.size
+            beginning = Beginning(known.size, known.frontier, known.teaching, known.leaves)
+            with self.store.transaction():
+                self.store.keep_setting(SETTING, seal_beginning(self.journal, beginning))
+            self._kept_size = known.size
 
     def _learn(self, known: Knowledge, size: int) -> Knowledge:
         """Knowledge with the entries up to `size`, or as many of them as there are."""
