@@ -539,6 +539,7 @@ def open_node(folder: Path, *, by: str | None = None) -> Iterator[Node]:
         person = None if by else _person_in(store)
         acting = by or (_person() if person is None else person.name)
         node = Node(journal, open_blobs(folder / _BLOBS, settings.assets), lambda: place_of(folder, store), acting, anchor)
+        store.when_committed(node.committed)
         yield node
         # What this command recorded is remembered outside the folder too, unless the folder itself is in doubt.
         if node.is_confirmed():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from itertools import batched
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,7 +14,7 @@ from kizuna.model.product import ProductId
 from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -347,6 +348,11 @@ class SqlStore[I: ItemStore]:
     def __init__(self, database: SqlDatabase, items: I) -> None:
         self._database = database
         self._items, self._log, self._book = items, SqlLog(database), SqlBook(database)
+        self._committed: Callable[[], None] | None = None
+
+    def when_committed(self, then: Callable[[], None]) -> None:
+        """Have something done after each transaction, once it is durable."""
+        self._committed = then
 
     @property
     def items(self) -> I:
@@ -363,9 +369,13 @@ class SqlStore[I: ItemStore]:
         """Exchange book."""
         return self._book
 
-    def transaction(self) -> AbstractContextManager[None]:
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[None]:
         """All or nothing; see `kizuna.node.ports.Store.transaction`."""
-        return self._database.transaction()
+        with self._database.transaction():
+            yield
+        if self._committed is not None:
+            self._committed()
 
     def setting(self, name: str) -> str | None:
         """Value kept under `name`; None if there is none."""

@@ -360,6 +360,7 @@ class Node:
         # One for each view that threads may have at once: before and inside somebody's open transaction.
         self._learned: deque[Knowledge] = deque(maxlen=_VIEWS)
         self._kept_size = 0
+        self._told_size = -1
         self._anchor = anchor
         self._lock = threading.Lock()
         self._placer: tuple[tuple[Agreement, ...], Placer] = ((), Placer(()))
@@ -542,6 +543,17 @@ class Node:
             leaf = self._leaf_at(size - 1)
             if leaf is not None:
                 self._anchor.keep(size, leaf)
+
+    def committed(self) -> None:
+        """Remember what was recorded just now, before anything else is done: a process may be killed at any time.
+
+        It is durable already, so nothing that goes wrong here may make it look as if it were not.
+        """
+        with suppress(KizunaError):
+            size = self.store.log.size()
+            # INVARIANT: a folder that is in doubt is not made certain by what is recorded in it.
+            if size != self._told_size and self.is_confirmed():
+                self._told_size = size
 
     def _leaf_at(self, index: int) -> bytes | None:
         entry = next(self.store.log.entries(index), None)
