@@ -42,6 +42,7 @@ sys.path.insert(0, str(ROOT / "tests"))
 from simulators.archive import BEGIN, DAYS, HOLDER, PLACES, archive, archive_agreements  # noqa: E402 - the tests' folder comes first
 from simulators.nodes import World  # noqa: E402
 
+from kizuna.adapters.index_file import FileSnapshot  # noqa: E402
 from kizuna.adapters.memory import FixedClock, MemoryBlobs, MemoryKeys  # noqa: E402
 from kizuna.adapters.sqlite import SqliteStore  # noqa: E402
 from kizuna.catalog.column_index import ColumnIndex  # noqa: E402
@@ -316,6 +317,18 @@ def measure_inserts(store: SqliteStore) -> float:
     return statistics.median(took)
 
 
+def measure_start(store: SqliteStore, file: Path) -> None:
+    """Time the first search after a start, without columns that were kept, and with them."""
+    took = []
+    for _ in range(2):
+        catalogue = Catalogue(node_over(store), ColumnIndex(store.items, HOLDER, detected_remains, keep=FileSnapshot(file)))
+        begin = time.process_time()
+        catalogue.search(post_query({})[0], None)
+        took.append(round(time.process_time() - begin, 2))
+    kept = "from kept columns" if file.exists() else "of too few to be kept"
+    report("first_search_cpu_s", took[1], f"CPU s of the first search after a start, {kept}; {took[0]} without", None)
+
+
 def measure_overhead(store: SqliteStore, asked: Sequence[dict[str, object]]) -> None:
     """Time searches of the index, of partners against those of the node's people."""
     node = node_over(store)
@@ -425,6 +438,7 @@ def main() -> None:
             insert_ms = measure_inserts(store)
             asked = queries(options.searches)
             measure_overhead(store, asked[:300])
+            measure_start(store, folder / "columns.npz")
         with served([sys.executable, __file__, "--serve", str(database)], "/stac") as ours:
             measure_paging(ours, options.items)
             if python is None:
