@@ -28,12 +28,16 @@ def moved(folder, address):
 
 
 def sums(folder):
-    """Tail of the log and counts of a node."""
+    """Tail of the log and counts of a node, and what it noted of its partner.
+
+    Without the day on which it last looked whether its partner wants a checkpoint: a serving process notes that when it likes.
+    """
     with open_node(folder) as node:
+        notes = node.store.book.notes("UKR/HUR")
         return (
             node.journal.verify().tail,
             node.store.items.count(),
-            node.store.book.notes("UKR/HUR"),
+            {name: value for name, value in notes.items() if name != "checkpoint_looked"},
             [
                 (p, list(node.store.book.waiting(p)), node.store.book.last_sequence(p), node.store.book.acknowledged(p))
                 for p in node.knowledge().partners
