@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from kizuna.sar.backprojection import backproject
+from kizuna.sar.form import Method, form_pixels
 from kizuna.sar.grid import ground_grid
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 
@@ -106,9 +106,10 @@ def form_image(
     extent_m: float = 100.0,
     spacing_m: float = 0.2,
     nominal: bool,
+    method: Method = Method.BACKPROJECTION,
     progress: Callable[[int, int], None] | None = None,
 ) -> FormedImage:
-    """Form an image of a spotlight collection on the ground by exact backprojection and bring it to baseband.
+    """Form an image of a spotlight collection on the ground and bring it to baseband.
 
     Parameters
     ----------
@@ -122,8 +123,10 @@ def form_image(
         Distance of neighbouring pixels, metres.
     nominal
         Whether the place was assigned, not measured.
+    method
+        How it is formed.
     progress
-        Called with (pulses done, pulses in all).
+        Called with (work done, work in all).
 
     Returns
     -------
@@ -136,7 +139,7 @@ def form_image(
         The extent cannot be formed from these data.
     """
     grid = ground_grid(history, extent_m=extent_m, spacing_m=spacing_m)
-    pixels = backproject(history, grid, progress=progress)
+    pixels = form_pixels(history, grid, method, progress=progress)
     row, col = spatial_support(history, grid).centre
     pixels *= np.exp(-2j * math.pi * row * grid.row_offsets_m()).astype(np.complex64)[:, None]
     pixels *= np.exp(-2j * math.pi * col * grid.col_offsets_m()).astype(np.complex64)

@@ -1,0 +1,66 @@
+"""Ways to form an image, by name: each takes a phase history and a grid and gives the same image, at another cost."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, assert_never
+
+import numpy as np
+import numpy.typing as npt
+
+from kizuna.sar.backprojection import backproject
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kizuna.sar.grid import PlaneGrid
+    from kizuna.sar.history import PhaseHistory
+
+__all__ = ["Method", "form_pixels"]
+
+type Image = npt.NDArray[np.complex64]
+
+
+class Method(StrEnum):
+    """How an image is formed."""
+
+    BACKPROJECTION = "backprojection"
+    """Every pulse at every pixel: exact, the measure of the others (`kizuna.sar.backprojection`)."""
+
+
+def form_pixels(
+    history: PhaseHistory,
+    grid: PlaneGrid,
+    method: Method = Method.BACKPROJECTION,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image:
+    """Form a complex image.
+
+    Parameters
+    ----------
+    history
+        Phase history of a spotlight collection.
+    grid
+        Pixels to form.
+    method
+        How.
+    progress
+        Called with (work done, work in all), in units of the method's own.
+
+    Returns
+    -------
+    ndarray of complex64, shape (rows, cols)
+        Image whose phase is that of the data: a scatterer of unit reflectivity has magnitude 1 and, in its neighbourhood, the
+        phase 4 pi f_c (R - r0) / c of its own range. Nothing is demodulated; `kizuna.sar.image` does that.
+
+    Raises
+    ------
+    InputError
+        The method cannot form this grid from these data.
+    """
+    match method:
+        case Method.BACKPROJECTION:
+            return backproject(history, grid, progress=progress)
+        case _:  # pragma: no cover
+            assert_never(method)
