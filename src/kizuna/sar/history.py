@@ -43,6 +43,8 @@ class PhaseHistory:
         Transmitted and received polarisation, such as ``"HH"``.
     range_correction_m, phase_correction_rad
         Autofocus solution, both or neither, shape (pulses,): add the one to r0 and multiply the samples by exp(+j) of the other.
+    times_s
+        When each pulse met the scene, shape (pulses,), seconds after the collection's start; None where the data carry no times.
     """
 
     samples: Samples
@@ -52,6 +54,7 @@ class PhaseHistory:
     polarisation: str
     range_correction_m: Floats | None = None
     phase_correction_rad: Floats | None = None
+    times_s: Floats | None = None
 
     @property
     def pulses(self) -> int:
@@ -148,6 +151,7 @@ def _join_two(first: PhaseHistory, second: PhaseHistory) -> PhaseHistory:
         polarisation=first.polarisation,
         range_correction_m=_joined(first.range_correction_m, second.range_correction_m),
         phase_correction_rad=_joined(first.phase_correction_rad, second.phase_correction_rad),
+        times_s=_joined(first.times_s, second.times_s),
     )
 
 

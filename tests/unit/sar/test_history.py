@@ -17,6 +17,12 @@ def test_joins_pulses_in_order(simulated):
     assert np.array_equal(both.positions_m[:4], one.positions_m)
 
 
+def test_keeps_times_only_where_all_pulses_have_one(simulated):
+    one, two = (replace(simulated([[0.0, 0.0, 0.0]], pulses=2), times_s=np.array([t, t + 1.0])) for t in (0.0, 2.0))
+    assert join([one, two]).times_s.tolist() == [0.0, 1.0, 2.0, 3.0]
+    assert join([one, replace(two, times_s=None)]).times_s is None
+
+
 def test_refuses_what_does_not_belong_together(simulated):
     one = simulated([[0.0, 0.0, 0.0]])
     with pytest.raises(InputError, match="different polarisations: HH and VV"):
