@@ -1,0 +1,1 @@
+"""Who sees what when: access windows, and what follows from them."""
