@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import re
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import BinaryIO
@@ -13,19 +11,12 @@ import numpy as np
 from kizuna.errors import InputError, Message
 from kizuna.formats.metadata_tree import MetadataTree
 from kizuna.formats.sicd_observation import platform_of, polarisation_of, side_of
-from kizuna.formats.xml_reading import parse_xml
+from kizuna.formats.signal_blocks import damaged, read_signal_blocks
 from kizuna.model.instants import Instant, Interval, instant_of, parse_instant
 from kizuna.model.observation import Observation, Processing, Radar, band_of, plausible
 
-__all__ = ["PhaseHistorySummary", "read_phase_history_summary", "standard_of"]
+__all__ = ["PhaseHistorySummary", "read_phase_history_summary"]
 
-_MAGIC = re.compile(rb"(CPHD|CRSD)/\d+\.\d+\.\d+\n")
-# Either standard gives the header no bound; theirs has a dozen lines.
-_MOST_HEADER_BYTES = 1 << 16
-_MOST_XML_BYTES = 64 << 20
-_END_OF_HEADER = b"\f\n"
-_LINE = re.compile(rb"([A-Z_0-9a-z]{1,64}) := ([^\n]*)\n")
-_BLOCKS = ("XML", "SUPPORT", "PVP", "PPP", "SIGNAL")
 _FEWEST_CORNERS = 3
 _LONGEST_COLLECT = timedelta(days=1)
 
@@ -59,55 +50,6 @@ class PhaseHistorySummary:
     observation: Observation | None
 
 
-def standard_of(head: bytes) -> str | None:
-    r"""``"CPHD"`` or ``"CRSD"`` of a file that starts with these bytes; None of another.
-
-    Examples
-    --------
-    >>> standard_of(b"CPHD/1.1.0\n"), standard_of(b"NITF02.10")
-    ('CPHD', None)
-    """
-    found = _MAGIC.match(head)
-    return None if found is None else found[1].decode()
-
-
-def _damaged(reason: Message) -> InputError:
-    return InputError(
-        Message("the phase history file cannot be read: {reason}", {"reason": reason}),
-        hint=Message("Fetch the file again; run cphdcheck or crsdcheck on it."),
-        field="file",
-    )
-
-
-def _metadata(file: BinaryIO) -> MetadataTree:
-    """XML block of a file whose blocks all lie within it."""
-    file.seek(0)
-    head = file.read(_MOST_HEADER_BYTES)
-    if standard_of(head) is None:
-        raise _damaged(Message("it starts with {got}, expected CPHD/ or CRSD/ and a version", {"got": repr(head[:12])}))
-    end = head.find(_END_OF_HEADER)
-    if end < 0:
-        raise _damaged(Message("its header does not end"))
-    pairs = {name.decode(): value for name, value in _LINE.findall(head, 0, end)}
-    size = file.seek(0, os.SEEK_END)
-    extents = {}
-    for block in _BLOCKS:
-        length, offset = pairs.get(f"{block}_BLOCK_SIZE"), pairs.get(f"{block}_BLOCK_BYTE_OFFSET")
-        if length is None and offset is None and block != "XML":
-            continue
-        if length is None or offset is None or not (length.isdigit() and offset.isdigit()):
-            raise _damaged(Message("its header says no place and size of the {block} block", {"block": block}))
-        extents[block] = int(offset), int(length)
-        if sum(extents[block]) > size:
-            values: dict[str, str | int] = {"block": block, "end": sum(extents[block]), "size": size}
-            raise _damaged(Message("the {block} block ends at byte {end}, the file at byte {size}", values))
-    offset_bytes, length_bytes = extents["XML"]
-    if length_bytes > _MOST_XML_BYTES:
-        raise _damaged(Message("its XML is larger than {most} bytes", {"most": _MOST_XML_BYTES}))
-    file.seek(offset_bytes)
-    return MetadataTree(parse_xml(file.read(length_bytes), what="XML", most_bytes=_MOST_XML_BYTES))
-
-
 def read_phase_history_summary(file: BinaryIO) -> PhaseHistorySummary:
     """What a catalogue wants to know of a CPHD or CRSD file.
 
@@ -121,7 +63,7 @@ def read_phase_history_summary(file: BinaryIO) -> PhaseHistorySummary:
     InputError
         Neither, a damaged one, or one that does not say when it was observed.
     """
-    tree = _metadata(file)
+    tree = MetadataTree(read_signal_blocks(file).root)
     crsd = tree.has("ProductInfo")
     collection = "ProductInfo" if crsd else "CollectionID"
     produced = tree.text("ProductInfo/CreationInfo/DateTime")
@@ -156,7 +98,7 @@ def _collected(tree: MetadataTree, *, crsd: bool) -> Interval:
     seconds = [number for path in paths if (number := tree.number(path)) is not None]
     first, last = timedelta(seconds=min(seconds, default=0.0)), timedelta(seconds=max(seconds, default=0.0))
     if start is None or max(abs(first), abs(last)) > _LONGEST_COLLECT:
-        raise _damaged(Message("it does not say when it was observed"))
+        raise damaged(Message("it does not say when it was observed"))
     return Interval(instant_of(start + first), instant_of(start + last))
 
 
@@ -165,12 +107,12 @@ def _corners(tree: MetadataTree) -> tuple[tuple[float, float], ...] | None:
     for corner in tree.below("SceneCoordinates/ImageAreaCornerPoints/IACP"):
         lat, lon = corner.number("Lat"), corner.number("Lon")
         if lat is None or lon is None or abs(lat) > 90.0 or abs(lon) > 180.0:  # noqa: PLR2004 # degrees
-            raise _damaged(Message("a corner of its image area is none"))
+            raise damaged(Message("a corner of its image area is none"))
         ring.append((lon, lat))
     if not ring and not tree.has("SceneCoordinates"):
         return None
     if len(ring) < _FEWEST_CORNERS:
-        raise _damaged(Message("its image area has {count} corners", {"count": len(ring)}))
+        raise damaged(Message("its image area has {count} corners", {"count": len(ring)}))
     lons = np.unwrap([lon for lon, _ in ring], period=360.0)
     lats = np.asarray([lat for _, lat in ring])
     area = float(np.sum(lons * np.roll(lats, -1) - np.roll(lons, -1) * lats))
