@@ -1,0 +1,484 @@
+"""Fourier sums between points that lie anywhere, in two dimensions and single precision: the way to and from polar samples.
+
+Three sums, named as by Dutt and Rokhlin (1993): *type 1* from points to a grid of modes, *type 2* from modes to points, *type 3*
+from points to points. Each spreads with, or interpolates by, a narrow kernel on an oversampled grid between fast Fourier
+transforms, as Barnett, Magland and af Klinteberg (2019, SIAM J. Sci. Comput. 41(5)) describe; their kernel is used here too.
+
+`PointSpreader` and `ModeInterpolator` take points a block at a time, so that coordinates of a large set never lie in memory at
+once; `type_1`, `type_2` and `type_3` are the short way for one block.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from kizuna.errors import InputError, Message
+from kizuna.sar.nufft_kernels import LANES, interpolate_points, sort_points, spread_points
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["FINEST_TOLERANCE", "ModeInterpolator", "PointSpreader", "type_1", "type_2", "type_3"]
+
+type Floats = npt.NDArray[np.float64]
+type Samples = npt.NDArray[np.complex64]
+
+FINEST_TOLERANCE = 1e-6
+"""What single precision allows: below it the sums' own rounding is larger than the kernel's error."""
+
+_OVERSAMPLING = (1.25, 1.5, 2.0)
+_BIN_ROWS, _BIN_COLS = 64, 256  # 128 KiB of the oversampled grid: a bin stays in the second-level cache
+_NODES = 96
+_TABLE_STEPS = 512
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """Exponential of a semicircle, exp(b (sqrt(1 - z^2) - 1)) for |z| < 1, stretched over `width` points of the fine grid."""
+
+    width: int
+    oversampling: float
+
+    @property
+    def exponent(self) -> float:
+        """b, by the rule of the paper's section 3.3 with the factor that its authors' code uses."""
+        return 0.976 * math.pi * self.width * (1.0 - 0.5 / self.oversampling)
+
+    def values(self, z: Floats) -> Floats:
+        """Kernel at z in [-1, 1]."""
+        return np.exp(self.exponent * (np.sqrt(np.maximum(0.0, 1.0 - z * z)) - 1.0))
+
+    def transform(self, turns: Floats) -> Floats:
+        """Fourier transform of the kernel in units of the fine grid's step, at frequencies in cycles a step, any shape."""
+        nodes, weights = _quadrature()
+        half = 0.5 * self.width
+        weighted = weights * self.values(nodes) * half
+        flat = np.asarray(turns, np.float64).ravel()
+        # Even, smooth and wanted at millions of places for type 3: from a polynomial over the band |turns| <= 1/2.
+        if len(flat) <= 4 * _NODES:
+            return np.asarray(np.cos(2.0 * math.pi * half * np.outer(flat, nodes)) @ weighted).reshape(np.shape(turns))
+        table = np.polynomial.Chebyshev.interpolate(lambda t: np.log(self.transform(0.5 * (t + 1.0) * 0.5)), 32, domain=[-1, 1])
+        return np.asarray(np.exp(table(4.0 * np.abs(turns) - 1.0)))
+
+
+@lru_cache(maxsize=1)
+def _quadrature() -> tuple[Floats, Floats]:
+    """Nodes and weights of Gauss and Legendre's rule over [-1, 1]."""
+    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
+    return nodes, weights
+
+
+@lru_cache(maxsize=8)
+def _kernel_for(tolerance: float) -> _Kernel:
+    """Kernel on the coarsest fine grid on which at most `LANES` points reach the tolerance."""
+    for oversampling in _OVERSAMPLING:
+        # Error of the best kernel of this width: exp(-pi w sqrt(1 - 1/s)) (paper, section 4); a factor of seven in hand.
+        width = math.ceil(math.log(7.0 / tolerance) / (math.pi * math.sqrt(1.0 - 1.0 / oversampling)))
+        if width <= LANES:
+            return _Kernel(max(2, width), oversampling)
+    return _Kernel(LANES, _OVERSAMPLING[-1])
+
+
+@lru_cache(maxsize=8)
+def _table(kernel: _Kernel) -> npt.NDArray[np.float32]:
+    """Kernel at the fine-grid points it covers, shape (steps + 1, LANES), for offsets of 0 to 1 from its left edge.
+
+    Linear interpolation between 513 rows errs by less than 1e-6 (h^2 / 8 times the second derivative), and the table of 16 KiB
+    stays in the first-level cache: half the time of evaluating polynomials. Lanes past the width are zero.
+    """
+    offsets = np.linspace(0.0, 1.0, _TABLE_STEPS + 1)
+    table = np.zeros((_TABLE_STEPS + 1, LANES), np.float32)
+    table[:, : kernel.width] = kernel.values((offsets[:, None] + np.arange(kernel.width)) * 2.0 / kernel.width - 1.0)
+    return table
+
+
+def _checked_tolerance(tolerance: float) -> float:
+    if not FINEST_TOLERANCE <= tolerance < 1.0:
+        raise InputError(
+            Message(
+                "tolerance {got} cannot be kept; expected {finest} up to 1",
+                {"got": tolerance, "finest": FINEST_TOLERANCE},
+            ),
+            hint=Message("Samples are single precision; ask for less, or sum directly."),
+            field="tolerance",
+        )
+    return tolerance
+
+
+def _checked_points(x_rad: npt.ArrayLike, y_rad: npt.ArrayLike) -> tuple[Floats, Floats]:
+    x, y = np.ascontiguousarray(x_rad, np.float64).ravel(), np.ascontiguousarray(y_rad, np.float64).ravel()
+    if x.shape != y.shape:
+        raise InputError(
+            Message("points have {x} first and {y} second coordinates", {"x": len(x), "y": len(y)}),
+            hint=Message("Give as many of one as of the other."),
+            field="y",
+        )
+    if not (np.isfinite(x).all() and np.isfinite(y).all()):
+        raise InputError(
+            Message("some points have coordinates that are not finite"), hint=Message("Leave these points out."), field="x"
+        )
+    return x, y
+
+
+def _fine_shape(shape: tuple[int, int], kernel: _Kernel) -> tuple[int, int]:
+    rows, cols = (scipy.fft.next_fast_len(max(math.ceil(kernel.oversampling * n), 2 * LANES)) for n in shape)
+    return int(rows), int(cols)
+
+
+def _correction(count: int, fine: int, kernel: _Kernel) -> npt.NDArray[np.float32]:
+    """What each of `count` modes, centred on zero, must be multiplied by to undo the kernel, shape (count,)."""
+    modes = np.arange(count) - count // 2
+    return np.asarray(1.0 / kernel.transform(modes / fine), np.float32)
+
+
+def _halves(count: int, fine: int) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+    """Where modes -count//2 ... -1 and 0 ... lie: pairs of slices into the centred modes and into the fine transform."""
+    negative = count // 2
+    return (slice(0, negative), slice(fine - negative, fine)), (slice(negative, count), slice(0, count - negative))
+
+
+def _each(work: Callable[[int], object], parts: Iterable[int], threads: int) -> None:
+    """Do `work` for each part, `threads` at a time."""
+    with ThreadPoolExecutor(threads) as pool:
+        for _ in pool.map(work, parts):
+            pass
+
+
+def _threads(threads: int | None) -> int:
+    return max(1, threads or os.cpu_count() or 1)
+
+
+class PointSpreader:
+    """Type 1, block by block: add points with `add`, then ask for the modes once.
+
+    Parameters
+    ----------
+    shape
+        Modes (rows, cols) wanted, numbered -rows//2 ... and -cols//2 ...
+    tolerance
+        Greatest error, relative to the sum of the values' magnitudes for a single mode, in the root-mean-square sense over all
+        modes: 1e-6 to 1.
+    threads
+        How many processors to use; None: all.
+
+    Raises
+    ------
+    InputError
+        A tolerance that single precision cannot keep.
+    """
+
+    def __init__(self, shape: tuple[int, int], *, tolerance: float = 1e-4, threads: int | None = None) -> None:
+        self._shape = shape
+        self._kernel = _kernel_for(_checked_tolerance(tolerance))
+        self._threads = _threads(threads)
+        self._fine = np.zeros(_fine_shape(shape, self._kernel), np.complex64)
+
+    def add(self, row_rad: npt.ArrayLike, col_rad: npt.ArrayLike, values: npt.ArrayLike) -> None:
+        """Add points at (row, col) radians, each with a complex value; arrays of one size.
+
+        Raises
+        ------
+        InputError
+            Arrays of different sizes, or coordinates that are not finite.
+        """
+        row, col = _checked_points(row_rad, col_rad)
+        weights = np.ascontiguousarray(values, np.complex64).ravel()
+        if weights.shape != row.shape:
+            raise InputError(
+                Message("{points} points have {values} values", {"points": len(row), "values": len(weights)}),
+                hint=Message("Give one value for each point."),
+                field="values",
+            )
+        _spread(self._fine, row, col, weights, self._kernel, self._threads)
+
+    def modes(self, *, sign: int = 1) -> Samples:
+        """Sum over points of value exp(sign j (m row + n col)), shape `shape`, for all modes (m, n); the points are then gone."""
+        (fine_rows, fine_cols), (rows, cols) = self._fine.shape, self._shape
+        transform = scipy.fft.ifft if sign > 0 else scipy.fft.fft
+        norm = "forward" if sign > 0 else "backward"
+        across = np.empty((fine_rows, cols), np.complex64)
+        block = max(1, (1 << 22) // fine_cols)
+        scale = _correction(cols, fine_cols, self._kernel)
+        for top in range(0, fine_rows, block):
+            part = transform(self._fine[top : top + block], axis=1, norm=norm, workers=self._threads)
+            for centred, there in _halves(cols, fine_cols):
+                np.multiply(part[:, there], scale[centred], out=across[top : top + block, centred])
+        self._fine = np.empty((0, 0), np.complex64)
+        down = transform(across, axis=0, norm=norm, overwrite_x=True, workers=self._threads)
+        out = np.empty(self._shape, np.complex64)
+        scale = _correction(rows, fine_rows, self._kernel)
+        for centred, there in _halves(rows, fine_rows):
+            np.multiply(down[there], scale[centred, None], out=out[centred])
+        return out
+
+
+class ModeInterpolator:
+    """Type 2, block by block: transforms the modes once, then sums them `at` any points.
+
+    Parameters
+    ----------
+    modes
+        Complex modes, shape (rows, cols), numbered -rows//2 ... and -cols//2 ...
+    sign
+        Sign of the exponent.
+    tolerance
+        Greatest error, relative to the root-mean-square sum at random points, in the root-mean-square sense: 1e-6 to 1.
+    threads
+        How many processors to use; None: all.
+
+    Raises
+    ------
+    InputError
+        A tolerance that single precision cannot keep.
+    """
+
+    def __init__(self, modes: npt.ArrayLike, *, sign: int = 1, tolerance: float = 1e-4, threads: int | None = None) -> None:
+        kernel = _kernel_for(_checked_tolerance(tolerance))
+        given = np.asarray(modes, np.complex64)
+        self._kernel, self._threads = kernel, _threads(threads)
+        (rows, cols), (fine_rows, fine_cols) = given.shape, _fine_shape((given.shape[0], given.shape[1]), kernel)
+        transform = scipy.fft.ifft if sign > 0 else scipy.fft.fft
+        norm = "forward" if sign > 0 else "backward"
+        down = np.zeros((fine_rows, cols), np.complex64)
+        scale = np.outer(_correction(rows, fine_rows, kernel), _correction(cols, fine_cols, kernel))
+        for centred, there in _halves(rows, fine_rows):
+            np.multiply(given[centred], scale[centred], out=down[there])
+        down = transform(down, axis=0, norm=norm, overwrite_x=True, workers=self._threads)
+        self._fine = np.empty((fine_rows, fine_cols), np.complex64)
+        block = max(1, (1 << 22) // fine_cols)
+        for top in range(0, fine_rows, block):
+            part = np.zeros((min(block, fine_rows - top), fine_cols), np.complex64)
+            for centred, there in _halves(cols, fine_cols):
+                part[:, there] = down[top : top + block, centred]
+            self._fine[top : top + block] = transform(part, axis=1, norm=norm, overwrite_x=True, workers=self._threads)
+
+    def at(self, row_rad: npt.ArrayLike, col_rad: npt.ArrayLike) -> Samples:
+        """Sum over modes (m, n) of mode exp(sign j (m row + n col)) at points in radians; as many values as points, flat.
+
+        Raises
+        ------
+        InputError
+            Arrays of different sizes, or coordinates that are not finite.
+        """
+        row, col = _checked_points(row_rad, col_rad)
+        return _interpolate(self._fine, row, col, self._kernel, self._threads)
+
+
+def type_1(
+    row_rad: npt.ArrayLike,
+    col_rad: npt.ArrayLike,
+    values: npt.ArrayLike,
+    shape: tuple[int, int],
+    *,
+    sign: int = 1,
+    tolerance: float = 1e-4,
+    threads: int | None = None,
+) -> Samples:
+    """From points to modes: F[m, n] = sum_j values[j] exp(sign j (m row[j] + n col[j])), -rows//2 <= m < rows - rows//2.
+
+    Parameters
+    ----------
+    row_rad, col_rad
+        Where the points lie, any shape, radians; periodic in 2 pi.
+    values
+        Complex values of the points.
+    shape
+        Modes (rows, cols) wanted.
+    sign
+        Sign of the exponent, +1 or -1.
+    tolerance, threads
+        As `PointSpreader`.
+
+    Returns
+    -------
+    ndarray of complex64, shape `shape`
+
+    Raises
+    ------
+    InputError
+        As `PointSpreader`.
+
+    Examples
+    --------
+    >>> type_1([0.0], [0.0], [2.0], (2, 2)).real.round(3).tolist()
+    [[2.0, 2.0], [2.0, 2.0]]
+    """
+    spreader = PointSpreader(shape, tolerance=tolerance, threads=threads)
+    spreader.add(row_rad, col_rad, values)
+    return spreader.modes(sign=sign)
+
+
+def type_2(
+    row_rad: npt.ArrayLike,
+    col_rad: npt.ArrayLike,
+    modes: npt.ArrayLike,
+    *,
+    sign: int = 1,
+    tolerance: float = 1e-4,
+    threads: int | None = None,
+) -> Samples:
+    """From modes to points: v[j] = sum over (m, n) of modes[m, n] exp(sign j (m row[j] + n col[j])).
+
+    Parameters
+    ----------
+    row_rad, col_rad
+        Where the points lie, any shape, radians; periodic in 2 pi.
+    modes
+        Complex modes, shape (rows, cols); mode (0, 0) stands at [rows // 2, cols // 2].
+    sign, tolerance, threads
+        As `ModeInterpolator`.
+
+    Returns
+    -------
+    ndarray of complex64, shape (points,)
+
+    Raises
+    ------
+    InputError
+        As `ModeInterpolator`.
+    """
+    return ModeInterpolator(modes, sign=sign, tolerance=tolerance, threads=threads).at(row_rad, col_rad)
+
+
+def type_3(
+    sources: tuple[npt.ArrayLike, npt.ArrayLike],
+    values: npt.ArrayLike,
+    targets: tuple[npt.ArrayLike, npt.ArrayLike],
+    *,
+    sign: int = 1,
+    tolerance: float = 1e-4,
+    threads: int | None = None,
+) -> Samples:
+    """From points to points: v[k] = sum_j values[j] exp(sign j (s[k] x[j] + t[k] y[j])).
+
+    Parameters
+    ----------
+    sources
+        x and y of the points that have values; any unit.
+    values
+        Their complex values.
+    targets
+        s and t of the points wanted, in radians over the unit of x and of y.
+    sign, tolerance, threads
+        As `type_1`; the error is about twice that of one type.
+
+    Returns
+    -------
+    ndarray of complex64, shape (targets,)
+
+    Raises
+    ------
+    InputError
+        As `type_1`.
+
+    Notes
+    -----
+    The sources are spread, scaled, on a grid whose size is the product of both extents (space times bandwidth); its type 2 at the
+    scaled targets, divided by the kernel's transform, is the sum (Lee and Greengard 2005, J. Comput. Phys. 206, section 3). The
+    centres of both sets are taken out beforehand, in double precision, so that only extents count.
+    """
+    kernel, workers = _kernel_for(_checked_tolerance(tolerance)), _threads(threads)
+    (x, y), (s, t) = _checked_points(*sources), _checked_points(*targets)
+    weights = np.asarray(values, np.complex64).ravel()
+    if weights.shape != x.shape:
+        raise InputError(
+            Message("{points} points have {values} values", {"points": len(x), "values": len(weights)}),
+            hint=Message("Give one value for each point."),
+            field="values",
+        )
+    if not (len(x) and len(s)):
+        return np.zeros(len(s), np.complex64)
+    (x, x_middle, x_reach), (y, y_middle, y_reach) = _centred(x), _centred(y)
+    (s, s_middle, s_reach), (t, t_middle, t_reach) = _centred(s), _centred(t)
+    weights = weights * _turned(sign * (s_middle * x + t_middle * y))
+    rows, row_scale = _space_bandwidth(x_reach, s_reach, kernel)
+    cols, col_scale = _space_bandwidth(y_reach, t_reach, kernel)
+    modes = np.zeros((rows, cols), np.complex64)
+    # The grid's point n // 2 is the sources' centre: half a turn, so that no source lies near the seam.
+    _spread(
+        modes,
+        x / row_scale + 2.0 * math.pi * (rows // 2) / rows,
+        y / col_scale + 2.0 * math.pi * (cols // 2) / cols,
+        weights,
+        kernel,
+        workers,
+    )
+    s_turn, t_turn = s * (row_scale / rows), t * (col_scale / cols)
+    found = ModeInterpolator(modes, sign=sign, tolerance=tolerance, threads=threads).at(
+        2.0 * math.pi * s_turn, 2.0 * math.pi * t_turn
+    )
+    found /= (kernel.transform(s_turn) * kernel.transform(t_turn)).astype(np.float32)
+    s += s_middle
+    t += t_middle
+    return np.asarray(found * _turned(sign * (s * x_middle + t * y_middle)), np.complex64)
+
+
+def _centred(points: Floats) -> tuple[Floats, float, float]:
+    """Points about their middle, the middle, and how far they reach from it."""
+    low, high = float(points.min()), float(points.max())
+    middle = 0.5 * (low + high)
+    return points - middle, middle, 0.5 * (high - low)
+
+
+def _space_bandwidth(reach: float, bandwidth: float, kernel: _Kernel) -> tuple[int, float]:
+    """Points of the grid that holds sources within `reach` for targets within `bandwidth`, and what a source's place is over."""
+    bandwidth = max(bandwidth, 1.0 / reach if reach > 0.0 else 1.0)  # so small that any grid does
+    least = 2.0 * kernel.oversampling * bandwidth * reach / math.pi + 2 * LANES
+    count = int(scipy.fft.next_fast_len(math.ceil(least)))
+    return count, count / (2.0 * kernel.oversampling * bandwidth)
+
+
+def _turned(phase_rad: Floats) -> Samples:
+    """Unit phasors; whole turns are taken off in double precision first."""
+    turns = phase_rad / (2.0 * math.pi)
+    turns -= np.rint(turns)
+    angle = (2.0 * math.pi * turns).astype(np.float32)
+    return np.asarray(np.cos(angle) + 1j * np.sin(angle), np.complex64)
+
+
+def _sorted(
+    shape: tuple[int, int], row: Floats, col: Floats, values: Samples, kernel: _Kernel
+) -> tuple[Floats, Floats, npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """`sort_points` of points in radians."""
+    row = np.mod(row * (shape[0] / (2.0 * math.pi)), shape[0])
+    col = np.mod(col * (shape[1] / (2.0 * math.pi)), shape[1])
+    return sort_points(row, col, values.view(np.float32), *shape, kernel.width, _BIN_ROWS, _BIN_COLS)
+
+
+def _spread(fine: Samples, row: Floats, col: Floats, values: Samples, kernel: _Kernel, threads: int) -> None:
+    row, col, parts, _, starts = _sorted(fine.shape, row, col, values, kernel)
+    table, view = _table(kernel), fine.view(np.float32)
+
+    def work(stripe: int) -> None:
+        here = slice(starts[stripe], starts[stripe + 1])
+        spread_points(view, row[here], col[here], parts[2 * here.start : 2 * here.stop], table, kernel.width)
+
+    stripes = len(starts) - 1
+    # Neighbouring stripes write the same few rows between them, and so does the last one with the first.
+    seam = [stripes - 1] if stripes % 2 and stripes > 1 else []
+    _each(work, range(0, stripes - len(seam), 2), threads)
+    _each(work, range(1, stripes, 2), threads)
+    _each(work, seam, 1)
+
+
+def _interpolate(fine: Samples, row: Floats, col: Floats, kernel: _Kernel, threads: int) -> Samples:
+    row, col, _, order, starts = _sorted(fine.shape, row, col, np.empty(0, np.complex64), kernel)
+    table, view = _table(kernel), fine.view(np.float32)
+    out = np.empty(len(row), np.complex64)
+    parts = out.view(np.float32)
+
+    def work(stripe: int) -> None:
+        here = slice(starts[stripe], starts[stripe + 1])
+        interpolate_points(view, row[here], col[here], order[here], parts, table, kernel.width)
+
+    _each(work, range(len(starts) - 1), threads)
+    return out
