@@ -1,0 +1,316 @@
+"""Whose satellites a receiver can count on, by the agreements in the register.
+
+An image that is only planned is decided on like one that exists: the release decision says whether its provider could hand it
+over, for the instant at which it would be taken and as known at an instant. So a suspension, a withdrawal or an end that the
+register holds is seen here without being told twice. Whatever is refused or must be referred to a person does not count.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, NoReturn, Self
+
+import numpy as np
+
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import Instant, Interval
+from kizuna.model.label import Label
+from kizuna.model.parties import nation_of
+from kizuna.model.regions import NOWHERE_KNOWN
+from kizuna.node.what_if import suppose
+from kizuna.planning.passes import Availability
+from kizuna.release.decide import Subject, decide_in
+from kizuna.release.decision import Outcome
+from kizuna.release.markings import UNCLASSIFIED
+from kizuna.release.view import view_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    import numpy.typing as npt
+
+    from kizuna.model.parties import Party
+    from kizuna.model.regions import Placement
+    from kizuna.release.decision import Decision
+    from kizuna.release.register import Register
+    from kizuna.release.view import View
+
+__all__ = ["Counted", "Fleet", "Lie", "Question", "Standing", "count", "supposed"]
+
+_PLANNED = "(planned)"
+_MICROSECOND = timedelta(microseconds=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Fleet:
+    """Satellites and whose they are.
+
+    Parameters
+    ----------
+    satellites
+        Names.
+    providers
+        Party of each satellite: who would hand over its images.
+    resolution_m
+        Resolution of each provider's images, where it is known: an article may set a limit to it.
+    """
+
+    satellites: tuple[str, ...]
+    providers: tuple[Party, ...]
+    resolution_m: tuple[tuple[Party, float], ...] = ()
+
+    @property
+    def parties(self) -> tuple[Party, ...]:
+        """Each provider once, in order."""
+        return tuple(sorted(set(self.providers)))
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who asks for images, of what, when.
+
+    Parameters
+    ----------
+    receiver
+        Who would receive the images. Its own satellites always count.
+    begin, end
+        Period over which they would be taken; it is what the passes count their seconds from.
+    known_at
+        What was recorded after this instant is left out.
+    kind, classification
+        Kind of product, and its marking in the policy of the provider's nation.
+    purpose
+        What for; empty where that is not said.
+    """
+
+    receiver: Party
+    begin: Instant
+    end: Instant
+    known_at: Instant
+    kind: str = "imagery"
+    classification: str = UNCLASSIFIED
+    purpose: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How a provider stands from an instant until another.
+
+    Parameters
+    ----------
+    provider
+        Whose satellites.
+    term
+        From when until when.
+    group
+        Group of places that this holds for.
+    decision
+        What was decided of an image taken then; None for the receiver's own satellites, of which nothing need be decided.
+    """
+
+    provider: Party
+    term: Interval
+    group: int
+    decision: Decision | None
+
+    @property
+    def counts(self) -> bool:
+        """Whether one can count on it."""
+        return self.decision is None or self.decision.outcome is Outcome.PERMIT
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lie:
+    """How places lie to the areas that agreements name: those that lie alike are one group.
+
+    Parameters
+    ----------
+    kinds
+        Ways in which places lie.
+    group
+        Shape (places,): which of them each place has.
+    """
+
+    kinds: tuple[Placement, ...]
+    group: npt.NDArray[np.int32]
+
+    @classmethod
+    def of(cls, placements: Iterable[Placement]) -> Self:
+        """Groups of places, of each place's own."""
+        known: dict[Placement, int] = {}
+        group = np.array([known.setdefault(each, len(known)) for each in placements], np.int32)
+        return cls(tuple(known) or (NOWHERE_KNOWN,), group)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Counted:
+    """Whose satellites count, and why.
+
+    Parameters
+    ----------
+    standings
+        Of each provider in each group of places, in order of time.
+    available
+        The same, satellite by satellite.
+    """
+
+    standings: Mapping[tuple[Party, int], tuple[Standing, ...]]
+    available: Availability
+
+
+def count(register: Register, fleet: Fleet, question: Question, lie: Lie) -> Counted:
+    """Whose satellites count for images of places.
+
+    Parameters
+    ----------
+    register
+        All facts.
+    fleet
+        Satellites.
+    question
+        Who asks, when.
+    lie
+        How the places lie to the areas that the agreements name.
+
+    Notes
+    -----
+    The state of the agreements can only change at the dates that they name (`View.next_date`), so one decision is taken between
+    each two of them, for each provider and each group of places that lie alike to all areas.
+    """
+    return _count(register, fleet, question, lie, {})
+
+
+def supposed(
+    register: Register, fleet: Fleet, question: Question, lie: Lie, counted: Counted, changes: Sequence[str], at: Instant
+) -> Counted:
+    """Whose satellites count if something changed at an instant.
+
+    Parameters
+    ----------
+    register, fleet, question, lie
+        As for `count`.
+    counted
+        What it found of these.
+    changes
+        ``suspend:ID``, ``resume:ID`` or ``withdraw:ID`` of an agreement in the register; ``suspend:PARTY`` or ``withdraw:PARTY``
+        of a provider with all its satellites, ``join:PARTY`` as if an agreement let it give all; ``lose:SATELLITE``.
+    at
+        When they happen.
+
+    Raises
+    ------
+    InputError
+        If one is none of these, or names nothing that is known.
+    """
+    switches: list[tuple[npt.NDArray[np.bool_], bool]] = []
+    agreements: set[str] = set()
+    for change in changes:
+        verb, colon, name = change.partition(":")
+        if colon and verb in {"suspend", "withdraw", "join"} and name in fleet.providers:
+            switches.append((np.array(fleet.providers) == name, verb == "join"))
+        elif colon and verb == "lose" and name in fleet.satellites:
+            switches.append((np.array(fleet.satellites) == name, False))
+        elif colon and verb in {"join", "lose"}:
+            _refuse(change, fleet.satellites if verb == "lose" else fleet.parties)
+        else:
+            register = suppose(register, change, at, question.known_at)
+            agreements.add(name)
+    if agreements:
+        # What changes of an agreement changes nothing for providers of nations that have no part in it.
+        touched = {
+            nation_of(party)
+            for agreement in register.agreements
+            if agreement.id in agreements
+            for party in (*agreement.parties, *(giver for article in agreement.articles for giver in article.givers))
+        }
+        same = {key: found for key, found in counted.standings.items() if nation_of(key[0]) not in touched}
+        counted = _count(register, fleet, question, lie, same)
+    available = counted.available
+    for which, counts in switches:
+        available = available.switched(which, (at - question.begin).total_seconds(), counts=counts)
+    return Counted(counted.standings, available)
+
+
+def _count(
+    register: Register,
+    fleet: Fleet,
+    question: Question,
+    lie: Lie,
+    same: Mapping[tuple[Party, int], tuple[Standing, ...]],
+) -> Counted:
+    """Decide for all providers but those of which it is known already."""
+    view, spans = view_of(register, question.known_at), _spans(register, question)
+    active = np.zeros((len(lie.kinds), len(spans), len(fleet.satellites)), np.bool_)
+    providers = np.array(fleet.providers)
+    standings: dict[tuple[Party, int], tuple[Standing, ...]] = {}
+    for party in fleet.parties:
+        columns = providers == party
+        for number, placement in enumerate(lie.kinds):
+            found = same.get((party, number))
+            if found is None:
+                found = tuple(_joined(_decided(view, fleet, question, party, placement, number, span) for span in spans))
+            standings[party, number] = found
+            for when, span in enumerate(spans):
+                active[number, when, columns] = next(each.counts for each in found if span.begin in each.term)
+    cuts_s = np.array([(span.begin - question.begin).total_seconds() for span in spans[1:]])
+    return Counted(standings, Availability(cuts_s, active, lie.group))
+
+
+def _spans(register: Register, question: Question) -> list[Interval]:
+    """Parts of the period in which no agreement changes its state."""
+    view = view_of(register, question.known_at)
+    spans, begin = [], question.begin
+    while (following := view.next_date(begin)) is not None and following < question.end:
+        spans.append(Interval(begin, following))
+        begin = following
+    return [*spans, Interval(begin, question.end)]
+
+
+def _decided(
+    view: View, fleet: Fleet, question: Question, provider: Party, placement: Placement, group: int, span: Interval
+) -> Standing:
+    """Decide on an image that is only planned: taken, made and labelled at the begin of a span."""
+    at = span.begin
+    if provider == question.receiver:
+        return Standing(provider, span, group, None)
+    subject = Subject(
+        product=_PLANNED,
+        kind=question.kind,
+        originator=provider,
+        holder=provider,
+        label=Label(nation_of(provider), question.classification, provider, at),
+        event=Interval(at, Instant(at + _MICROSECOND)),
+        produced=at,
+        resolution_m=dict(fleet.resolution_m).get(provider),
+        placement=placement,
+    )
+    return Standing(provider, span, group, decide_in(view, subject, question.receiver, at, question.purpose))
+
+
+def _joined(standings: Iterable[Standing]) -> Iterator[Standing]:
+    """Standings one after the other, those that say the same as one."""
+    last: Standing | None = None
+    for each in standings:
+        if last is not None and (last.decision is each.decision or last.decision == each.decision):
+            last = replace(last, term=Interval(last.term.begin, each.term.end))
+            continue
+        if last is not None:
+            yield last
+        last = each
+    if last is not None:
+        yield last
+
+
+def _refuse(change: str, known: Iterable[str]) -> NoReturn:
+    verb, _, name = change.partition(":")
+    near = get_close_matches(name, list(known), 3, 0.5)
+    hint = (
+        Message("did you mean: {names}", {"names": ", ".join(near)})
+        if near
+        else Message("name one that the satellites here have; see: kizuna plan whatif --help")
+    )
+    raise InputError(
+        Message("if: {verb}: nothing here is called {name!r}", {"verb": verb, "name": name[:200]}), hint=hint, field="if"
+    )

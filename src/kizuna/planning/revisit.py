@@ -1,0 +1,299 @@
+"""Revisit: how often places are imaged, and how long a request waits.
+
+"Every ten minutes" can mean a mean time between images, a mean wait from a request to its image, or a longest wait. These are
+different numbers, so all are given.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from numba import njit
+
+from kizuna.planning.passes import everybody
+
+if TYPE_CHECKING:
+    from kizuna.planning.passes import Availability, Passes
+
+__all__ = ["Revisit", "Spread", "images_s", "revisit", "spread"]
+
+type Floats = npt.NDArray[np.float64]
+type Integers = npt.NDArray[np.int64]
+type Indices = npt.NDArray[np.unsignedinteger]
+type Groups = npt.NDArray[np.int32]
+type Flags = npt.NDArray[np.bool_]
+
+_COMMON = 0.95
+"""Of all gaps, and of all instants at which one may ask, the share that "as a rule" is about."""
+
+
+@dataclass(frozen=True, slots=True)
+class Revisit:
+    """How often each place is imaged over a period. Times that do not exist are NaN.
+
+    Parameters
+    ----------
+    images
+        Shape (places,): passes that are worth an image.
+    mean_s
+        Shape (places,): mean time between an image and the next; NaN with fewer than two.
+    worst_s
+        Shape (places,): longest time without an image, the ends of the period included (there it is a lower bound); the whole
+        period where there is none.
+    response_s
+        Shape (places,): mean time from a request to the next image, over all instants of the period; NaN where there is none.
+        Requests after the last image count as answered at the end of the period, which is a lower bound.
+    unanswered
+        Shape (places,): share of the period that lies after the last image.
+    """
+
+    images: Integers
+    mean_s: Floats
+    worst_s: Floats
+    response_s: Floats
+    unanswered: Floats
+
+
+@dataclass(frozen=True, slots=True)
+class Spread:
+    """How the times between images are spread. Times that do not exist are NaN.
+
+    Parameters
+    ----------
+    median_s, p95_s
+        Shape (places,): quantiles of the times between an image and the next, interpolated linearly between neighbours.
+    response_p95_s
+        Shape (places,): time within which 95 % of all requests, made at any instant of the period, get their image.
+    """
+
+    median_s: Floats
+    p95_s: Floats
+    response_p95_s: Floats
+
+
+def revisit(passes: Passes, available: Availability | None = None) -> Revisit:
+    """How often each place is imaged.
+
+    Parameters
+    ----------
+    passes
+        Passes over places.
+    available
+        Which satellites count; all by default.
+
+    Notes
+    -----
+    The mean wait of a request that comes at any instant of the period T is the sum of g^2 / (2 T) over all gaps g: it grows with
+    the square of a gap, which a mean time between images does not.
+
+    Examples
+    --------
+    >>> from kizuna.planning.passes import Passes
+    >>> made = Passes.of(["A"], ["Kyiv"], [0, 0], [0, 0], [10.0, 30.0], [10.0, 30.0], (0.0, 40.0))
+    >>> found = revisit(made)
+    >>> found.mean_s.tolist(), found.worst_s.tolist(), found.response_s.tolist()
+    ([20.0], [20.0], [7.5])
+    """
+    available = everybody(passes) if available is None else available
+    places = len(passes.places)
+    images, out = np.zeros(places, np.int64), np.full((4, places), np.nan)
+    low_s, high_s = passes.period_s
+    which = (low_s, high_s, available.cuts_s, available.active, available.groups_of(places), images, out)
+    if passes.instants:
+        _scan_instants(passes.first, passes.satellite, passes.begin_s, *which)
+    else:
+        _scan_windows(passes.first, passes.satellite, passes.begin_s, passes.end_s, *which)
+    return Revisit(images, *out)
+
+
+def spread(passes: Passes, available: Availability | None = None) -> Spread:
+    """How the times between images are spread; slower than `revisit`, since it puts them in order.
+
+    Parameters
+    ----------
+    passes, available
+        As for `revisit`.
+    """
+    available = everybody(passes) if available is None else available
+    places = len(passes.places)
+    out = np.full((3, places), np.nan)
+    low_s, high_s = passes.period_s
+    arguments = (passes.first, passes.satellite, passes.begin_s, passes.end_s, low_s, high_s)
+    _order(*arguments, available.cuts_s, available.active, available.groups_of(places), out)
+    return Spread(*out)
+
+
+def images_s(passes: Passes, place: int, available: Availability | None = None) -> tuple[Floats, npt.NDArray[np.int32]]:
+    """Begins of the passes over one place that count, and their satellites.
+
+    Returns
+    -------
+    begin_s, satellite
+        Each of shape (images,), in order of time.
+    """
+    available = everybody(passes) if available is None else available
+    rows = slice(passes.first[place], passes.first[place + 1])
+    begin_s, satellite = passes.begin_s[rows], passes.satellite[rows]
+    when = np.searchsorted(available.cuts_s, begin_s, side="right")
+    counts = available.active[available.groups_of(len(passes.places))[place], when, satellite]
+    return begin_s[counts], satellite[counts]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scan_instants(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
+    first: Integers,
+    satellite: Indices,
+    at_s: Floats,
+    low_s: float,
+    high_s: float,
+    cuts_s: Floats,
+    active: Flags,
+    group: Groups,
+    images: Integers,
+    out: Floats,
+) -> None:
+    for place in range(len(first) - 1):
+        row, end = first[place], first[place + 1]
+        taken, reach_s, worst_s, squares_s2, begun_s = 0, low_s, 0.0, 0.0, low_s
+        # Between two cuts the same satellites count: the inner loop looks at nothing else (benchmarks/speed/whatif.py).
+        for when in range(len(cuts_s) + 1):
+            flags = active[group[place], when]
+            until = end if when == len(cuts_s) else row + np.searchsorted(at_s[row:end], cuts_s[when])
+            for each in range(row, until):
+                if flags[satellite[each]]:
+                    now_s = at_s[each]
+                    gap_s = now_s - reach_s
+                    if gap_s > worst_s:  # noqa: PLR1730 - rarely so: a branch is foretold, `max` is waited for
+                        worst_s = gap_s
+                    squares_s2 += gap_s * gap_s
+                    reach_s = now_s
+                    if taken == 0:
+                        begun_s = now_s
+                    taken += 1
+            row = until
+        between = taken - 1
+        _write(place, taken, between, reach_s - begun_s, worst_s, squares_s2, reach_s, low_s, high_s, images, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _scan_windows(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
+    first: Integers,
+    satellite: Indices,
+    begin_s: Floats,
+    end_s: Floats,
+    low_s: float,
+    high_s: float,
+    cuts_s: Floats,
+    active: Flags,
+    group: Groups,
+    images: Integers,
+    out: Floats,
+) -> None:
+    for place in range(len(first) - 1):
+        row, end = first[place], first[place + 1]
+        taken, reach_s, worst_s, squares_s2, between, total_s = 0, low_s, 0.0, 0.0, 0, 0.0
+        for when in range(len(cuts_s) + 1):
+            flags = active[group[place], when]
+            until = end if when == len(cuts_s) else row + np.searchsorted(begin_s[row:end], cuts_s[when])
+            for each in range(row, until):
+                if flags[satellite[each]]:
+                    gap_s = begin_s[each] - reach_s
+                    # A window that opens while another is under way ends no gap.
+                    if gap_s >= 0.0:
+                        worst_s = max(worst_s, gap_s)
+                        squares_s2 += gap_s * gap_s
+                        if taken > 0:
+                            between += 1
+                            total_s += gap_s
+                    reach_s = max(reach_s, end_s[each])
+                    taken += 1
+            row = until
+        _write(place, taken, between, total_s, worst_s, squares_s2, reach_s, low_s, high_s, images, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _write(  # noqa: PLR0913, PLR0917 - what a scan found, number by number
+    place: int,
+    taken: int,
+    between: int,
+    total_s: float,
+    worst_s: float,
+    squares_s2: float,
+    reach_s: float,
+    low_s: float,
+    high_s: float,
+    images: Integers,
+    out: Floats,
+) -> None:
+    tail_s = high_s - reach_s
+    images[place] = taken
+    out[1, place] = max(worst_s, tail_s)
+    out[3, place] = tail_s / (high_s - low_s)
+    if between > 0:
+        out[0, place] = total_s / between
+    if taken > 0:
+        out[2, place] = (squares_s2 + tail_s * tail_s) / (2.0 * (high_s - low_s))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _order(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
+    first: Integers,
+    satellite: Indices,
+    begin_s: Floats,
+    end_s: Floats,
+    low_s: float,
+    high_s: float,
+    cuts_s: Floats,
+    active: Flags,
+    group: Groups,
+    out: Floats,
+) -> None:
+    for place in range(len(first) - 1):
+        flags = active[group[place]]
+        begin, end = first[place], first[place + 1]
+        # All gaps, those at the ends of the period first and last.
+        gaps_s = np.empty(end - begin + 1)
+        count, when, reach_s = 0, 0, low_s
+        for row in range(begin, end):
+            start_s = begin_s[row]
+            while when < len(cuts_s) and cuts_s[when] <= start_s:
+                when += 1
+            if not flags[when, satellite[row]]:
+                continue
+            if start_s >= reach_s:
+                gaps_s[count] = start_s - reach_s
+                count += 1
+            reach_s = max(reach_s, end_s[row])
+        if count == 0:
+            continue
+        gaps_s[count] = high_s - reach_s
+        between_s = np.sort(gaps_s[1:count])
+        if count > 1:
+            out[0, place] = _quantile(between_s, 0.5)
+            out[1, place] = _quantile(between_s, _COMMON)
+        out[2, place] = _wait(np.sort(gaps_s[: count + 1]), high_s - low_s, _COMMON)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _quantile(ordered: Floats, share: float) -> float:
+    at = share * (len(ordered) - 1)
+    below = int(at)
+    above = min(below + 1, len(ordered) - 1)
+    return float(ordered[below] + (at - below) * (ordered[above] - ordered[below]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _wait(ordered_s: Floats, span_s: float, share: float) -> float:
+    # Of a gap the last w seconds wait no longer than w: the sum of min(gap, w) is how much of the period is answered within w.
+    # What lies inside windows is answered at once.
+    missing_s = share * span_s - (span_s - ordered_s.sum())
+    whole_s = 0.0
+    for number in range(len(ordered_s)):
+        left = len(ordered_s) - number
+        if whole_s + left * ordered_s[number] >= missing_s:
+            return max((missing_s - whole_s) / left, 0.0)
+        whole_s += ordered_s[number]
+    return float(ordered_s[-1])
