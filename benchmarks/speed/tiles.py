@@ -161,9 +161,10 @@ def take_in(folder: Path, scene: Path) -> str:
 def serve(folder: Path) -> None:
     """Serve the node in a folder to a partner, until standard input ends; print the port."""
     import uvicorn
+    import uvloop
     from starlette.applications import Starlette
 
-    from kizuna.adapters.tls import TlsH11Protocol
+    from kizuna.adapters.tls import TlsHttpProtocol
 
     with closing(SqliteStore(folder / "node.sqlite")) as store:
         face = TileFace(tiles_over(node_over(store, folder)), "/stac", "benchmark")
@@ -172,7 +173,7 @@ def serve(folder: Path) -> None:
             return lambda request: endpoint(request, HUR)
 
         config = uvicorn.Config(
-            Starlette(routes=face.routes(guard)), port=0, http=TlsH11Protocol, ws="none", loop="asyncio", log_level="error"
+            Starlette(routes=face.routes(guard)), port=0, http=TlsHttpProtocol, ws="none", loop="uvloop", log_level="error"
         )
         server = uvicorn.Server(config)
 
@@ -189,7 +190,7 @@ def serve(folder: Path) -> None:
             threading.Thread(target=wait, daemon=True).start()
             await running
 
-        asyncio.run(main())
+        uvloop.run(main())
 
 
 # Servers and what they take

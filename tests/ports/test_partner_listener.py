@@ -24,7 +24,7 @@ from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.http_line import HttpLine
 from kizuna.adapters.http_transport import HttpTransport
 from kizuna.adapters.keys import FileKeys
-from kizuna.adapters.tls import client_context, fingerprint_of, trust
+from kizuna.adapters.tls import MOST_HEAD_BYTES, client_context, fingerprint_of, trust
 from kizuna.adapters.tls_line import TlsLine
 from kizuna.errors import InputError, NotReleasable, PartnerMisbehaved, PartnerUnreachable
 from kizuna.exchange.feed import MOST_PAGE_BYTES, MOST_RECEIPT_BYTES, FeedPage, page_to_bytes
@@ -817,3 +817,15 @@ def test_an_answer_that_breaks_off_between_chunks_is_asked_for_again(node: Serve
         # What is no longer handed out is told as such, not as a line that broke.
         with pytest.raises(NotReleasable):
             http.blob(digest, 2 * CHUNK_BYTES, CHUNK_BYTES)
+
+
+def test_a_request_whose_head_never_ends_is_not_kept_for_ever(node: Served, node_keys: Keys):
+    context = client_context(node_keys["ukr"], node_keys["jpn"].certificate_der)
+    with socket.create_connection(("127.0.0.1", node.partners_port), timeout=10) as plain, context.wrap_socket(plain) as line:
+        line.sendall(b"GET /exchange/v1/feed HTTP/1.1\r\nhost: jpn\r\n")
+        sent = 0
+        with contextlib.suppress(OSError):
+            while sent < 100 * MOST_HEAD_BYTES:
+                line.sendall(b"x-more: " + b"y" * 1_000 + b"\r\n")
+                sent += 1_010
+        assert sent < 100 * MOST_HEAD_BYTES

@@ -7,6 +7,8 @@ import contextlib
 import threading
 from typing import TYPE_CHECKING
 
+import uvloop
+
 from kizuna.adapters.tls import server_context
 from kizuna.web.serve import Listener, serve_until
 
@@ -66,7 +68,7 @@ def served(
 
     def run() -> None:
         try:
-            asyncio.run(main())
+            uvloop.run(main())
         except BaseException as error:  # noqa: BLE001 (handed to the test's thread)
             failures.append(error)
         finally:

@@ -13,7 +13,7 @@ from enum import IntEnum
 from typing import TYPE_CHECKING, Any, cast
 
 from cryptography import x509
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from kizuna.adapters.line import Line
 from kizuna.errors import InputError, Message
@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 
     from kizuna.adapters.keys import FileKeys
 
-__all__ = ["TlsH11Protocol", "client_context", "fingerprint_of", "renew", "server_context", "trust"]
+__all__ = ["MOST_HEAD_BYTES", "TlsHttpProtocol", "client_context", "fingerprint_of", "renew", "server_context", "trust"]
+
+MOST_HEAD_BYTES = 1 << 16
 
 _VERSIONS = {"TLSv1.2": 0x0303, "TLSv1.3": 0x0304}
 # RFC 8446, appendix B.4.
@@ -243,11 +245,14 @@ def _with_extensions(app: ASGI3Application, extensions: dict[str, object]) -> AS
     return cast("ASGI3Application", extended)
 
 
-class TlsH11Protocol(H11Protocol):
-    """uvicorn's HTTP/1.1 protocol with the ASGI TLS extension, which uvicorn itself lacks.
+class TlsHttpProtocol(HttpToolsProtocol):
+    """uvicorn's HTTP/1.1 protocol with the ASGI TLS extension, which uvicorn itself lacks, and with a limit to what it keeps.
 
-    A second extension, ``kizuna.line``, is the connection beneath (`kizuna.adapters.line.Line`).
+    A second extension, ``kizuna.line``, is the connection beneath (`kizuna.adapters.line.Line`). A request whose line and fields
+    have not ended after `MOST_HEAD_BYTES` ends its connection: the parser itself knows no limit.
     """
+
+    _in_head, _head_bytes = False, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take the certificate from the connection before the first request is read."""
@@ -257,3 +262,21 @@ class TlsH11Protocol(H11Protocol):
         if connection is not None:
             extensions["tls"] = _extension(connection)
         self.app = _with_extensions(self.app, extensions)
+
+    def data_received(self, data: bytes) -> None:
+        """Read on, but not for ever what has no end."""
+        super().data_received(data)
+        self._head_bytes = self._head_bytes + len(data) if self._in_head else 0
+        if self._head_bytes > MOST_HEAD_BYTES and not self.transport.is_closing():
+            # No answer: whoever does not read either would hold a connection that closes.
+            self.transport.abort()
+
+    def on_message_begin(self) -> None:
+        """A request begins."""
+        self._in_head = True
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """Its line and fields are known."""
+        self._in_head = False
+        super().on_headers_complete()

@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import uvicorn
+import uvloop
 
-from kizuna.adapters.tls import TlsH11Protocol
+from kizuna.adapters.tls import TlsHttpProtocol
 from kizuna.errors import InputError, Message
 
 if TYPE_CHECKING:
@@ -139,9 +140,9 @@ def _cannot_listen(error: OSError, host: str, port: int) -> InputError:
 def _server(listener: Listener) -> _Server:
     config = uvicorn.Config(
         listener.app,
-        http=TlsH11Protocol,
+        http=TlsHttpProtocol,
         ws="none",
-        loop="asyncio",
+        loop="uvloop",
         # No header of a request says who sent it.
         proxy_headers=False,
         server_header=False,
@@ -206,4 +207,5 @@ def serve(partners: Listener, people: Listener, on_ready: Callable[[int, int], N
                 loop.add_signal_handler(number, stop.set)
         await serve_until(stop, partners, people, on_ready)
 
-    asyncio.run(main())
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
