@@ -1,7 +1,7 @@
 """Run one benchmark: `run.py NAME`. Each prints its figures, one line of JSON a figure; the goals stand in them.
 
-`speed/NAME.py` is called NAME, `accuracy/NAME.py` is called NAME-accuracy; some have a second name, with options. A benchmark that cannot be run ends with its own
-status; a goal that is missed says so in its line ("met": false) and is no error.
+`speed/NAME.py` is called NAME, `accuracy/NAME.py` is called NAME-accuracy; some have a second name, with options. A benchmark
+that cannot be run ends with its own status; a goal that is missed says so in its line ("met": false) and is no error.
 """
 
 from __future__ import annotations
