@@ -1,14 +1,18 @@
 """Small collections of a satellite, made here: exact echoes of points, by the definition in `PhaseHistory`."""
 
 import math
+from dataclasses import replace
 
 import numpy as np
 
 from kizuna.earth.scene import LocalScene
 from kizuna.earth.wgs84 import Geodetic
 from kizuna.model.instants import parse_instant
+from kizuna.sar.backprojection import backproject
 from kizuna.sar.collection import Collection, ErrorStatistics, Radiometry, Waveform
+from kizuna.sar.grid import PlaneGrid
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
+from kizuna.sar.image import FormedImage, spatial_support
 
 START = parse_instant("2025-06-22T01:02:03.25Z")
 KOCHI = Geodetic.from_degrees(latitude_deg=33.5, longitude_deg=133.6, height_m=40.0)
@@ -52,3 +56,32 @@ def orbital_collection(points_m=((0.0, 0.0, 0.0),), *, known=True, **changed):
         mode_name="SL",
         **(everything if known else {}),
     )
+
+
+def plane(collection, kind, *, rows=48, cols=40, oversampling=1.5):
+    """Grid on the ground, on the slant plane, or between both; rows away from the radar."""
+    history = collection.history
+    sight = -history.centre_position_m / np.linalg.norm(history.centre_position_m)
+    up = np.array([0.0, 0.0, 1.0])
+    middle = history.pulses // 2
+    along = history.positions_m[middle + 1] - history.positions_m[middle - 1]
+    slant = np.cross(along, sight)
+    slant *= np.sign(slant[2]) / np.linalg.norm(slant)
+    normal = {"ground": up, "slant": slant, "between": up + slant}[kind]
+    normal = normal / np.linalg.norm(normal)
+    row = sight - (sight @ normal) * normal
+    row /= np.linalg.norm(row)
+    col = np.cross(normal, row)
+    grid = PlaneGrid(np.zeros(3), row, col, 1.0, 1.0, rows, cols)
+    support = spatial_support(history, grid).bandwidth
+    return replace(grid, row_spacing_m=1.0 / support[0] / oversampling, col_spacing_m=1.0 / support[1] / oversampling)
+
+
+def orbital_image(collection, kind="ground", **grid):
+    """Its image by exact backprojection, at baseband."""
+    where = plane(collection, kind, **grid)
+    pixels = backproject(collection.history, where)
+    row, col = spatial_support(collection.history, where).centre
+    pixels *= np.exp(-2j * math.pi * row * where.row_offsets_m())[:, None]
+    pixels *= np.exp(-2j * math.pi * col * where.col_offsets_m())
+    return FormedImage(pixels, where, collection.history, collection.scene, nominal=False)

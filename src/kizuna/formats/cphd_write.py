@@ -21,7 +21,7 @@ from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from kizuna.sar.collection import Waveform
+    from kizuna.sar.collection import ErrorStatistics, Waveform
 
 __all__ = ["CHANNEL", "Apertures", "Area", "apertures_of", "area_of", "error_statistics", "write_cphd", "write_samples"]
 
@@ -142,11 +142,8 @@ def area_of(collection: Collection) -> Area:
     return Area(away, across, lengths, np.degrees(np.stack([latitude, longitude], axis=-1)))
 
 
-def error_statistics(collection: Collection) -> dict[str, Any] | None:
-    """Error statistics as SICD, CPHD and CRSD have them: radial, in-track, cross-track; None where they are not known."""
-    errors = collection.errors
-    if errors is None:
-        return None
+def error_statistics(errors: ErrorStatistics) -> dict[str, Any]:
+    """Error statistics as SICD and CPHD have them, along the axes radial, in-track, cross-track."""
     names = ("P1", "P2", "P3", "V1", "V2", "V3")
     return {
         "Monostatic": {
@@ -342,9 +339,8 @@ def _metadata(
     cphd["ReferenceGeometry"] = _sarkit.compute_reference_geometry(root.getroottree(), vectors)
     if collection.waveform is not None:
         cphd["TxRcv"] = _waveform(collection.waveform, history.centre_frequency_hz, (sent, heard), swath[1] - swath[0])
-    errors = error_statistics(collection)
-    if errors is not None:
-        cphd["ErrorParameters"] = errors
+    if collection.errors is not None:
+        cphd["ErrorParameters"] = error_statistics(collection.errors)
     cphd["ProductInfo"] = {"CreationInfo": [{"Application": "kizuna", "DateTime": produced}]}
     return root
 

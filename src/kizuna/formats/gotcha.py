@@ -14,7 +14,7 @@ import scipy.io
 from kizuna.earth.scene import LocalScene
 from kizuna.earth.wgs84 import Geodetic
 from kizuna.errors import InputError, Message
-from kizuna.formats.sicd import SicdDescription
+from kizuna.formats.sicd_metadata import SicdDescription
 from kizuna.model.instants import parse_instant
 from kizuna.sar.history import PhaseHistory, join
 from kizuna.sar.image import form_image

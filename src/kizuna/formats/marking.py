@@ -22,7 +22,8 @@ class Marking:
     Parameters
     ----------
     classification
-        Classification, as SICD, CPHD and CRSD carry it in words.
+        Classification, as SICD, CPHD and CRSD carry it in words: the English word of NITF's letter, which readers look for, and
+        behind it the policy's own.
     release
         Who may have it, in words; ``UNRESTRICTED`` where the label sets no limit.
     security
@@ -69,15 +70,18 @@ def marking_of(
     >>> label = Label("JPN", "秘", japan, day, (ukraine,), caveats=("NO COPY",))
     >>> marking = marking_of(label, letters={"秘": "C"})
     >>> marking.classification, marking.release
-    ('秘', 'JPN; REL TO UKR; NO COPY')
+    ('CONFIDENTIAL (JPN 秘)', 'JPN; REL TO UKR; NO COPY')
     """
     parts = [str(label.policy)]
     if label.releasable_to is not None:
         parts.append("REL TO " + ", ".join(label.releasable_to))
     parts.extend(label.caveats)
+    security = nitf_security_of(label, codes=codes, letters=letters)
+    word = next(word for word, letter in ENGLISH_LETTERS.items() if letter == security.classification)
+    own = label.classification
     return Marking(
-        classification=label.classification,
-        release="; ".join(parts) if len(parts) > 1 else "UNRESTRICTED",
-        security=nitf_security_of(label, codes=codes, letters=letters),
+        classification=word if own == word else f"{word} ({label.policy} {own})",
+        release="; ".join(parts) if len(parts) > 1 else UNCLASSIFIED.release,
+        security=security,
         nations=None if label.releasable_to is None else tuple(str(party) for party in label.releasable_to),
     )

@@ -37,6 +37,7 @@ __all__ = [
     "nitf_security_bytes",
     "nitf_security_of",
     "parse_nitf_security",
+    "security_texts",
 ]
 
 ENGLISH_LETTERS: Mapping[str, str] = {
@@ -317,7 +318,8 @@ def file_date(head: bytes) -> Instant | None:
         return None
 
 
-def _texts(value: NitfSecurity) -> dict[str, str]:
+def security_texts(value: NitfSecurity) -> dict[str, str]:
+    """Text of each field of a group by its tag, without padding."""
     return {
         "CLAS": value.classification,
         "CLSY": value.classification_system,
@@ -347,7 +349,7 @@ def nitf_security_bytes(value: NitfSecurity) -> bytes:
         Naming the field: too long, a character that NITF does not know, a space at its end, a code of no list, or fields that
         contradict one another.
     """
-    texts = _texts(value)
+    texts = security_texts(value)
     for tag, text in texts.items():
         _check_characters(tag, text, tag)
         _check_width(tag, text, tag)
@@ -552,7 +554,7 @@ def label_of(
         Naming the field: codewords, handling codes, declassification and all else that a label cannot carry; an unknown country;
         no classification system; a letter that stands for no classification.
     """
-    texts = _texts(group)
+    texts = security_texts(group)
     nitf_security_bytes(group)
     for tag in _NOT_IN_A_LABEL:
         if texts[tag]:

@@ -16,18 +16,17 @@ from sarkit.verification import SicdConsistency
 from kizuna.earth.wgs84 import ecef_to_geodetic, geodetic_to_ecef
 from kizuna.errors import InputError, Message
 from kizuna.formats.nitf import check_length, require_room_for_pixels
+from kizuna.formats.nitf_security import NitfSecurity, security_texts
+from kizuna.formats.sicd_metadata import SicdDescription, sicd_metadata
 from kizuna.model.instants import Instant, Interval, instant_of
-from kizuna.sar.history import SPEED_OF_LIGHT_M_S
-from kizuna.sar.image import spatial_support
-from kizuna.sar.quality import HALF_POWER_WIDTH_OF_SINC
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
 
 __all__ = [
+    "NitfDescription",
     "SicdDescription",
     "SicdSummary",
     "consistency_findings",
@@ -36,6 +35,7 @@ __all__ = [
     "read_pixels",
     "read_summary",
     "write_sicd",
+    "write_sicd_file",
 ]
 
 type Floats = npt.NDArray[np.float64]
@@ -43,44 +43,7 @@ type Floats = npt.NDArray[np.float64]
 # sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
 _sarkit: Any = sarkit.sicd
 
-_NAMESPACE = "urn:SICD:1.4.0"
-_ARP_DEGREE = 5
 _NITF_CLASSES = {"TOP SECRET": "T", "SECRET": "S", "CONFIDENTIAL": "C", "RESTRICTED": "R", "UNCLASSIFIED": "U"}
-_EDGE_POINTS = 11
-
-
-@dataclass(frozen=True, slots=True)
-class SicdDescription:
-    """What a SICD says that no pixel and no pulse can tell.
-
-    Parameters
-    ----------
-    core_name
-        Identifier of the collection.
-    classification
-        Classification text; it must start with one of the five words that NITF has a letter for.
-    collect_start
-        Instant of the first pulse.
-    collect_start_nominal
-        Whether that instant was assigned, not recorded.
-    platform_speed_m_s
-        Nominal speed that turns the antenna's path into pulse times, for data that carry positions and no times.
-    produced
-        Instant written as the file's date.
-    collector
-        Name of the sensor.
-    originator
-        NITF originating station and responsible party.
-    """
-
-    core_name: str
-    classification: str
-    collect_start: Instant
-    collect_start_nominal: bool
-    platform_speed_m_s: float
-    produced: Instant
-    collector: str = "AFRL airborne X-band"
-    originator: str = "kizuna"
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +85,7 @@ class SicdSummary:
 
 
 def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription) -> None:
-    """Write a formed image as a SICD 1.4.0 NITF.
+    """Write a formed image as a SICD NITF.
 
     Parameters
     ----------
@@ -136,32 +99,74 @@ def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription)
     Raises
     ------
     InputError
-        A classification that NITF has no letter for, or a speed that is not positive.
-
-    Notes
-    -----
-    Grid type PLANE on the ground plane; Row.Sgn = -1, since the image's phase grows with range. DeltaKCOAPoly is fitted to the
-    true spatial frequency over the image, so the support is right at its edges too. ARPPoly is a polynomial of degree 5 fitted
-    to the antenna positions; pulse times come from path length over the nominal speed, and the parameters say so.
+        A classification that NITF has no letter for, data without times and no nominal speed, or another version.
     """
-    clas = next((c for word, c in _NITF_CLASSES.items() if description.classification.upper().startswith(word)), None)
-    if clas is None:
-        raise InputError(
-            Message(
-                "classification {got} has no NITF letter; expected one of {expected}",
-                {"got": description.classification, "expected": ", ".join(_NITF_CLASSES)},
-            ),
-            hint=Message("Start the classification with one of these words."),
-            field="classification",
-        )
-    if not description.platform_speed_m_s > 0.0:
-        raise InputError(
-            Message("platform speed {got} m/s is not positive", {"got": description.platform_speed_m_s}),
-            hint=Message("Give the nominal speed of the platform in metres a second."),
-            field="platform_speed_m_s",
-        )
-    tree = _metadata(image, description)
-    security = _sarkit.NitfSecurityFields(clas=clas)
+    marking = description.marking
+    write_sicd_file(
+        file,
+        sicd_metadata(image, description),
+        image.pixels,
+        NitfDescription(
+            description.core_name,
+            description.classification,
+            description.collector,
+            description.produced,
+            description.originator,
+            security=None if marking is None else marking.security,
+        ),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class NitfDescription:
+    """What the headers of a SICD file say.
+
+    Parameters
+    ----------
+    core_name
+        Identifier of the collection.
+    classification
+        Classification text; without `security` it must start with one of the five words that NITF has a letter for.
+    collector
+        Name of the sensor.
+    produced
+        Instant written as the file's date.
+    originator
+        NITF originating station and responsible party.
+    security
+        Security group of all headers; None: no more than the letter of `classification`.
+    """
+
+    core_name: str
+    classification: str
+    collector: str
+    produced: Instant
+    originator: str = "kizuna"
+    security: NitfSecurity | None = None
+
+
+def write_sicd_file(
+    file: BinaryIO, tree: lxml.etree._ElementTree, pixels: npt.NDArray[np.complex64], description: NitfDescription
+) -> None:
+    """Write complex pixels and their metadata as a SICD NITF; the same of both give the same bytes.
+
+    Parameters
+    ----------
+    file
+        Open binary file, writable and seekable, at its start.
+    tree
+        SICD metadata.
+    pixels
+        Shape (rows, cols).
+    description
+        What the headers say.
+
+    Raises
+    ------
+    InputError
+        A classification that NITF has no letter for.
+    """
+    security = _security(description)
     metadata = _sarkit.NitfMetadata(
         xmltree=tree,
         file_header_part=_sarkit.NitfFileHeaderPart(
@@ -179,7 +184,7 @@ def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription)
     for segment in headers["ImageSegments"]:
         last = first + segment["subheader"]["NROWS"].value
         file.seek(segment["Data"].get_offset())
-        file.write(np.ascontiguousarray(image.pixels[first:last], ">c8").data)
+        file.write(np.ascontiguousarray(pixels[first:last], ">c8").data)
         first = last
     # sarkit writes the wall clock into both; the same image must give the same bytes.
     produced = description.produced.astimezone(UTC)
@@ -191,148 +196,25 @@ def write_sicd(file: BinaryIO, image: FormedImage, description: SicdDescription)
         file.write(text.encode("ascii"))
 
 
-def _pulse_times(history: PhaseHistory, speed_m_s: float) -> Floats:
-    steps = np.linalg.norm(np.diff(history.positions_m, axis=0), axis=1)
-    return np.concatenate([[0.0], np.cumsum(steps)]) / speed_m_s
+def _security(description: NitfDescription) -> Any:  # noqa: ANN401 # sarkit's security fields, untyped
+    group = description.security
+    if group is not None:
+        return _sarkit.NitfSecurityFields(**{tag.lower(): text for tag, text in security_texts(group).items()})
+    clas = next((c for word, c in _NITF_CLASSES.items() if description.classification.upper().startswith(word)), None)
+    if clas is None:
+        raise _no_letter(description.classification)
+    return _sarkit.NitfSecurityFields(clas=clas)
 
 
-def _corner_offsets(image: FormedImage) -> Floats:
-    """Row and column offsets (m) of the corners: first row first column, clockwise on the image as SICD numbers them."""
-    rows, cols = image.grid.row_offsets_m(), image.grid.col_offsets_m()
-    return np.array([[rows[0], cols[0]], [rows[0], cols[-1]], [rows[-1], cols[-1]], [rows[-1], cols[0]]])
-
-
-def _support_polynomials(image: FormedImage) -> tuple[Floats, Floats]:
-    """DeltaKCOAPoly of rows and columns: second-degree fits, (3, 3), of the true spatial frequency less its centre, cycles/m."""
-    grid, history = image.grid, image.history
-    x, y = np.meshgrid(
-        np.linspace(grid.row_offsets_m()[0], grid.row_offsets_m()[-1], _EDGE_POINTS),
-        np.linspace(grid.col_offsets_m()[0], grid.col_offsets_m()[-1], _EDGE_POINTS),
-        indexing="ij",
+def _no_letter(classification: str) -> InputError:
+    return InputError(
+        Message(
+            "classification {got} has no NITF letter; expected one of {expected}",
+            {"got": classification, "expected": ", ".join(_NITF_CLASSES)},
+        ),
+        hint=Message("Start the classification with one of these words."),
+        field="classification",
     )
-    points = grid.origin_m + x[..., None] * grid.row_direction + y[..., None] * grid.col_direction
-    away = points - history.centre_position_m
-    wavenumber = 2.0 * history.centre_frequency_hz / SPEED_OF_LIGHT_M_S
-    away *= wavenumber / np.linalg.norm(away, axis=-1, keepdims=True)
-    centre = spatial_support(history, grid).centre
-    design = np.polynomial.polynomial.polyvander2d(x.ravel(), y.ravel(), [2, 2])
-    fits = []
-    for direction, middle in zip((grid.row_direction, grid.col_direction), centre, strict=True):
-        coefficients = np.linalg.lstsq(design, (away @ direction - middle).ravel())[0].reshape(3, 3)
-        coefficients[0, 0] = 0.0  # by construction of the centre; the fit leaves 1e-6
-        fits.append(coefficients)
-    return fits[0], fits[1]
-
-
-def _direction(image: FormedImage, axis: str, poly: Floats) -> dict[str, Any]:
-    grid = image.grid
-    support = spatial_support(image.history, grid)
-    k = 0 if axis == "Row" else 1
-    spacing = (grid.row_spacing_m, grid.col_spacing_m)[k]
-    corners = _corner_offsets(image)
-    shifts = np.polynomial.polynomial.polyval2d(corners[:, 0], corners[:, 1], poly)
-    low, high = float(shifts.min()) - support.bandwidth[k] / 2.0, float(shifts.max()) + support.bandwidth[k] / 2.0
-    if low < -0.5 / spacing or high > 0.5 / spacing:  # the support wraps: SICD volume 1, DeltaK1 and DeltaK2
-        low, high = -0.5 / spacing, 0.5 / spacing
-    return {
-        "UVectECF": image.scene.direction_to_ecef((grid.row_direction, grid.col_direction)[k]),
-        "SS": spacing,
-        "ImpRespWid": HALF_POWER_WIDTH_OF_SINC / support.bandwidth[k],
-        "Sgn": -1,
-        "ImpRespBW": support.bandwidth[k],
-        "KCtr": support.centre[k],
-        "DeltaK1": low,
-        "DeltaK2": high,
-        "DeltaKCOAPoly": poly,
-        "WgtType": {"WindowName": "UNIFORM"},
-    }
-
-
-def _metadata(image: FormedImage, description: SicdDescription) -> lxml.etree._ElementTree:
-    history, grid, scene = image.history, image.grid, image.scene
-    times = _pulse_times(history, description.platform_speed_m_s)
-    duration = float(times[-1])
-    middle = 0.5 * duration
-    arp = np.polynomial.polynomial.polyfit(times, scene.to_ecef(history.positions_m), _ARP_DEGREE)
-    offsets = _corner_offsets(image)
-    corners = grid.origin_m + offsets[:, :1] * grid.row_direction + offsets[:, 1:] * grid.col_direction
-    latitude, longitude, _ = scene.to_geodetic(corners)
-    corners_deg = np.degrees(np.stack([latitude, longitude], axis=-1))
-    scp_latitude, scp_longitude, scp_height = scene.to_geodetic(grid.origin_m)
-    polarisation = ":".join(history.polarisation)
-    low_hz = history.centre_frequency_hz - history.bandwidth_hz / 2.0
-    high_hz = history.centre_frequency_hz + history.bandwidth_hz / 2.0
-    row_poly, col_poly = _support_polynomials(image)
-    edges = [(0, 0), (0, grid.cols - 1), (grid.rows - 1, grid.cols - 1), (grid.rows - 1, 0)]
-    parameters = [
-        ("PulseTimes", f"nominal: path length over {description.platform_speed_m_s:g} m/s; the source data carry no times"),
-    ]
-    if image.nominal:
-        parameters.insert(0, ("NominalPosition", "yes: the public data carries no map position"))
-    if description.collect_start_nominal:
-        parameters.append(("NominalCollectStart", "yes: the source data carry no date"))
-
-    root = lxml.etree.fromstring(f'<SICD xmlns="{_NAMESPACE}"/>')
-    sicd = _sarkit.ElementWrapper(root)
-    sicd["CollectionInfo"] = {
-        "CollectorName": description.collector,
-        "CoreName": description.core_name,
-        "CollectType": "MONOSTATIC",
-        "RadarMode": {"ModeType": "SPOTLIGHT"},
-        "Classification": description.classification,
-        "Parameter": parameters,
-    }
-    sicd["ImageCreation"] = {"Application": "kizuna", "DateTime": description.produced}
-    sicd["ImageData"] = {
-        "PixelType": "RE32F_IM32F",
-        "NumRows": grid.rows,
-        "NumCols": grid.cols,
-        "FirstRow": 0,
-        "FirstCol": 0,
-        "FullImage": {"NumRows": grid.rows, "NumCols": grid.cols},
-        "SCPPixel": (grid.centre_row, grid.centre_col),
-        "ValidData": edges,
-    }
-    sicd["GeoData"] = {
-        "EarthModel": "WGS_84",
-        "SCP": {
-            "ECF": scene.to_ecef(grid.origin_m),
-            "LLH": (math.degrees(float(scp_latitude)), math.degrees(float(scp_longitude)), float(scp_height)),
-        },
-        "ImageCorners": corners_deg,
-        "ValidData": corners_deg,
-    }
-    sicd["Grid"] = {
-        "ImagePlane": "GROUND",
-        "Type": "PLANE",
-        "TimeCOAPoly": np.array([[middle]]),
-        "Row": _direction(image, "Row", row_poly),
-        "Col": _direction(image, "Col", col_poly),
-    }
-    sicd["Timeline"] = {"CollectStart": description.collect_start, "CollectDuration": duration}
-    sicd["Position"] = {"ARPPoly": arp}
-    sicd["RadarCollection"] = {
-        "TxFrequency": {"Min": low_hz, "Max": high_hz},
-        "TxPolarization": history.polarisation[0],
-        "RcvChannels": {"@size": "1", "ChanParameters": [{"@index": "1", "TxRcvPolarization": polarisation}]},
-    }
-    sicd["ImageFormation"] = {
-        "RcvChanProc": {"NumChanProc": 1, "ChanIndex": [1]},
-        "TxRcvPolarizationProc": polarisation,
-        "TStartProc": 0.0,
-        "TEndProc": duration,
-        "TxFrequencyProc": {"MinProc": low_hz, "MaxProc": high_hz},
-        "ImageFormAlgo": "OTHER",
-        "STBeamComp": "NO",
-        "ImageBeamComp": "NO",
-        "AzAutofocus": "NO",
-        "RgAutofocus": "NO",
-        "Processing": [{"Type": "time-domain backprojection", "Applied": True}],
-    }
-    tree = root.getroottree()
-    # The schema wants SCPCOA between ImageFormation and what follows it; nothing follows here.
-    root.append(_sarkit.compute_scp_coa(tree))
-    return tree
 
 
 def _open(file: BinaryIO) -> Any:  # noqa: ANN401 # sarkit's reader, untyped
@@ -395,13 +277,15 @@ def ground_points(file: BinaryIO, *, points: int = 11) -> tuple[Floats, Floats, 
     return net[:, 0], net[:, 1], np.degrees(latitude), np.degrees(longitude)
 
 
-def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
+def read_pixels(file: BinaryIO, *, window: tuple[int, int, int, int] | None = None) -> npt.NDArray[np.complex64]:
     """Complex pixels of a SICD file.
 
     Parameters
     ----------
     file
         Open, seekable binary file.
+    window
+        First row and column, rows and columns of what is read; None for all.
 
     Returns
     -------
@@ -416,7 +300,8 @@ def read_pixels(file: BinaryIO) -> npt.NDArray[np.complex64]:
     reader = _open(file)
     require_room_for_pixels(file, read_summary(file).shape, 2)
     try:
-        stored = reader.read_image()
+        top, left, rows, cols = window or (0, 0, *read_summary(file).shape)
+        stored = reader.read_sub_image(top, left, top + rows, left + cols)[0]
     except Exception as error:
         raise _unreadable(error) from error
     if stored.dtype.names is None:

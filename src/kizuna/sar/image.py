@@ -74,7 +74,7 @@ def spatial_support(history: PhaseHistory, grid: PlaneGrid) -> SpatialSupport:
     history
         Phase history.
     grid
-        Plane whose rows run along ground range.
+        Plane whose rows run along the range.
 
     Returns
     -------
@@ -85,16 +85,19 @@ def spatial_support(history: PhaseHistory, grid: PlaneGrid) -> SpatialSupport:
     -----
     A frequency f seen from direction u (unit vector away from the antenna) fills the spatial frequency 2 f u / c (Jakowatz et
     al. 1996, section 2.4). On the ground the row width is 2 B cos(grazing) / c and the column width
-    2 f_c cos(grazing) dtheta / c.
+    2 f_c cos(grazing) dtheta / c; on any plane, u's share of each direction stands for the cosine, and how much that share
+    changes along the columns, from the first pulse to the last and one step more, for the angle.
     """
     away = -history.centre_position_m / np.linalg.norm(history.centre_position_m)
     wavenumber = 2.0 * history.centre_frequency_hz / SPEED_OF_LIGHT_M_S
-    on_ground = math.cos(history.grazing_rad)
+    sights = grid.origin_m - history.positions_m
+    across = sights @ grid.col_direction / np.linalg.norm(sights, axis=-1)
+    step = float(np.ptp(across)) / (history.pulses - 1)
     return SpatialSupport(
         centre=(wavenumber * float(away @ grid.row_direction), wavenumber * float(away @ grid.col_direction)),
         bandwidth=(
-            2.0 * history.bandwidth_hz * on_ground / SPEED_OF_LIGHT_M_S,
-            wavenumber * on_ground * history.aperture_rad,
+            2.0 * history.bandwidth_hz / SPEED_OF_LIGHT_M_S * float(away @ grid.row_direction),
+            wavenumber * step * history.pulses,
         ),
     )
 
