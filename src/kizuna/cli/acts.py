@@ -25,6 +25,7 @@ _WORDS = {
         "release export-cedar",
         "audit verifier",
         "sar form",
+        "sar simulate",
         "completion bash",
         "completion zsh",
         "completion fish",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.terminal import Progress, _, as_json, examples, say
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input, system_now
@@ -54,3 +55,6 @@ def form(files: tuple[Path, ...], output: Path, classification: str, json_: bool
         click.echo(json.dumps({"output": str(output), "shape": list(image.pixels.shape)}))
     else:
         say(Message("Wrote {path}.", {"path": str(output)}))
+
+
+sar.add_command(simulate)

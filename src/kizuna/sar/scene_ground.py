@@ -1,0 +1,142 @@
+"""The ground of a scene as scatterers: one to a cell that the radar just resolves, as bright as its surface and slope make it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.ndimage
+
+from kizuna.errors import InputError, Message
+from kizuna.sar.echoes import Cloud
+from kizuna.sar.scene_kernels import fill_outline, lay_ground
+from kizuna.sar.scene_shapes import gamma_of
+
+if TYPE_CHECKING:
+    from kizuna.sar.scene import Scene, Surface
+
+__all__ = ["Ground", "ground_of"]
+
+type Floats = npt.NDArray[np.float64]
+type Singles = npt.NDArray[np.float32]
+
+_COARSE_M = 2.0
+_WAVES = 40
+_DB = math.log(10.0) / 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Frame of the lattice that the ground is cut into: along the ground away from the radar, and to the left of that.
+
+    Parameters
+    ----------
+    away, left
+        Unit vectors, shape (2,), east and north.
+    """
+
+    away: Floats
+    left: Floats
+
+    @classmethod
+    def facing(cls, sight: Floats) -> Ground:
+        """Frame for a unit vector to the radar."""
+        away = -sight[:2] / np.linalg.norm(sight[:2])
+        return cls(away, np.array([-away[1], away[0]]))
+
+
+def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float, rng: np.random.Generator) -> Cloud:
+    """Ground of a scene's square, in rows that the radar sees at one range.
+
+    Parameters
+    ----------
+    scene
+        Areas and hills.
+    sight
+        Unit vector to the radar, shape (3,).
+    extent_m
+        Side of the square, metres.
+    spacing_m
+        Side of a cell: at most the image's resolution, so that the speckle is fully developed.
+    rng
+        Speckle and textures.
+
+    Raises
+    ------
+    InputError
+        An area of a surface that the scene does not name.
+    """
+    frame = Ground.facing(sight)
+    count = round(extent_m / spacing_m)
+    first_m = (0.5 - 0.5 * count) * spacing_m
+    names = [surface.name for surface in scene.surfaces]
+    kinds = np.zeros((count, count), np.uint8)
+    heights = [0.0]
+    kind_surface = [0]
+    for area in scene.areas:
+        if area.surface not in names:
+            raise InputError(
+                Message("surface {got} is not among {known}", {"got": area.surface, "known": ", ".join(names)}),
+                hint=Message("Name a surface of the recipe."),
+                field="area.surface",
+            )
+        heights.append(area.height_m)
+        kind_surface.append(names.index(area.surface))
+        corners = np.asarray(area.outline_m, np.float64)
+        lattice = np.stack([corners @ frame.away, corners @ frame.left], axis=-1)
+        fill_outline(kinds, (lattice - first_m) / spacing_m, len(heights) - 1)
+    coarse = math.ceil(extent_m / _COARSE_M) + 3
+    at: Floats = (np.arange(coarse, dtype=np.float64) - 0.5 * (coarse - 1)) * _COARSE_M
+    hills = np.zeros((coarse, coarse))
+    for hill in scene.hills:
+        centre = np.array(hill.centre_m)
+        squared = (at[:, None] - centre @ frame.away) ** 2 + (at[None, :] - centre @ frame.left) ** 2
+        hills += hill.height_m * np.exp(-0.5 * squared / hill.radius_m**2)
+    fields = np.stack([_texture(surface, at, frame, rng) for surface in scene.surfaces])
+    table = np.array(
+        [
+            (
+                heights[kind],
+                gamma_of(scene.surfaces[number].sigma0_db) * spacing_m**2,
+                _DB * scene.surfaces[number].texture_db,
+                scene.surfaces[number].roughness_m,
+                number,
+                # Hills stand on land; the first kind is what no area covers.
+                1.0 if kind else 0.0,
+            )
+            for kind, number in enumerate(kind_surface)
+        ]
+    )
+    values = rng.standard_normal((count * count, 2), np.float32)
+    positions = lay_ground(
+        kinds,
+        table,
+        hills,
+        fields,
+        (first_m, spacing_m, float(at[0]), _COARSE_M),
+        np.array([frame.away, frame.left]),
+        np.ascontiguousarray(sight, np.float64),
+        values,
+    )
+    return Cloud(positions, values.view(np.complex64)[:, 0])
+
+
+def _texture(surface: Surface, at: Floats, frame: Ground, rng: np.random.Generator) -> Singles:
+    """Field of mean 0 and variance 1 over the coarse lattice: filtered noise, or waves that run with the wind."""
+    size = len(at)
+    if surface.texture_db == 0.0 and surface.roughness_m == 0.0:
+        return np.zeros((size, size), np.float32)
+    if surface.swell_m > 0.0:
+        # A swell: lengths about one and directions about one, as many waves as make it look irregular.
+        length = surface.swell_m * np.exp(0.35 * rng.standard_normal(_WAVES))
+        heading = 0.9 + 0.35 * rng.standard_normal(_WAVES)
+        way = np.stack([np.sin(heading), np.cos(heading)], axis=-1) * (2.0 * math.pi / length)[:, None]
+        down = np.exp(1j * (np.outer(at, way @ frame.away) + rng.uniform(0.0, 2.0 * math.pi, _WAVES)))
+        across = np.exp(1j * np.outer(way @ frame.left, at))
+        field = (down @ across).real
+    else:
+        field = scipy.ndimage.gaussian_filter(rng.standard_normal((size, size)), surface.texture_m / _COARSE_M, mode="wrap")
+    return np.asarray((field - field.mean()) / max(float(field.std()), 1e-12), np.float32)

@@ -1,0 +1,318 @@
+"""What a radar hears of a scene: ground, buildings, moored ships all at once, ships that move and reflectors exactly, noise."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+
+from kizuna.earth.scene import LocalScene
+from kizuna.sar.acquisition import CircularOrbit, spotlight, sun_synchronous_inclination_rad
+from kizuna.sar.collection import Collection, Mode, Radiometry
+from kizuna.sar.echoes import Cloud, Movers, cloud_echoes, point_echoes
+from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
+from kizuna.sar.scene_ground import Ground, ground_of
+from kizuna.sar.scene_shapes import Shapes, counter_clockwise, gamma_of
+from kizuna.sar.shadow import Sight
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kizuna.sar.acquisition import Acquisition
+    from kizuna.sar.scene import Scene, Ship
+
+__all__ = ["Simulation", "acquisition_of", "collection_of", "seen_at", "simulate"]
+
+type Floats = npt.NDArray[np.float64]
+
+_CELLS_A_RESOLUTION = 0.87
+"""Cells of the ground a resolution cell is wide: below one, so that speckle is fully developed in both directions."""
+_MOVING_SPACING = 2.0
+_SHADOW_CELLS = 2.5
+_LOW_M = 6.0
+"""Scatterers within this height of most others are seen as of one plane; the rest is done apart, in more parts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simulation:
+    """Echoes, and how they came about.
+
+    Parameters
+    ----------
+    history
+        Phase history in the scene's frame.
+    acquisition
+        Pulses.
+    scene
+        What was observed.
+    scatterers
+        How many were at rest and in sight, and how many were summed exactly.
+    error_db
+        Level of the errors of the ranges of those at rest, decibels below their echoes.
+    noise_power
+        Mean squared magnitude of the noise in a sample.
+    extent_m
+        Side of the square that was simulated.
+    """
+
+    history: PhaseHistory
+    acquisition: Acquisition
+    scene: Scene
+    scatterers: tuple[int, int]
+    error_db: float
+    noise_power: float
+    extent_m: float
+
+
+def acquisition_of(scene: Scene, *, extent_m: float | None = None) -> Acquisition:
+    """Pulses as a scene's recipe wants them, over its whole extent or a smaller one.
+
+    Raises
+    ------
+    InputError
+        No such orbit sees the place.
+    """
+    orbit = scene.orbit
+    inclination = sun_synchronous_inclination_rad(orbit.height_m) if orbit.inclination_rad is None else orbit.inclination_rad
+    track = CircularOrbit.seeing(
+        scene.place,
+        height_m=orbit.height_m,
+        inclination_rad=inclination,
+        incidence_rad=orbit.incidence_rad,
+        ascending=orbit.ascending,
+        looks_right=orbit.looks_right,
+    )
+    return spotlight(LocalScene(scene.place), scene.radar, track.positions_ecef_m, extent_m=extent_m or scene.extent_m)
+
+
+def simulate(
+    scene: Scene,
+    acquisition: Acquisition,
+    *,
+    extent_m: float | None = None,
+    seed: int | None = None,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Simulation:
+    """Phase history of a scene; the same arguments give the same samples.
+
+    Parameters
+    ----------
+    scene
+        What there is.
+    acquisition
+        Pulses; `acquisition_of` makes them as the scene's recipe wants.
+    extent_m
+        Side of the square about the centre that is simulated; None: the scene's.
+    seed
+        Of all that is random; None: the scene's.
+    threads
+        How many processors to use; None: all. The samples do not depend on it.
+    progress
+        Called with (steps done, steps in all).
+
+    Returns
+    -------
+    Simulation
+        A scatterer of 1 m^2 has magnitude 1 in each sample, so that an image of `kizuna.sar` shows radar cross section.
+
+    Raises
+    ------
+    InputError
+        An area of a surface that the scene does not name.
+    """
+    tell = progress or (lambda _done, _all: None)
+    extent = extent_m or scene.extent_m
+    rng = np.random.default_rng(scene.seed if seed is None else seed)
+    sight = acquisition.middle_m / np.linalg.norm(acquisition.middle_m)
+    spacing = _CELLS_A_RESOLUTION * min(_nyquist_m(acquisition))
+    ground = ground_of(scene, sight, extent_m=extent, spacing_m=spacing, rng=rng)
+    still, ghosts, moving = _things(scene, sight, spacing, extent, rng)
+    tell(1, 6)
+    look = Sight.over([ground.positions_m, still.positions_m, moving.positions_m], sight, cell_m=_SHADOW_CELLS * spacing)
+    ground, still = (cloud.of(look.sees(cloud.positions_m)) for cloud in (ground, still))
+    seen = look.sees(moving.positions_m)
+    moving = Movers(moving.positions_m[seen], moving.velocities_m_s[seen], moving.amplitudes[seen])
+    tell(2, 6)
+    low = np.abs(ground.positions_m[:, 2] - np.median(ground.positions_m[::97, 2])) <= _LOW_M
+    high = _joined(ground.of(~low), still, ghosts)
+    if not low.all():
+        ground = ground.of(low)
+    samples = np.zeros((len(acquisition.times_s), len(acquisition.frequencies_hz)), np.complex64)
+    errors = []
+    for number, cloud in enumerate((ground, high)):
+        errors.append((cloud_echoes(acquisition, cloud, samples, threads=threads), _power(cloud)))
+        tell(3 + number, 6)
+    at_rest = len(ground) + len(high)
+    exact = _exact(scene, acquisition, moving, extent)
+    point_echoes(acquisition, exact, samples, threads=threads)
+    tell(5, 6)
+    noise_power = samples.size * acquisition.ground_cell_m2 * 10.0 ** (scene.radar.noise_equivalent_sigma0_db / 10.0)
+    _add_noise(samples, noise_power, rng)
+    tell(6, 6)
+    total = sum(power for _, power in errors)
+    level = sum(10.0 ** (error / 10.0) * power for error, power in errors) / total if total else 0.0
+    history = PhaseHistory(
+        samples=samples,
+        frequencies_hz=acquisition.frequencies_hz,
+        positions_m=acquisition.positions_m,
+        reference_range_m=np.linalg.norm(acquisition.positions_m, axis=1),
+        polarisation=scene.radar.polarisation,
+        times_s=acquisition.times_s,
+    )
+    return Simulation(
+        history, acquisition, scene, (at_rest, len(exact)), 10.0 * math.log10(max(level, 1e-20)), noise_power, extent
+    )
+
+
+def _nyquist_m(acquisition: Acquisition) -> tuple[float, float]:
+    """Widest spacing on the ground, in range and across, that holds the bandwidths of the image."""
+    across = math.sin(acquisition.incidence_rad)
+    turned = acquisition.ground_cell_m2 * 2.0 * acquisition.radar.bandwidth_hz * across / SPEED_OF_LIGHT_M_S
+    return SPEED_OF_LIGHT_M_S / (2.0 * acquisition.radar.bandwidth_hz * across), turned
+
+
+def _things(
+    scene: Scene, sight: Floats, spacing_m: float, extent_m: float, rng: np.random.Generator
+) -> tuple[Cloud, Cloud, Movers]:
+    """Everything that stands on the ground: at rest, at rest without hiding anything (echoes by way of the water), and moving."""
+    shapes = Shapes(sight, spacing_m, rng)
+    for area in scene.areas:
+        if area.walled:
+            _quay(shapes, counter_clockwise(area.outline_m), area.height_m)
+    for block in scene.blocks:
+        shapes.block(block)
+    for bridge in scene.bridges:
+        shapes.bridge(bridge)
+    positions, amplitudes, real = shapes.scatterers()
+    pieces = [(positions, amplitudes, real, np.zeros(3))]
+    for ship in scene.ships:
+        own = Shapes(sight, spacing_m if ship.speed_m_s == 0.0 else _MOVING_SPACING * spacing_m, rng)
+        own.hull(ship)
+        at, strength, there = own.scatterers()
+        pieces.append((at + _centre(ship), strength, there, np.array(ship.velocity_m_s)))
+    frame, half = Ground.facing(sight), 0.5 * extent_m
+    still, ghosts, moving = [], [], []
+    for at, strength, there, velocity in pieces:
+        inside = np.maximum(np.abs(at[:, :2] @ frame.away), np.abs(at[:, :2] @ frame.left)) <= half
+        if velocity.any():
+            moving.append(Movers(at[inside], np.broadcast_to(velocity, (int(inside.sum()), 3)).copy(), strength[inside]))
+            continue
+        still.append(Cloud(at[inside & there].astype(np.float32), strength[inside & there]))
+        ghosts.append(Cloud(at[inside & ~there].astype(np.float32), strength[inside & ~there]))
+    return _joined(*still), _joined(*ghosts), _moving(moving)
+
+
+def _quay(shapes: Shapes, outline: Floats, height_m: float) -> None:
+    for a, b in zip(outline, np.roll(outline, -1, axis=0), strict=True):
+        along = np.array([*(b - a), 0.0])
+        if np.cross(along, [0.0, 0.0, 1.0]) @ shapes.sight > 0.0:
+            foot = np.array([*a, 0.0])
+            shapes.face(foot, along, np.array([0.0, 0.0, height_m]), gamma_of(-8.0))
+            shapes.dihedral(foot, foot + along, height_m)
+
+
+def _centre(ship: Ship) -> Floats:
+    return np.array([*ship.centre_m, 0.0])
+
+
+def _joined(*clouds: Cloud) -> Cloud:
+    return Cloud(np.concatenate([cloud.positions_m for cloud in clouds]), np.concatenate([cloud.amplitudes for cloud in clouds]))
+
+
+def _moving(movers: list[Movers]) -> Movers:
+    if not movers:
+        return Movers(np.empty((0, 3)), np.empty((0, 3)), np.empty(0, np.complex64))
+    return Movers(
+        np.concatenate([part.positions_m for part in movers]),
+        np.concatenate([part.velocities_m_s for part in movers]),
+        np.concatenate([part.amplitudes for part in movers]),
+    )
+
+
+def _exact(scene: Scene, acquisition: Acquisition, moving: Movers, extent_m: float) -> Movers:
+    """Ships that move and reflectors."""
+    reflectors = [one for one in scene.reflectors if max(abs(one.position_m[0]), abs(one.position_m[1])) <= 0.5 * extent_m]
+    if not reflectors:
+        return moving
+    size = [math.sqrt(one.cross_section_m2(acquisition.radar.wavelength_m)) for one in reflectors]
+    still = Movers(
+        np.array([one.position_m for one in reflectors], np.float64),
+        np.zeros((len(reflectors), 3)),
+        np.array(size, np.complex64),
+    )
+    return _moving([moving, still])
+
+
+def _power(cloud: Cloud) -> float:
+    return float(np.vdot(cloud.amplitudes, cloud.amplitudes).real)
+
+
+def _add_noise(samples: npt.NDArray[np.complex64], power: float, rng: np.random.Generator) -> None:
+    parts = samples.view(np.float32)
+    size = np.float32(math.sqrt(0.5 * power))
+    for start in range(0, len(parts), 256):
+        some = parts[start : start + 256]
+        some += size * rng.standard_normal(some.shape, np.float32)
+
+
+def collection_of(simulation: Simulation, *, name: str | None = None) -> Collection:
+    """Simulated echoes as a collection, for the formats; what is assumed or made up stands in its notes.
+
+    Parameters
+    ----------
+    simulation
+        Echoes.
+    name
+        Identifier of the collection; None: the scene's name.
+    """
+    scene = simulation.scene
+    notes = [("Simulated", "yes: no radar observed this scene")]
+    notes += [(f"Assumed {what}", "the operator does not publish it") for what in scene.radar.assumed]
+    return Collection(
+        history=simulation.history,
+        scene=simulation.acquisition.scene,
+        start=scene.start,
+        name=name or scene.name,
+        sensor=scene.radar.name,
+        mode=Mode.SPOTLIGHT,
+        extent_m=(simulation.extent_m, simulation.extent_m),
+        radiometry=Radiometry(rcs_m2=1.0, noise_power=simulation.noise_power),
+        notes=tuple(notes),
+    )
+
+
+def seen_at(acquisition: Acquisition, position_m: Floats, velocity_m_s: Floats) -> Floats:
+    """Where an image that takes everything to be at rest at a height of zero shows a scatterer, shape (3,), scene metres.
+
+    Parameters
+    ----------
+    acquisition
+        Pulses.
+    position_m, velocity_m_s
+        Scatterer in the middle of the aperture, shape (3,) each.
+
+    Notes
+    -----
+    Range and its rate in the middle of the aperture, met with the plane of height zero: height lays over towards the radar, and
+    motion along the line of sight moves along the track (Raney 1971).
+    """
+    middle = len(acquisition.times_s) // 2
+    around = slice(max(0, middle - 1), middle + 2)
+    span = float(acquisition.times_s[around][-1] - acquisition.times_s[around][0])
+    antenna = acquisition.positions_m[middle]
+    rate = (acquisition.positions_m[around][-1] - acquisition.positions_m[around][0]) / span
+    target = position_m - antenna
+    wanted = np.array([np.linalg.norm(target), target @ (velocity_m_s - rate) / np.linalg.norm(target)])
+    found = np.array([position_m[0], position_m[1], 0.0])
+    for _ in range(6):
+        line = found - antenna
+        length = float(np.linalg.norm(line))
+        unit = line / length
+        here = np.array([length, -unit @ rate])
+        slope = np.stack([unit, -(rate - (unit @ rate) * unit) / length])[:, :2]
+        found[:2] += np.linalg.solve(slope, wanted - here)
+    return found

@@ -1,0 +1,45 @@
+"""Recipes of scenes: the sample, and what is refused."""
+
+from importlib import resources
+
+import pytest
+
+from kizuna.errors import InputError
+from kizuna.formats.scene_recipe import read_scene
+
+PORT = (resources.files("kizuna.samples") / "port" / "port.toml").read_text("utf-8")
+
+
+def test_the_reference_port_has_what_it_says():
+    scene = read_scene(PORT.encode(), name="port.toml")
+    assert scene.extent_m == 1000.0
+    assert len(scene.bridges) == 1
+    assert sum(ship.speed_m_s > 0.0 for ship in scene.ships) >= 3
+    assert len(scene.reflectors) >= 5
+    assert "bandwidth_hz" in scene.radar.assumed
+    assert "azimuth_resolution_m" not in scene.radar.assumed
+    # Random heights of containers come from the seed: the same recipe is the same scene.
+    assert read_scene(PORT.encode(), name="port.toml") == scene
+
+
+@pytest.mark.parametrize(
+    ("text", "instead", "field"),
+    [
+        ('schema = "kizuna/scene/1"', 'schema = "kizuna/scene/2"', "schema"),
+        ("extent_m = 1000.0", "extent_m = 1e9", "extent_m"),
+        ("latitude_deg = 35.35", "latitude_deg = 95.0", "place.latitude_deg"),
+        ('pass = "ascending"', 'pass = "sideways"', "orbit.pass"),
+        ("bandwidth_hz = 469e6", 'bandwidth_hz = "wide"', "radar.bandwidth_hz"),
+        ('surface = "gravel"', 'surface = "marble"', "area[2].surface"),
+        ("towers_m = [215.0, 425.0]", 'towers_m = ["two"]', "bridge[0].towers_m"),
+        ("heights_m = [2.6,", "heights_m = [-1,", "stacks[0].heights_m"),
+        ("rows = 6", "rows = 100000", "stacks[0].rows"),
+        ("position_m = [290, 430, 3.5]", "position_m = [290, 430]", "reflector[0].position_m"),
+        ("roughness_m = 2.5", "roughnes_m = 2.5", "surface[4].roughnes_m"),
+    ],
+)
+def test_refuses_and_names_the_field(text, instead, field):
+    assert text in PORT
+    with pytest.raises(InputError) as refused:
+        read_scene(PORT.replace(text, instead, 1).encode(), name="port.toml")
+    assert refused.value.field == field
