@@ -26,6 +26,7 @@ _WORDS = {
         "audit verifier",
         "sar form",
         "sar simulate",
+        "sar reduce",
         "completion bash",
         "completion zsh",
         "completion fish",

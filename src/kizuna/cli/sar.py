@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from kizuna.cli.sar_simulate import simulate
+from kizuna.cli.sar_reduce import reduce
 from kizuna.cli.terminal import Progress, _, as_json, examples, say
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input, system_now
@@ -19,6 +20,9 @@ __all__ = ["sar"]
 @click.group(help=_("Form images from radar echoes."))
 def sar() -> None:
     """Group."""
+
+
+sar.add_command(reduce)
 
 
 @sar.command(

@@ -28,19 +28,15 @@ import rasterio
 import shapely
 from affine import Affine
 from rasterio._err import CPLE_BaseError
-from rasterio.control import GroundControlPoint
 from rasterio.crs import CRS
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
-from rasterio.features import rasterize
 from rasterio.io import MemoryFile
-from rasterio.transform import GCPTransformer
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
 from rasterio.windows import Window
 
-from kizuna.earth.wgs84 import geodetic_to_ecef
-from kizuna.errors import InputError, Message
+from kizuna.errors import Message
 from kizuna.formats.geotiff import (
     DEEPEST_ZOOM,
     DETECTED_COG,
@@ -59,9 +55,9 @@ from kizuna.formats.geotiff import (
     open_tiff,
     placement_of,
     read_georeference,
-    to_lonlat,
     write_detected_cog,
 )
+from kizuna.formats.image_area import NOTHING_LEFT, ImageGrid, ground_steps_m, inside, on_image, reduction_fault, union_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -84,16 +80,12 @@ _CHUNK_ROWS, _CHUNK_COLS = 1024, 2048
 # Pieces are read once: GDAL's cache, a twentieth of the machine's memory, would only hold them longer.
 _CACHE_MB = 128
 _PLAIN = {"driver": "GTiff", "count": 1, "tiled": True, "blockxsize": 512, "blockysize": 512, "BIGTIFF": "IF_SAFER"}
-_LATTICE = 17
 _EDGE_POINTS = 16
-_EARTH_M = 6_378_137.0
-_METRES_A_DEGREE = 111_320.0
 _HALF_GLOBE_DEG = 180.0
 # A warped image's pixels are set by the map projection, whose scale differs by less than this from that of the ground.
 _PROJECTION_MARGIN = 1.01
 _ROUNDING = 1e-9
 _LOWEST_DB, _HIGHEST_DB, _BINS_A_DB = -400, 400, 50
-_BEND_PIXELS, _INWARDS_PIXELS = 0.01, 0.05
 _LONGEST_RING = 500
 _FINEST_RING_DEG, _COARSEST_RING_DEG = 1e-6, 1.0
 
@@ -115,68 +107,6 @@ class ReducedImage:
     detected_cog: bytes
     web_cog: bytes
     resolution_m: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Grid:
-    """Where pixels lie: by a transform or by ground control points, of an image of so many rows and columns."""
-
-    crs: CRS
-    transform: Affine | None
-    points: tuple[GroundControlPoint, ...]
-    shape: tuple[int, int]
-
-    def lonlat(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
-        """Longitudes and latitudes in degrees of pixel-corner coordinates."""
-        longitude, latitude = to_lonlat(self.crs, self.transform, self.points, rows.ravel().tolist(), cols.ravel().tolist())
-        if not (np.isfinite(longitude).all() and np.isfinite(latitude).all()):
-            raise _fault(Message("the image's position cannot be turned into longitude and latitude"))
-        # Either the longitudes jump, or they go on beyond the half globe (as degrees in an image's own grid may).
-        if np.ptp(longitude) > _HALF_GLOBE_DEG or np.abs(longitude).max() > _HALF_GLOBE_DEG + _ROUNDING:
-            raise _fault(Message("the image crosses the antimeridian, where this version cannot measure it"))
-        return longitude, latitude
-
-    def pixels(self, longitude: Floats, latitude: Floats) -> Floats:
-        """Pixel-corner coordinates (col, row), shape (n, 2), of longitudes and latitudes in degrees."""
-        xs, ys = transform_points(_WGS84, self.crs, longitude.tolist(), latitude.tolist())[:2]
-        if self.transform is not None:
-            inverse, x, y = ~self.transform, np.asarray(xs, np.float64), np.asarray(ys, np.float64)
-            cols, rows = inverse.a * x + inverse.b * y + inverse.c, inverse.d * x + inverse.e * y + inverse.f
-        else:
-            with GCPTransformer(list(self.points), tps=True) as transformer:
-                rows, cols = transformer.rowcol(xs, ys, op=np.positive)
-        found = np.stack([np.asarray(cols, np.float64), np.asarray(rows, np.float64)], axis=1)
-        if not np.isfinite(found).all():
-            raise _fault(Message("the area's outline cannot be placed on the image"))
-        return found
-
-    def part(self, top: int, left: int, factors: tuple[int, int], shape: tuple[int, int]) -> _Grid:
-        """Grid of the blocks of `factors` pixels from a first pixel on."""
-        down, across = factors
-        return _Grid(
-            self.crs,
-            None if self.transform is None else _block_transform(self.transform, top, left, factors),
-            tuple(GroundControlPoint(row=(p.row - top) / down, col=(p.col - left) / across, x=p.x, y=p.y) for p in self.points),
-            shape,
-        )
-
-
-def _block_transform(transform: Affine, top: int, left: int, factors: tuple[int, int]) -> Affine:
-    """Transform of blocks of pixels, written out: how two transforms are multiplied differs between versions of affine."""
-    down, across = factors
-    a, b, c, d, e, f = transform[:6]
-    return Affine(a * across, b * down, a * left + b * top + c, d * across, e * down, d * left + e * top + f)
-
-
-def _fault(message: Message) -> InputError:
-    return InputError(
-        message,
-        hint=Message("Nothing of the product goes under this article; the original is as it was."),
-        field="file",
-    )
-
-
-_NOTHING_LEFT = Message("nothing of the image is left inside the area at that resolution")
 
 
 def reduce_image(
@@ -212,30 +142,21 @@ def reduce_image(
     """
     try:
         if read_georeference(file).is_complex:
-            raise _fault(Message("the image may hold phase: only a detected one can be made coarser or cut"))
+            raise reduction_fault(Message("the image may hold phase: only a detected one can be made coarser or cut"))
         with rasterio.Env(GDAL_CACHEMAX=_CACHE_MB):
-            return _reduce(file, finest_m, None if polygons is None else _union(polygons), dict(tags or {}))
+            return _reduce(file, finest_m, None if polygons is None else union_of(polygons), dict(tags or {}))
     except (RasterioError, CPLE_BaseError, shapely.errors.ShapelyError, OSError, ValueError, MemoryError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise _fault(Message("the image cannot be made coarser or cut: {reason}", {"reason": reason})) from error
-
-
-def _union(polygons: Sequence[Sequence[Ring]]) -> shapely.Geometry:
-    made = [shapely.Polygon(rings[0], rings[1:]) for rings in polygons]
-    for polygon in made:
-        if not polygon.is_valid:
-            # What two programs would fill differently is filled by none.
-            raise _fault(Message("an outline of the area crosses itself: {why}", {"why": shapely.is_valid_reason(polygon)}))
-    return shapely.union_all(made)
+        raise reduction_fault(Message("the image cannot be made coarser or cut: {reason}", {"reason": reason})) from error
 
 
 def _reduce(file: BinaryIO, finest_m: float, area: shapely.Geometry | None, tags: Mapping[str, str]) -> ReducedImage:
     with open_tiff(file) as dataset, MemoryFile() as plain:
-        grid = _Grid(*placement_of(dataset), dataset.shape)
-        steps = _ground_steps_m(grid)
+        grid = ImageGrid(*placement_of(dataset), dataset.shape)
+        steps = ground_steps_m(grid)
         down, across = (max(1, math.ceil(finest_m / step - _ROUNDING)) for step in steps)
         if down * across > MOST_PIXELS_AT_ONCE:
-            raise _fault(_NOTHING_LEFT)
+            raise reduction_fault(NOTHING_LEFT)
         made = _write_blocks(plain, dataset, grid, (down, across), area)
         if grid.points:
             resolution_m = min(down * steps[0], across * steps[1])
@@ -248,7 +169,7 @@ def _reduce(file: BinaryIO, finest_m: float, area: shapely.Geometry | None, tags
         again = _reduce(io.BytesIO(write_detected_cog(placed)), 0.0, area, tags)
         return replace(again, resolution_m=_hold(min(again.resolution_m, resolution_m), finest_m))
     return ReducedImage(
-        detected_cog, _web_cog(detected_cog, finished, finest_m, area, tags), _hold(min(_ground_steps_m(finished.grid)), finest_m)
+        detected_cog, _web_cog(detected_cog, finished, finest_m, area, tags), _hold(min(ground_steps_m(finished.grid)), finest_m)
     )
 
 
@@ -256,65 +177,8 @@ def _hold(resolution_m: float, finest_m: float) -> float:
     """INVARIANT: what is finer than asked goes nowhere."""
     if resolution_m < finest_m * (1.0 - _ROUNDING):
         values: dict[str, str | int | float] = {"got": f"{resolution_m:.3f}", "asked": f"{finest_m:g}"}
-        raise _fault(Message("the image came out at {got} m, and {asked} m were asked", values))
+        raise reduction_fault(Message("the image came out at {got} m, and {asked} m were asked", values))
     return max(resolution_m, finest_m)
-
-
-def _ground_steps_m(grid: _Grid) -> tuple[float, float]:
-    """Smallest extents of a pixel on the ground, metres, along rows' order and columns', at right angles to the other side."""
-    height, width = grid.shape
-    rows, cols = np.meshgrid(np.linspace(0, height - 1, _LATTICE), np.linspace(0, width - 1, _LATTICE), indexing="ij")
-    corners = []
-    for further in ((0, 0), (1, 0), (0, 1)):
-        longitude, latitude = grid.lonlat(rows + further[0], cols + further[1])
-        corners.append(geodetic_to_ecef(np.radians(latitude), np.radians(longitude)))
-    down, across = corners[1] - corners[0], corners[2] - corners[0]
-    areas = np.linalg.norm(np.cross(down, across), axis=-1)
-    found = [float(np.min(areas / np.linalg.norm(side, axis=-1))) for side in (across, down)]
-    if not all(math.isfinite(step) and step > 0.0 for step in found):
-        raise _fault(Message("the size of the image's pixels on the ground is not known"))
-    return found[0], found[1]
-
-
-# ---- what lies inside
-
-
-def _on_image(grid: _Grid, area: shapely.Geometry) -> shapely.Geometry:
-    """Area in pixel-corner coordinates (col, row), cut off some way beyond the image."""
-    height, width = grid.shape
-    rows, cols = np.meshgrid(np.linspace(0, height, _LATTICE), np.linspace(0, width, _LATTICE), indexing="ij")
-    longitude, latitude = grid.lonlat(rows, cols)
-    pixel_deg = max(np.ptp(longitude) / width, np.ptp(latitude) / height)
-    margins = [max(0.05 * float(np.ptp(values)), 10.0 * float(pixel_deg)) for values in (longitude, latitude)]
-    frame = shapely.box(
-        max(float(longitude.min()) - margins[0], -180.0),
-        max(float(latitude.min()) - margins[1], -90.0),
-        min(float(longitude.max()) + margins[0], 180.0),
-        min(float(latitude.max()) + margins[1], 90.0),
-    )
-    near = area.intersection(frame)
-    if near.is_empty:
-        return near
-    # Edges are straight in degrees and bent on the image: in pieces so short that they bend by a hundredth of a pixel, and then
-    # moved inwards by more than that and more than GDAL lets an outline overlap a pixel before it counts as touched.
-    longest_m = math.sqrt(8.0 * _BEND_PIXELS * min(_ground_steps_m(grid)) * _EARTH_M)
-    pieces = shapely.segmentize(near, longest_m / _METRES_A_DEGREE)
-    drawn = shapely.make_valid(shapely.transform(pieces, lambda xy: grid.pixels(xy[:, 0], xy[:, 1])))
-    return drawn.buffer(-_INWARDS_PIXELS, join_style="mitre")
-
-
-def _inside(outline: shapely.Geometry | None, top: int, left: int, shape: tuple[int, int]) -> Mask:
-    """Pixels that lie inside as a whole: no point of theirs is outside."""
-    rows, cols = shape
-    if outline is None:
-        return np.ones(shape, np.bool_)
-    frame = shapely.box(left - 1, top - 1, left + cols + 1, top + rows + 1)
-    outside = frame.difference(outline)
-    if outside.is_empty:
-        return np.ones(shape, np.bool_)
-    place = Affine.translation(left, top)
-    burnt = rasterize([(outside, 1)], out_shape=shape, transform=place, fill=0, all_touched=True, dtype="uint8")
-    return np.asarray(burnt == 0)
 
 
 # ---- amplitude
@@ -324,7 +188,7 @@ def _inside(outline: shapely.Geometry | None, top: int, left: int, shape: tuple[
 class _Made:
     """What was written: where it lies, which part of it holds data, and how its decibels are spread."""
 
-    grid: _Grid
+    grid: ImageGrid
     rows: tuple[int, int]
     cols: tuple[int, int]
     spread: npt.NDArray[np.int64]
@@ -365,24 +229,26 @@ def _block_means(amplitude: Amplitude, inside: Mask, factors: tuple[int, int]) -
 
 
 def _write_blocks(
-    plain: MemoryFile, dataset: DatasetReader, grid: _Grid, factors: tuple[int, int], area: shapely.Geometry | None
+    plain: MemoryFile, dataset: DatasetReader, grid: ImageGrid, factors: tuple[int, int], area: shapely.Geometry | None
 ) -> _Made:
     """Write the blocks of an image that lie inside an area, piece by piece."""
     down, across = factors
-    outline = None if area is None else _on_image(grid, area)
+    outline = None if area is None else on_image(grid, area)
     first, last = (0, 0), (math.ceil(grid.shape[0] / down), math.ceil(grid.shape[1] / across))
     if outline is not None:
         if outline.is_empty:
-            raise _fault(_NOTHING_LEFT)
+            raise reduction_fault(NOTHING_LEFT)
         west, north, east, south = outline.bounds
         first = (max(0, math.floor(north / down)), max(0, math.floor(west / across)))
         last = (min(last[0], math.ceil(south / down)), min(last[1], math.ceil(east / across)))
     rows, cols = last[0] - first[0], last[1] - first[1]
     if rows < 1 or cols < 1:
-        raise _fault(_NOTHING_LEFT)
+        raise reduction_fault(NOTHING_LEFT)
     if grid.points and rows * cols > MOST_PIXELS_AT_ONCE:
         values: dict[str, str | int | float] = {"got": rows * cols, "most": MOST_PIXELS_AT_ONCE}
-        raise _fault(Message("what would remain are {got} pixels placed by ground control points, at most {most} fit", values))
+        raise reduction_fault(
+            Message("what would remain are {got} pixels placed by ground control points, at most {most} fit", values)
+        )
     made = _Made(
         grid.part(first[0] * down, first[1] * across, factors, (rows, cols)),
         (rows, 0),
@@ -396,17 +262,17 @@ def _write_blocks(
         for top, left, count_rows, count_cols in _chunks(rows, cols, *steps):
             corner = (first[0] + top) * down, (first[1] + left) * across
             shape = count_rows * down, count_cols * across
-            inside = _inside(outline, *corner, shape)
-            if not inside.any():
+            within = inside(outline, *corner, shape)
+            if not within.any():
                 target.write(
                     np.full((count_rows, count_cols), np.nan, np.float32), 1, window=Window(left, top, count_cols, count_rows)
                 )
                 continue
-            means = _block_means(_read(dataset, *corner, shape), inside, factors)
+            means = _block_means(_read(dataset, *corner, shape), within, factors)
             target.write(means, 1, window=Window(left, top, count_cols, count_rows))
             _note(made, means, top, left)
     if made.rows[1] <= made.rows[0]:
-        raise _fault(_NOTHING_LEFT)
+        raise reduction_fault(NOTHING_LEFT)
     return made
 
 
@@ -422,12 +288,12 @@ def _note(made: _Made, means: Amplitude, top: int, left: int) -> None:
     made.spread += np.bincount(np.clip(bins.astype(np.int64), 0, made.spread.size - 1), minlength=made.spread.size)
 
 
-def _placed_by_points(plain: MemoryFile, grid: _Grid, pixel_m: float, tags: Mapping[str, str]) -> Placed:
+def _placed_by_points(plain: MemoryFile, grid: ImageGrid, pixel_m: float, tags: Mapping[str, str]) -> Placed:
     with plain.open() as dataset:
         return Placed(dataset.read(1), grid.crs, None, grid.points, pixel_m * _PROJECTION_MARGIN, tags)
 
 
-def _trim(plain: MemoryFile, made: _Made, tags: Mapping[str, str]) -> tuple[bytes, _Grid]:
+def _trim(plain: MemoryFile, made: _Made, tags: Mapping[str, str]) -> tuple[bytes, ImageGrid]:
     """COG of the part that holds data."""
     (top, bottom), (left, right) = made.rows, made.cols
     shape = (bottom - top, right - left)
@@ -454,7 +320,7 @@ def _percentile(spread: npt.NDArray[np.int64], percent: float) -> float:
     return _LOWEST_DB + (min(place, spread.size - 1) + 0.5) / _BINS_A_DB
 
 
-def _web_grid(grid: _Grid, finest_m: float) -> tuple[_Grid, int]:
+def _web_grid(grid: ImageGrid, finest_m: float) -> tuple[ImageGrid, int]:
     """Grid on the lattice of web map tiles that covers an image, as fine as it but not finer than half of `finest_m`."""
     height, width = grid.shape
     edge = np.linspace(0.0, 1.0, _EDGE_POINTS)
@@ -464,7 +330,7 @@ def _web_grid(grid: _Grid, finest_m: float) -> tuple[_Grid, int]:
     xs, ys = transform_points(_WGS84, WEB_MERCATOR, longitude.tolist(), latitude.tolist())[:2]
     # A map pixel is as many metres on the ground as on the map, times about the cosine of its latitude.
     middle, furthest = (math.cos(math.radians(float(value))) for value in (np.mean(latitude), np.abs(latitude).max()))
-    zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE * middle / max(_ground_steps_m(grid)))), 0), DEEPEST_ZOOM)
+    zoom = min(max(math.ceil(math.log2(EQUATOR_M / TILE * middle / max(ground_steps_m(grid)))), 0), DEEPEST_ZOOM)
     while zoom > 0 and EQUATOR_M / TILE / 2**zoom * furthest * 0.99 < finest_m / 2.0:
         zoom -= 1
     pixel = EQUATOR_M / TILE / 2**zoom
@@ -472,17 +338,17 @@ def _web_grid(grid: _Grid, finest_m: float) -> tuple[_Grid, int]:
     left = math.floor((min(xs) + half) / pixel) * pixel - half
     top = half - math.floor((half - max(ys)) / pixel) * pixel
     shape = (math.ceil((top - min(ys)) / pixel), math.ceil((max(xs) - left) / pixel))
-    return _Grid(WEB_MERCATOR, Affine(pixel, 0.0, left, 0.0, -pixel, top), (), shape), zoom
+    return ImageGrid(WEB_MERCATOR, Affine(pixel, 0.0, left, 0.0, -pixel, top), (), shape), zoom
 
 
 def _web_cog(detected_cog: bytes, made: _Made, finest_m: float, area: shapely.Geometry | None, tags: Mapping[str, str]) -> bytes:
     """Display levels of an amplitude COG, made piece by piece."""
     if not made.spread.any():
-        raise _fault(Message("no pixel of the image holds data"))
+        raise reduction_fault(Message("no pixel of the image holds data"))
     low, high = (_percentile(made.spread, percent) for percent in (LOW_PERCENTILE, HIGH_PERCENTILE))
     high = max(high, low + 1.0)
     grid, zoom = _web_grid(made.grid, finest_m)
-    outline = None if area is None else _on_image(grid, area)
+    outline = None if area is None else on_image(grid, area)
     place = {"crs": grid.crs, "transform": grid.transform, "height": grid.shape[0], "width": grid.shape[1]}
     with MemoryFile() as plain:
         with (
@@ -493,7 +359,7 @@ def _web_cog(detected_cog: bytes, made: _Made, finest_m: float, area: shapely.Ge
             for top, left, rows, cols in _chunks(*grid.shape, _CHUNK_ROWS, _CHUNK_COLS):
                 window = Window(left, top, cols, rows)
                 amplitude = warped.read(1, window=window)
-                amplitude[~_inside(outline, top, left, (rows, cols))] = np.nan
+                amplitude[~inside(outline, top, left, (rows, cols))] = np.nan
                 target.write(levels_of(amplitude, decibels_of(amplitude), low, high), 1, window=window)
             target.update_tags(**tags, **{STRETCH_LOW: repr(low), STRETCH_HIGH: repr(high)})
         return copy_as_cog(plain, {**WEB_COG, "ZOOM_LEVEL": str(zoom)})
@@ -526,11 +392,11 @@ def cut_ring(ring: Ring, polygons: Sequence[Sequence[Ring]]) -> Ring:
     """
     footprint = shapely.Polygon(ring)
     if not footprint.is_valid or any(abs(one[0] - other[0]) > _HALF_GLOBE_DEG for one, other in pairwise(ring)):
-        raise _fault(Message("the footprint crosses itself or the antimeridian, and cannot be cut to the area"))
-    left = shapely.intersection(footprint, _union(polygons))
+        raise reduction_fault(Message("the footprint crosses itself or the antimeridian, and cannot be cut to the area"))
+    left = shapely.intersection(footprint, union_of(polygons))
     pieces = [piece for piece in shapely.get_parts(left) if piece.geom_type == "Polygon" and piece.area > 0.0]
     if not pieces:
-        raise _fault(_NOTHING_LEFT)
+        raise reduction_fault(NOTHING_LEFT)
     outer = shapely.Polygon(pieces[0].exterior) if len(pieces) == 1 else shapely.convex_hull(shapely.union_all(pieces))
     return tuple((float(x), float(y)) for x, y in shapely.orient_polygons(_shorter(outer)).exterior.coords)
 

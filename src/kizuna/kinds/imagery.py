@@ -235,8 +235,18 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
     )
 
 
-def reducible(assets: Sequence[Asset]) -> Asset | None:
-    """Asset that `reduce` can take: the detected image, made here or original; None where a product has none."""
+def reducible(assets: Sequence[Asset]) -> tuple[Asset, ...]:
+    """Assets that `reduce` may be able to take, in the order in which to try: a complex original, then a detected image."""
+    found = (_complex_original(assets), _detected(assets))
+    return tuple(asset for asset in found if asset is not None)
+
+
+def _complex_original(assets: Sequence[Asset]) -> Asset | None:
+    return next((asset for asset in assets if asset.role is AssetRole.ORIGINAL and asset.media_type == media_types.SICD), None)
+
+
+def _detected(assets: Sequence[Asset]) -> Asset | None:
+    """Detected image, made here or original; None where a product has none."""
     detected = next((asset for asset in assets if asset.role is AssetRole.DETECTED), None)
     if detected is not None:
         return detected
@@ -251,7 +261,7 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
     Parameters
     ----------
     file
-        Open, seekable detected image: the asset that `reducible` named.
+        Open, seekable image: an asset that `reducible` named.
     name
         Its name.
     footprint
@@ -262,8 +272,8 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
     Returns
     -------
     Reduced
-        A detected image, the map image made from it and the quicklook made from that. The same image, name, footprint and limits
-        give the same bytes.
+        Of a SICD a SICD and all that follows, made from it. Of a detected image a detected image, the map image made from it and
+        the quicklook made from that. The same image, name, footprint and limits give the same bytes.
 
     Raises
     ------
@@ -272,12 +282,12 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
 
     Notes
     -----
-    Coarser is the mean power of blocks of the detected image: what a partner gets holds no frequency finer than its cells.
+    Of a complex image a narrower band of its spectrum is kept (`kizuna.sar.reduce`), of a detected one the mean power of blocks
+    (`kizuna.formats.geotiff_reduce`): what a partner gets holds no frequency finer than asked.
     """
-    from kizuna.formats.geotiff_reduce import cut_ring, reduce_image
-    from kizuna.formats.quicklook import quicklook_png
-
     if limits.polygons is not None:
+        from kizuna.formats.geotiff_reduce import cut_ring
+
         if footprint is None or footprint.nominal:
             raise InputError(
                 Message("an image whose position was not measured cannot be cut to an area"),
@@ -285,6 +295,44 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
                 field="footprint",
             )
         footprint = Footprint(cut_ring(footprint.ring, limits.polygons))
+    is_complex = sniff(file.read(_HEAD_BYTES), name) == media_types.SICD
+    file.seek(0)
+    stem = PurePath(name).stem.removesuffix(".detected") + ".reduced"
+    if is_complex:
+        files, resolution_m = _reduce_complex(file, stem, limits)
+    else:
+        files, resolution_m = _reduce_detected(file, stem, footprint, limits)
+    return Reduced(files, footprint, resolution_m)
+
+
+type _Files = tuple[tuple[AssetRole, str, str, bytes], ...]
+
+
+def _reduce_complex(file: BinaryIO, stem: str, limits: Limits) -> tuple[_Files, float]:
+    from kizuna.formats import geotiff
+    from kizuna.formats.nitf_security import CountryCodes, nitf_security_of
+    from kizuna.formats.sicd_reduce import reduce_sicd
+
+    label = limits.label
+    made = reduce_sicd(
+        file,
+        finest_m=limits.finest_m,
+        polygons=limits.polygons,
+        classification=None if label is None else label.classification,
+        security=None if label is None else nitf_security_of(label, codes=CountryCodes.ISO_3166),
+    )
+    placed = image_files.place_sicd(io.BytesIO(made.data))
+    web_cog = geotiff.write_web_cog(placed)
+    files = (
+        (AssetRole.ORIGINAL, f"{stem}.nitf", media_types.SICD, made.data),
+        *_detected_files(stem, geotiff.write_detected_cog(placed), web_cog),
+    )
+    return files, made.resolution_m
+
+
+def _reduce_detected(file: BinaryIO, stem: str, footprint: Footprint | None, limits: Limits) -> tuple[_Files, float]:
+    from kizuna.formats.geotiff_reduce import reduce_image
+
     nominal = footprint is not None and footprint.nominal
     made = reduce_image(
         file,
@@ -292,13 +340,17 @@ def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limit
         polygons=limits.polygons,
         tags={NOMINAL_TAG: NOMINAL_NOTE} if nominal else None,
     )
-    stem = PurePath(name).stem.removesuffix(".detected") + ".reduced"
-    files = (
-        (AssetRole.DETECTED, f"{stem}.tif", media_types.COG, made.detected_cog),
-        (AssetRole.VISUAL, f"{stem}.map.tif", media_types.COG, made.web_cog),
-        (AssetRole.QUICKLOOK, f"{stem}.quicklook.png", media_types.PNG, quicklook_png(io.BytesIO(made.web_cog))),
+    return _detected_files(stem, made.detected_cog, made.web_cog), made.resolution_m
+
+
+def _detected_files(stem: str, detected_cog: bytes, web_cog: bytes) -> _Files:
+    from kizuna.formats.quicklook import quicklook_png
+
+    return (
+        (AssetRole.DETECTED, f"{stem}.tif", media_types.COG, detected_cog),
+        (AssetRole.VISUAL, f"{stem}.map.tif", media_types.COG, web_cog),
+        (AssetRole.QUICKLOOK, f"{stem}.quicklook.png", media_types.PNG, quicklook_png(io.BytesIO(web_cog))),
     )
-    return Reduced(files, footprint, made.resolution_m)
 
 
 def map_source(assets: Sequence[Asset], layer: Layer) -> Asset | None:
@@ -312,9 +364,9 @@ def map_source(assets: Sequence[Asset], layer: Layer) -> Asset | None:
         What is wanted of it.
     """
     if layer is Layer.AMPLITUDE:
-        return reducible(assets)
+        return _detected(assets)
     # Phase is in originals alone.
-    return next((asset for asset in assets if asset.role is AssetRole.ORIGINAL and asset.media_type == media_types.SICD), None)
+    return _complex_original(assets)
 
 
 def map_image(file: BinaryIO, layer: Layer) -> bytes:

@@ -87,9 +87,9 @@ def redact(assets: Sequence[Asset], obligations: Collection[str]) -> tuple[Asset
     return () if {str(obligation) for obligation in obligations} - _BESIDE_THE_ASSETS else tuple(assets)
 
 
-def reducible(assets: Sequence[Asset]) -> Asset | None:  # noqa: ARG001 # every kind's reducible has them
+def reducible(assets: Sequence[Asset]) -> tuple[Asset, ...]:  # noqa: ARG001 # every kind's reducible has them
     """None: phase history is not made coarser or cut."""
-    return None
+    return ()
 
 
 def reduce(file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:  # noqa: ARG001 # every kind's

@@ -47,8 +47,8 @@ class Kind(Protocol):
         """Assets that may go under these obligations, by leaving out others."""
         ...
 
-    def reducible(self, assets: Sequence[Asset]) -> Asset | None:
-        """Asset that `reduce` can take; None where there is none."""
+    def reducible(self, assets: Sequence[Asset]) -> Sequence[Asset]:
+        """Assets that `reduce` may be able to take, in the order in which to try; empty where there is none."""
         ...
 
     def reduce(self, file: BinaryIO, name: str, footprint: Footprint | None, limits: Limits) -> Reduced:

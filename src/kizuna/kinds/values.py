@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kizuna.model.instants import Instant, Interval
+    from kizuna.model.label import Label
     from kizuna.model.observation import Observation
     from kizuna.model.product import AssetRole, Footprint
 
@@ -93,10 +94,13 @@ class Limits:
     polygons
         Nothing outside their union: each an exterior ring and its holes, (longitude, latitude) in degrees on WGS 84, closed. None
         for no limit.
+    label
+        What files that carry a marking in themselves are marked as; None leaves what the source says.
     """
 
     finest_m: float = 0.0
     polygons: Polygons | None = None
+    label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +114,7 @@ class Reduced:
     footprint
         Its outline on the ground; None where the image had none.
     resolution_m
-        Finest distance that its cells have on the ground, metres.
+        Finest distance that its cells, or its impulse responses, have on the ground, metres.
     """
 
     files: tuple[tuple[AssetRole, str, str, bytes], ...]

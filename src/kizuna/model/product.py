@@ -97,7 +97,7 @@ class AssetRole(StrEnum):
     """What an asset is to its product. A release in reduced form leaves out whole roles."""
 
     ORIGINAL = "original"
-    """The bytes as they were ingested, untouched."""
+    """The bytes as they were ingested, untouched; of a product that came reduced, the complex image that was made for it."""
     DETECTED = "detected"
     """Detected (amplitude) image as a cloud-optimised GeoTIFF: what remains of a complex original once phase is stripped."""
     VISUAL = "visual"

@@ -20,15 +20,17 @@ from kizuna.kinds.registry import kind_named
 from kizuna.kinds.values import Limits
 from kizuna.model.canonical import canonical
 from kizuna.model.digests import Digest, digest_of
+from kizuna.model.label import label_to_json
 from kizuna.model.observation import after_reducing, after_stripping
 from kizuna.model.product import Asset, AssetRole, Footprint, Product, Verdict
-from kizuna.node.decisions import decide_item
+from kizuna.node.decisions import as_labelled_now, decide_item
 from kizuna.release.decision import ObligationKind, Outcome
 from kizuna.release.view import amount
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from kizuna.kinds.values import Reduced
     from kizuna.model.canonical import Json
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
@@ -42,7 +44,7 @@ __all__ = ["MADE_ANEW", "outgoing_label", "prepare", "reduce_product", "reduces_
 MADE_ANEW = frozenset({ObligationKind.RESOLUTION, ObligationKind.AREA})
 """Obligations under which other files go than those that the node was given."""
 # Goes up when the same image and limits give other bytes: what was made before is then made again.
-_RECIPE = 1
+_RECIPE = 2
 _NOT_MADE_YET = Message("its reduced form is not made yet")
 
 
@@ -69,12 +71,13 @@ class _Made:
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One reduction that a decision asks for: of which file, and to what."""
+    """One reduction that a decision asks for: of which file (the first of `sources` of which it can be made), and to what."""
 
-    source: Asset
+    sources: tuple[Asset, ...]
     footprint: Footprint | None
     finest_m: float
     areas: tuple[tuple[Area, ...], ...]
+    label: Label | None
 
     @property
     def key(self) -> str:
@@ -82,8 +85,8 @@ class _Task:
         footprint = self.footprint
         asked: dict[str, Json] = {
             "recipe": _RECIPE,
-            "source": self.source.digest,
-            "name": self.source.name,
+            "sources": [[source.digest, source.name] for source in self.sources],
+            "label": None if self.label is None else label_to_json(self.label),
             "ring": None if footprint is None else [list(point) for point in footprint.ring],
             "nominal": footprint is not None and footprint.nominal,
             "finest_m": self.finest_m,
@@ -110,12 +113,15 @@ def _task(node: Node, product: Product, decision: Decision) -> _Task | None:
     # Of several limits the coarsest holds.
     finest_m = max((amount(o.value) for o in asked if o.kind is ObligationKind.RESOLUTION), default=0.0)
     areas = tuple(_areas(node, decision)) if any(o.kind is ObligationKind.AREA for o in asked) else ()
-    source = kind_named(product.kind).reducible(product.assets)
-    if source is None:
+    sources = tuple(kind_named(product.kind).reducible(product.assets))
+    if not sources:
         raise _cannot(Message("it has no detected image that could be made coarser or cut"))
     if not math.isfinite(finest_m) or (not areas and finest_m == 0.0):
         raise _cannot(Message("it is not known what {agreement} asks", {"agreement": asked[0].agreement}))
-    return _Task(source, product.footprint, finest_m, areas)
+    # A complex image carries its marking in itself: that under which it goes.
+    marked = [(o.kind.value, o.value) for o in decision.obligations] if product.complex_data else None
+    label = None if marked is None else outgoing_label(product.label, marked)
+    return _Task(sources, product.footprint, finest_m, areas, label)
 
 
 def _areas(node: Node, decision: Decision) -> Iterator[tuple[Area, ...]]:
@@ -179,9 +185,7 @@ def _keep(node: Node, task: _Task, made: _Made) -> None:
 
 def _make(node: Node, product: Product, task: _Task) -> _Made:
     try:
-        polygons = polygons_in_all(task.areas) if task.areas else None
-        with node.blobs.open(task.source.digest) as file:
-            reduced = kind_named(product.kind).reduce(file, task.source.name, task.footprint, Limits(task.finest_m, polygons))
+        reduced = _reduced(node, product, task)
         assets = []
         for role, name, media_type, data in reduced.files:
             digest, size = node.blobs.put(data)
@@ -191,6 +195,17 @@ def _make(node: Node, product: Product, task: _Task) -> _Made:
     except StoreError as error:
         return _Made(failure=error.message, again=True)
     return _Made(tuple(assets), None if reduced.footprint is None else reduced.footprint.ring, reduced.resolution_m)
+
+
+def _reduced(node: Node, product: Product, task: _Task) -> Reduced:
+    """What remains, made of the first file of which it can be."""
+    limits = Limits(task.finest_m, polygons_in_all(task.areas) if task.areas else None, task.label)
+    *former, last = task.sources
+    for source in former:
+        with suppress(InputError), node.blobs.open(source.digest) as file:
+            return kind_named(product.kind).reduce(file, source.name, task.footprint, limits)
+    with node.blobs.open(last.digest) as file:
+        return kind_named(product.kind).reduce(file, last.name, task.footprint, limits)
 
 
 def reduces_for(node: Node, partner: Party) -> bool:
@@ -217,7 +232,7 @@ def prepare(node: Node, partner: Party, products: Iterable[ProductId]) -> None:
         if decision.outcome is not Outcome.PERMIT:
             continue
         with suppress(InputError):
-            task = _task(node, item.product, decision)
+            task = _task(node, as_labelled_now(node, item.product), decision)
             if task is None:
                 continue
             kept = _kept(node, task)
@@ -276,7 +291,7 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
         lineage=(),
         supersedes=None,
         reductions=(*product.reductions, *(o.kind.value for o in decision.obligations)),
-        complex_data=product.complex_data and not stripped,
+        complex_data=product.complex_data and any(asset.role is AssetRole.ORIGINAL for asset in assets),
         # What was made coarser or cut comes here with less already.
         observation=after_stripping(product.observation) if stripped else product.observation,
     )

@@ -138,10 +138,16 @@ def test_detected_only_keeps_a_detected_original():
 # ---- made coarser, or cut
 
 
-def test_what_is_reduced_is_the_detected_image():
-    assert imagery.reducible((ORIGINAL, DETECTED, VISUAL)) == DETECTED
-    assert imagery.reducible((GRD, VISUAL)) == GRD
-    assert imagery.reducible((ORIGINAL, VISUAL, QUICKLOOK)) is None
+def test_what_is_reduced_is_the_complex_image_and_then_the_detected_one():
+    assert imagery.reducible((ORIGINAL, DETECTED, VISUAL)) == (ORIGINAL, DETECTED)
+    assert imagery.reducible((GRD, VISUAL)) == (GRD,)
+    assert imagery.reducible((VISUAL, QUICKLOOK)) == ()
+
+
+def test_a_map_is_made_of_the_detected_image():
+    assert imagery.map_source((ORIGINAL, DETECTED, VISUAL), imagery.Layer.AMPLITUDE) == DETECTED
+    assert imagery.map_source((ORIGINAL, VISUAL), imagery.Layer.AMPLITUDE) is None
+    assert imagery.map_source((ORIGINAL, DETECTED), imagery.Layer.PHASE) == ORIGINAL
 
 
 def test_a_complex_image_goes_coarser_as_the_power_of_what_was_detected(sicd):
@@ -173,9 +179,21 @@ def test_an_assigned_position_is_cut_by_nobody(sicd):
             imagery.reduce(io.BytesIO(summary.detected_cog), "a.tif", outline, limits)
 
 
-def test_what_holds_phase_is_not_reduced(sicd):
+def test_a_complex_image_goes_with_a_narrower_band_of_its_spectrum(sicd):
+    made = imagery.reduce(io.BytesIO(sicd), "a.nitf", None, imagery.Limits(finest_m=2.0))
+    assert [(role, name, type_) for role, name, type_, _ in made.files] == [
+        (AssetRole.ORIGINAL, "a.reduced.nitf", media_types.SICD),
+        (AssetRole.DETECTED, "a.reduced.tif", media_types.COG),
+        (AssetRole.VISUAL, "a.reduced.map.tif", media_types.COG),
+        (AssetRole.QUICKLOOK, "a.reduced.quicklook.png", media_types.PNG),
+    ]
+    assert 2.0 <= made.resolution_m < 2.1
+    assert imagery.reduce(io.BytesIO(sicd), "a.nitf", None, imagery.Limits(finest_m=2.0)) == made
+
+
+def test_what_may_hold_phase_and_is_no_sicd_is_not_reduced():
     with pytest.raises(InputError):
-        imagery.reduce(io.BytesIO(sicd), "a.nitf", None, imagery.Limits(finest_m=5.0))
+        imagery.reduce(io.BytesIO(geotiff(COMPLEX)), "a.tif", None, imagery.Limits(finest_m=5.0))
 
 
 def test_purposes_take_no_file_away():

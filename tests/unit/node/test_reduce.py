@@ -13,12 +13,15 @@ import rasterio
 import rasterio.warp
 import shapely
 from affine import Affine
+from simulators.images import gotcha_sicd
 from simulators.nodes import HUR, IQPS, START
 from simulators.observations import FULL
 
 from kizuna.catalog.store import Item
 from kizuna.errors import Message, StoreError
 from kizuna.exchange.feed import page_from_bytes, unseal_entry
+from kizuna.formats.nitf_security import file_security
+from kizuna.formats.sicd import read_pixels
 from kizuna.kinds import imagery
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
@@ -147,6 +150,61 @@ def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
     assert digests.isdisjoint(a.digest for a in got.assets)
     assert all(world.desk(IQPS).blob(HUR, digest, 0, 1) is None for digest in digests)
     assert not any(there.blobs.has(digest) for digest in digests)
+
+
+SICD_LABEL = replace(LABEL, caveats=("EXERCISE",))
+
+
+def put_sicd(world):
+    product = publish(world.node(IQPS), io.BytesIO(gotcha_sicd()), "pass 1.nitf", SICD_LABEL).product
+    world.tick()
+    return product
+
+
+def test_a_partner_gets_a_complex_image_with_a_narrower_band(any_world):
+    world = any_world
+    world.agree(IQPS, **asking({"kind": "resolution", "value": "1"}, {"kind": "caveat", "value": "NOT FOR TARGETING"}))
+    product = put_sicd(world)
+    got = pulled(world)
+    there = world.node(HUR)
+    roles = [AssetRole.ORIGINAL, AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
+    assert [a.role for a in got.assets] == roles
+    assert (got.media_type, got.complex_data, got.content) == (product.media_type, True, got.assets[0].digest)
+    assert got.reductions == ("resolution", "caveat")
+    assert 1.0 <= got.resolution_m < 1.1
+    with there.blobs.open(got.assets[0].digest) as file:
+        data = file.read()
+    assert imagery.validate(io.BytesIO(data)) == Verdict(valid=True)
+    found = imagery.extract(io.BytesIO(data), "a.nitf")
+    assert found.resolution_m >= 1.0
+    assert found.footprint.nominal
+    # Marked as it goes.
+    assert file_security(data[:512]).classification_text == "EXERCISE; NOT FOR TARGETING"
+    # A quarter of the pixels and fewer: what is left is the band alone.
+    assert np.prod(read_pixels(io.BytesIO(data)).shape) < np.prod(read_pixels(io.BytesIO(gotcha_sicd())).shape) / 4
+    assert all(world.desk(IQPS).blob(HUR, asset.digest, 0, 1) is None for asset in product.assets)
+    assert {a.digest for a in product.assets}.isdisjoint(a.digest for a in got.assets)
+    # All of it was made of what remains.
+    again = imagery.summarise(io.BytesIO(data), "a.nitf")
+    assert [digest_of(made) for made in (again.detected_cog, again.web_cog)] == [a.digest for a in got.assets[1:3]]
+
+
+def test_detected_only_takes_the_phase_of_what_was_made_coarser(world):
+    world.agree(IQPS, **asking({"kind": "resolution", "value": "1"}, {"kind": "detected-only"}))
+    put_sicd(world)
+    got = pulled(world)
+    assert [a.role for a in got.assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
+    assert not got.complex_data
+    assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is not None for a in got.assets)
+    (sent,) = world.node(IQPS).store.book.outgoing(HUR, 0, 9)
+    assert b"application/vnd.nga.sicd" not in payload(sent.envelope)
+
+
+def test_a_label_that_nitf_has_no_words_for_goes_detected(world):
+    """A file that is marked otherwise than its record says goes to nobody."""
+    world.agree(IQPS, **asking({"kind": "resolution", "value": "1"}, {"kind": "caveat", "value": "絆"}))
+    put_sicd(world)
+    assert [a.role for a in pulled(world).assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
 
 
 def test_a_partner_gets_only_what_lies_inside_the_area(any_world):
@@ -312,7 +370,7 @@ def test_a_full_disk_is_tried_again(world):
 def test_a_product_without_an_image_that_can_be_reduced_is_told(world):
     world.agree(IQPS, **coarse(10))
     product = world.hold(IQPS, 1)
-    bare = world.take_in(IQPS, 1, assets=(product.assets[0], *product.assets[2:]), resolution_m=1.0)
+    bare = world.take_in(IQPS, 1, assets=product.assets[2:], resolution_m=1.0)
     assert entries(world) == []
     decision = decide_item(world.node(IQPS), bare, HUR)
     assert "no detected image" in why_held(world.node(IQPS), HUR, bare, decision).render()
