@@ -8,8 +8,8 @@ from pathlib import Path
 
 import click
 
-from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.sar_reduce import reduce
+from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.terminal import Progress, _, as_json, examples, say
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input, system_now
