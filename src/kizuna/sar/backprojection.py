@@ -1,7 +1,7 @@
 """Exact time-domain backprojection: for every pixel, add up what each pulse heard at that pixel's range.
 
 Any aperture, any surface, no approximation of the wavefront: the fast ways are measured against it. The inner loop comes plain
-(numpy) and fast (numba); see `kizuna.sar.backprojection_kernels`.
+(numpy), fast (numba) and, where kizuna-native is installed, faster (C++); see `kizuna.sar.backprojection_kernels`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from importlib import import_module
 from typing import TYPE_CHECKING, Protocol, assert_never
 
 import numpy as np
@@ -34,8 +35,9 @@ type Integers = npt.NDArray[np.int64]
 type Kernel = Callable[[Image, int, int, Floats, Singles, Floats, Floats, Image, Integers, float, float], None]
 
 _PULSES_A_BLOCK = 64
-_TILE_SIDES = (32, 16, 8, 4)
+_TILE_SIDES = (64, 32, 16, 8, 4)
 _PHASE_LIMIT_RAD = 1e-3
+_SPARE_SAMPLES = 32  # kernels read this many samples at once at most
 _SINGLE_EPSILON = 2.0**-24
 
 
@@ -44,6 +46,8 @@ class Engine(StrEnum):
 
     AUTO = "auto"
     """The fastest that is installed."""
+    NATIVE = "native"
+    """C++, from the optional distribution kizuna-native."""
     NUMBA = "numba"
     """Compiled on first use."""
     NUMPY = "numpy"
@@ -127,10 +131,12 @@ def backproject(
             hint=Message("Form a smaller image."),
             field="extent_m",
         )
+    # Kernels work on whole tiles, so they also look up pixels beyond the grid's edges; these are not kept.
+    margin_m = 2.0 * tiles.radius_m
     image = np.zeros((grid.rows, grid.cols), np.complex64)
     for start in range(0, history.pulses, _PULSES_A_BLOCK):
         block = slice(start, min(start + _PULSES_A_BLOCK, history.pulses))
-        profiles = _profiles(history, block, nearest[block] - tiles.radius_m, farthest[block], oversampling, threads)
+        profiles = _profiles(history, block, nearest[block] - margin_m, farthest[block] + margin_m, oversampling, threads)
         antennas = np.ascontiguousarray(history.positions_m[block], np.float64)
         references = np.ascontiguousarray(history.reference_range_m[block], np.float64)
 
@@ -157,15 +163,35 @@ def backproject(
 
 
 def _kernel(engine: Engine) -> Kernel:
-    from kizuna.sar import backprojection_kernels as kernels  # loads numba
-
+    if engine in {Engine.AUTO, Engine.NATIVE}:
+        native = _native_kernel()
+        if native is not None:
+            return native
     match engine:
+        case Engine.NATIVE:
+            raise InputError(
+                Message("kizuna-native is not installed, or does not run on this machine"),
+                hint=Message("Install it from the folder native of kizuna's source, or choose another engine."),
+                field="engine",
+            )
         case Engine.AUTO | Engine.NUMBA:
-            return kernels.add_tiles
+            from kizuna.sar.backprojection_kernels import add_tiles  # loads numba
+
+            return add_tiles
         case Engine.NUMPY:
-            return kernels.add_tiles_plainly
+            from kizuna.sar.backprojection_kernels import add_tiles_plainly
+
+            return add_tiles_plainly
         case _:  # pragma: no cover
             assert_never(engine)
+
+
+def _native_kernel() -> Kernel | None:
+    try:
+        kernel: Kernel = import_module("kizuna_native").add_tiles
+    except (ImportError, OSError):  # OSError: built for another machine
+        return None
+    return kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,7 +233,8 @@ def _cut(grid: Surface, side: int) -> _Tiles:
         offsets = (grid.to_scene(inside[:, None], inside[None, :]) - grid.to_scene(half, half))[None]
     else:
         centres = np.empty((down, across, 3))
-        offsets = np.empty((down * across, side, side, 3), np.float32)
+        # A set a tile, and two at least: one alone says that the pixels are evenly spaced on a plane.
+        offsets = np.zeros((max(2, down * across), side, side, 3), np.float32)
         for tile in range(down * across):
             row, col = tile // across, tile % across
             # Pixels beyond the edge stand on it; what is computed there is not kept.
@@ -266,8 +293,8 @@ def _profiles(
     np.multiply(spectrum[:, middle:], gain[middle:], out=padded[:, : count - middle])
     np.multiply(spectrum[:, :middle], gain[:middle], out=padded[:, length - middle :])
     full = scipy.fft.ifft(padded, axis=1, norm="forward", overwrite_x=True, workers=threads)
-    first = np.floor(nearest_m / step_m).astype(np.int64) - 3
-    wanted = int((np.ceil(farthest_m / step_m).astype(np.int64) - first).max()) + 2
+    first = np.floor(nearest_m / step_m).astype(np.int64) - _SPARE_SAMPLES
+    wanted = int((np.ceil(farthest_m / step_m).astype(np.int64) - first).max()) + _SPARE_SAMPLES
     # Rows an odd number of cache lines long: at a power of two, all pulses of a tile would fall upon the same lines of the cache.
     samples = np.empty((pulses, 8 * (-(-wanted // 8) | 1)), np.complex64)
     for row, profile, start in zip(samples, full, first, strict=True):

@@ -9,12 +9,12 @@ image      (rows, cols) complex64             pixels; what the pulses contribute
 begin, end int                                tiles to fill, counted row by row over the image
 centres    (tiles, 3) float64                 middle of each tile, scene metres
 offsets    (tiles or 1, 4, side, side) float32 pixels about their tile's middle, metres: x, y, z and x^2 + y^2 + z^2; one set for
-                                              all tiles where they are alike
+                                              all tiles where they are evenly spaced on a plane
 antennas   (pulses, 3) float64                antenna phase centres, scene metres
 references (pulses,) float64                  range to which each pulse's phase is referred, metres
 profiles   (pulses, samples) complex64        range profiles about the carrier
-first      (pulses,) int64                    range index of each profile's first sample, more than a tile's radius before
-                                              the nearest pixel's
+first      (pulses,) int64                    range index of each profile's first sample; profiles reach two tile radii
+                                              and a few samples beyond the nearest and the farthest pixel
 step_m     float                              range step of the profiles, metres
 cycles_m   float                              carrier cycles a metre of range
 ========== ================================== ==================================================================================
@@ -61,7 +61,7 @@ def add_tiles_plainly(  # noqa: PLR0913, PLR0917 - the kernel's arguments are on
     for tile in range(begin, end):
         top, left = tile // across * side, tile % across * side
         block = image[top : top + side, left : left + side]
-        offset = offsets[tile % len(offsets), :3, : block.shape[0], : block.shape[1]].astype(np.float64)
+        offset = offsets[tile if len(offsets) > 1 else 0, :3, : block.shape[0], : block.shape[1]].astype(np.float64)
         pixels = np.moveaxis(offset, 0, -1) + centres[tile]
         total = np.zeros(block.shape, np.complex128)
         for antenna, reference, profile, start in zip(antennas, references, profiles, first, strict=True):

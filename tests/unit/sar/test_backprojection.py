@@ -1,6 +1,14 @@
 """Backprojection against the sum that defines it, on simulated echoes."""
 
+import contextlib
+import importlib.util
 import math
+import shutil
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -22,13 +30,48 @@ def plain(history, grid, rows, cols):
 
 
 def error_db(image, exact):
-    return 10.0 * math.log10(np.mean(np.abs(image - exact) ** 2) / np.mean(np.abs(exact) ** 2))
+    return 10.0 * math.log10(np.mean(np.abs(image - exact) ** 2) / np.mean(np.abs(exact) ** 2) + 1e-20)
 
 
-ENGINES = [Engine.NUMBA, Engine.NUMPY]
+NATIVE = Path(__file__).parents[3] / "native" / "src"
+FLAGS = ["-O2", "-std=c++17", "-fPIC", "-shared", "-fno-math-errno", "-fno-trapping-math", "-Wno-psabi"]
+WIDE = ["-DKIZUNA_ASSUME_WIDE", '-DKIZUNA_WIDE_TARGET="avx2,fma"']  # sixteen lanes, run by a processor that may have eight
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.fixture(scope="session")
+def native_kernels(tmp_path_factory):
+    """`add_tiles` of kizuna-native by number of lanes, as far as this machine can run them."""
+    compiler = shutil.which("c++")
+    if compiler is None:
+        pytest.skip("kizuna-native needs a C++ compiler")
+    folder = tmp_path_factory.mktemp("native") / "kizuna_native"
+    shutil.copytree(NATIVE / "kizuna_native", folder)
+    for name, extra in (("kernels.so", []), ("wide.so", WIDE)):
+        command = [compiler, *FLAGS, *extra, str(NATIVE / "backprojection.cpp"), "-o", str(folder / name)]
+        subprocess.run(command, check=True)
+    spec = importlib.util.spec_from_file_location("kizuna_native", folder / "__init__.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    lanes = {4: module.load(folder / "kernels.so", 0)}
+    with contextlib.suppress(ValueError):
+        lanes[8] = module.load(folder / "kernels.so", 1)
+        lanes[16] = module.load(folder / "wide.so")
+    return lanes
+
+
+@pytest.fixture(params=["4 lanes", "8 lanes", "16 lanes", "numba", "numpy"])
+def engine(request, monkeypatch):
+    """Each inner loop that this machine can run."""
+    if "lanes" not in request.param:
+        return Engine(request.param)
+    kernels = request.getfixturevalue("native_kernels")
+    lanes = int(request.param.split()[0])
+    if lanes not in kernels:
+        pytest.skip(f"this processor cannot run {lanes} lanes")
+    monkeypatch.setitem(sys.modules, "kizuna_native", SimpleNamespace(add_tiles=kernels[lanes]))
+    return Engine.NATIVE
+
+
 @pytest.mark.parametrize(("oversampling", "limit_db"), [(6, -45.0), (8, -50.0), (16, -62.0), (32, -74.0)])
 def test_is_the_plain_sum(simulated, engine, oversampling, limit_db):
     history = simulated([[0.7, -1.3, 0.0], [-2.0, 1.1, 0.0], [1.5, 2.5, 0.4]])
@@ -48,7 +91,6 @@ class Hills:
         return np.stack([x, y, 0.4 * np.sin(x) * np.cos(2.0 * y)], axis=-1)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
 def test_forms_on_any_surface(simulated, engine):
     history = simulated([[0.7, -1.3, 0.0], [-2.0, 1.1, 0.3]])
     exact = plain(history, Hills(), *np.indices((Hills.rows, Hills.cols)))
@@ -56,19 +98,42 @@ def test_forms_on_any_surface(simulated, engine):
 
 
 @pytest.mark.parametrize("spacing_m", [0.3, 3.0])
-def test_holds_from_a_low_and_near_antenna(simulated, spacing_m):
+def test_holds_from_a_low_and_near_antenna(simulated, engine, spacing_m):
     """Coarse pixels near the antenna: tiles must shrink, or the range series fails."""
     history = simulated([[3.0, -4.0, 0.0]], frequencies=512, pulses=8, distance_m=800.0)
     grid = ground_grid(history, extent_m=40.0 * spacing_m, spacing_m=spacing_m)
     exact = backproject(history, grid, engine=Engine.NUMPY)
-    assert error_db(backproject(history, grid, engine=Engine.NUMBA), exact) < -65.0
+    assert error_db(backproject(history, grid, engine=engine), exact) < -65.0
 
 
-def test_threads_change_no_bit(simulated):
+@pytest.mark.parametrize("turn_deg", [0.0, 4.0, 40.0, 90.0, 130.0])
+@pytest.mark.parametrize("oversampling", [6, 40])
+def test_a_turned_grid_is_as_exact(simulated, engine, turn_deg, oversampling):
+    """Rows along range, across it and askew: each its own way through the kernels."""
+    history = simulated([[0.7, -1.3, 0.0]], pulses=5, frequencies=128)
+    grid = ground_grid(history, extent_m=14.0, spacing_m=0.2)
+    cos, sin = math.cos(math.radians(turn_deg)), math.sin(math.radians(turn_deg))
+    down, across = grid.row_direction, grid.col_direction
+    turned = replace(grid, row_direction=cos * down + sin * across, col_direction=cos * across - sin * down, cols=83)
+    exact = backproject(history, turned, oversampling=oversampling, engine=Engine.NUMPY)
+    assert error_db(backproject(history, turned, oversampling=oversampling, engine=engine), exact) < -72.0
+
+
+def test_threads_change_no_bit(simulated, engine):
     history = simulated([[0.7, -1.3, 0.0]])
     grid = ground_grid(history, extent_m=14.0, spacing_m=0.1)
-    alone = backproject(history, grid, threads=1)
-    assert np.array_equal(alone, backproject(history, grid, threads=3))
+    alone = backproject(history, grid, threads=1, engine=engine)
+    assert np.array_equal(alone, backproject(history, grid, threads=3, engine=engine))
+
+
+def test_says_that_an_engine_is_missing(simulated, monkeypatch):
+    monkeypatch.setitem(sys.modules, "kizuna_native", None)
+    history = simulated([[0.0, 0.0, 0.0]])
+    grid = ground_grid(history, extent_m=2.0, spacing_m=0.5)
+    with pytest.raises(InputError, match="kizuna-native is not installed") as refusal:
+        backproject(history, grid, engine=Engine.NATIVE)
+    assert refusal.value.field == "engine"
+    assert np.array_equal(backproject(history, grid), backproject(history, grid, engine=Engine.NUMBA))
 
 
 def test_a_unit_scatterer_has_magnitude_one_where_it_stands(simulated):
