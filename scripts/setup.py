@@ -27,6 +27,7 @@ PARTS = (
     (("xmlsec1",), ("xmlsec1",)),
     (("xmllint",), ("libxml2-utils",)),
     (("initdb",), ("postgresql",)),
+    (("pgsql2shp",), ("postgis", "postgresql-postgis")),
     (("faketime",), ("faketime",)),
     (("ogrinfo",), ("gdal-bin",)),
     (("qgis",), ("qgis", "python3-qgis", "qgis-providers")),

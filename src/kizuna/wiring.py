@@ -19,6 +19,7 @@ from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
+from kizuna.adapters.pgstac import is_pgstac, walk_pgstac
 from kizuna.adapters.stac_walk import FoundItem, is_web, walk
 from kizuna.adapters.stores import DATABASE, MOVED_TO, index_of, is_synced, open_blobs, open_store, place_of, refuse_moved
 from kizuna.adapters.tail_anchor import FileTailAnchor, is_writable, state_folder
@@ -76,6 +77,7 @@ __all__ = [
     "catalogue_index",
     "forget_sealing_keys",
     "give_sealing_key",
+    "is_pgstac",
     "is_synced",
     "is_web",
     "label_path",
@@ -325,12 +327,12 @@ def load_settings(folder: Path, environment: Mapping[str, str], options: Mapping
 
 
 def stac_items(place: str, folder: Path, *, most: int) -> Iterator[FoundItem]:
-    """Items of a STAC document, of its further pages and of what it links to.
+    """Items of a STAC document, of its further pages and of what it links to; or of a pgstac database.
 
     Parameters
     ----------
     place
-        Address, or path of a file.
+        Address, path of a file, or address of a database.
     folder
         The node's folder, whose settings say which private hosts may be asked.
     most
@@ -338,7 +340,8 @@ def stac_items(place: str, folder: Path, *, most: int) -> Iterator[FoundItem]:
     """
     from kizuna.adapters.web_fetch import WebFetch
 
-    return walk(place, WebFetch(load_settings(folder, os.environ).stac_private_hosts), most=most)
+    web = WebFetch(load_settings(folder, os.environ).stac_private_hosts)
+    return walk_pgstac(place, web, most=most) if is_pgstac(place) else walk(place, web, most=most)
 
 
 def write_settings(folder: Path, settings: Settings) -> None:

@@ -43,7 +43,7 @@ class FoundItem:
     form
         Its JSON.
     base
-        Where it was found: its links are relative to that.
+        Where it was found: its links are relative to that. Empty where they are relative to nothing.
     web
         Fetches addresses.
     """
@@ -79,6 +79,12 @@ class FoundItem:
             place = urljoin(self._base, asset.href) if is_web(self._base) else asset.href
             if is_web(place):
                 self._web.fetch(place, kept, most_bytes=_MOST_ASSET_BYTES, digest=asset.digest, size=asset.size)
+            elif not self._base:
+                raise InputError(
+                    Message("{href} is no address, and nothing tells what it is relative to", {"href": asset.href[:500]}),
+                    hint=Message("keep the items alone with --by-reference"),
+                    field="href",
+                )
             else:
                 with open_input(_beside(Path(self._base), asset.href)) as file:
                     while piece := file.read(1 << 20):

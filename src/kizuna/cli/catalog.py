@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["catalog"]
 
-_FORMATS = {".geojson": "geojson", ".json": "geojson", ".kml": "kml", ".parquet": "geoparquet"}
+_FORMATS = {".geojson": "geojson", ".json": "geojson", ".kml": "kml", ".parquet": "geoparquet", ".ndjson": "pgstac"}
 
 
 @click.group(help=_("The node's catalogue, for other tools."))
@@ -29,16 +29,23 @@ def catalog() -> None:
 
 
 @catalog.command(
-    help=_("Write all products that a search finds into one file, as STAC items. Each keeps its marking."),
+    help=_(
+        "Write all products that a search finds into one file, as STAC items. Each keeps its marking. For pgstac their "
+        "collections are written beside them, into FILE with .collections before its ending."
+    ),
     epilog=examples(
         "kizuna catalog export all.geojson --node jpn",
         "kizuna catalog export ports.parquet --bbox 129,31,143,46 --filter 'gsd <= 1' --node jpn",
+        "kizuna catalog export items.ndjson --node jpn",
         "kizuna catalog export week.kml --datetime 2026-11-16T00:00:00Z/2026-11-23T00:00:00Z --node jpn",
     ),
 )
 @click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
 @click.option(
-    "--format", "form", type=click.Choice(["geojson", "kml", "geoparquet"]), help=_("Format (default: by the ending of FILE).")
+    "--format",
+    "form",
+    type=click.Choice(["geojson", "kml", "geoparquet", "pgstac"]),
+    help=_("Format (default: by the ending of FILE)."),
 )
 @click.option("--bbox", metavar="W,S,E,N", default="", help=_("Place, in degrees."))
 @click.option("--datetime", "span", metavar="SPAN", default="", help=_("Instant, or two with / between, one of which may be ..."))
@@ -63,7 +70,7 @@ def export(
     if form is None:
         raise InputError(
             Message("{path}: its ending tells no format", {"path": str(file)}),
-            hint=Message("name it with --format: geojson, kml or geoparquet"),
+            hint=Message("name it with --format: geojson, kml, geoparquet or pgstac"),
             field="format",
         )
     if file.exists():
@@ -75,10 +82,13 @@ def export(
     asked = {"bbox": bbox, "datetime": span, "filter": filter_, "collections": collections}
     with open_node(folder) as node:
         listen = load_settings(folder, {}).people_listen
-        items = _items(node, asked, (url or f"http://{listen}").rstrip("/"))
+        origin = (url or f"http://{listen}").rstrip("/")
+        items = _items(node, asked, origin)
         part = file.with_name(file.name + ".part")
         try:
             count = _write(part, form, node.organisation, items)
+            if form == "pgstac":
+                _write_collections(file.with_suffix(f".collections{file.suffix}"), origin)
             part.rename(file)
         finally:
             part.unlink(missing_ok=True)
@@ -120,6 +130,8 @@ def _write(path: Path, form: str, title: str, items: Iterator[dict[str, Json]]) 
                 count += 1
             file.write(b"\n]}\n" if count else b'{"type":"FeatureCollection","features":[]}\n')
             return count
+        if form == "pgstac":
+            return sum(bool(file.write(_line(item))) for item in items)
         found = list(items)
         if form == "kml":
             from kizuna.formats.kml import kml_items
@@ -130,3 +142,15 @@ def _write(path: Path, form: str, title: str, items: Iterator[dict[str, Json]]) 
 
             file.write(geoparquet_items(found))
         return len(found)
+
+
+def _line(document: Json) -> bytes:
+    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _write_collections(path: Path, origin: str) -> None:
+    """Collections, which pgstac wants before their items."""
+    from kizuna.kinds.registry import kind_names
+    from kizuna.web.stac import PEOPLE_PATH, collection_document
+
+    path.write_bytes(b"".join(_line(collection_document(origin + PEOPLE_PATH, name)) for name in kind_names()))

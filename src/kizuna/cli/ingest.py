@@ -53,7 +53,11 @@ _MOST_JOBS = 64
     "--settle", default=10.0, show_default=True, type=click.FloatRange(min=0.0), help=_("Seconds that a file must not change.")
 )
 @click.option("--every", default=5.0, show_default=True, type=click.FloatRange(min=0.01), help=_("Seconds between looks."))
-@click.option("--stac", metavar="URL|FILE", help=_("STAC item, collection or search: take in the files that its items link to."))
+@click.option(
+    "--stac",
+    metavar="URL|FILE",
+    help=_("STAC item, collection or search, or pgstac database: take in the files that its items link to."),
+)
 @click.option("--by-reference", is_flag=True, help=_("With --stac: keep the items, and leave their files where they are."))
 @click.option("--asset", metavar="KEY", help=_("With --stac: the asset that holds the product (default: its data)."))
 @click.option("--most", default=1000, show_default=True, type=click.IntRange(min=1), help=_("With --stac: most items."))

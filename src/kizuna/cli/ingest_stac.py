@@ -1,4 +1,4 @@
-"""``kizuna ingest --stac``: take in what STAC items link to, or the items alone."""
+"""``kizuna ingest --stac``: take in what STAC items link to, or the items alone, of a document or a pgstac database."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from kizuna.cli.ingest_told import Told, label_hint
 from kizuna.errors import InputError
 from kizuna.node.intake import Source, take_in_all
 from kizuna.node.publish import Described
-from kizuna.wiring import is_web, label_path, open_node, read_label_file, stac_items
+from kizuna.wiring import is_pgstac, is_web, label_path, open_node, read_label_file, stac_items
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +29,7 @@ def ingest_stac(
     Parameters
     ----------
     place
-        Address, or path of a file.
+        Address, path of a file, or address of a database.
     node_folder
         The node's.
     label
@@ -51,7 +51,10 @@ def ingest_stac(
         How many were refused.
     """
     told = Told([], json_=json_)
-    own_label = label or (label_path(Path(place)) if not is_web(place) else Path("stac.label.toml"))
+    elsewhere = is_web(place) or is_pgstac(place)
+    own_label = label or (Path("stac.label.toml") if elsewhere else label_path(Path(place)))
+    # The address of a database may hold a password.
+    shown = "pgstac" if is_pgstac(place) else place
     read_label = partial(read_label_file, own_label, hint=label_hint())
 
     def sources() -> Iterator[Source]:
@@ -59,9 +62,9 @@ def ingest_stac(
             # A label that cannot be read is told before anything is fetched.
             read_label()
             for found in stac_items(place, node_folder, most=most):
-                yield _source(found, place, by_reference=by_reference, asset=asset, read_label=read_label)
+                yield _source(found, shown, by_reference=by_reference, asset=asset, read_label=read_label)
         except InputError as fault:
-            told.fault(place, fault)
+            told.fault(shown, fault)
 
     with open_node(node_folder) as here:
         try:

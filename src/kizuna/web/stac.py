@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from kizuna.web.stac_openapi import Operation
     from kizuna.web.tiles import TileDesk
 
-__all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "partner_stac"]
+__all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "collection_document", "partner_stac"]
 
 PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 
@@ -211,7 +211,7 @@ class StacFace:
         read_span(asked.get("datetime") or None)
         read_where(boxed(asked))
         words = [word.strip().casefold() for word in asked.get("q", "").split(",") if word.strip()]
-        known = [self._collection(base, name) for name in kind_names()]
+        known = [collection_document(base, name) for name in kind_names()]
         matched = [
             one for one in known if not words or any(word in f"{one['id']} {one['description']}".casefold() for word in words)
         ]
@@ -228,34 +228,13 @@ class StacFace:
 
     def collection(self, request: Request, _caller: Party | None) -> Response:
         """One collection."""
-        return _written(self._collection(self._base(request), self._known(request)))
+        return _written(collection_document(self._base(request), self._known(request)))
 
     def _known(self, request: Request) -> str:
         name: str = request.path_params.get("collection", kind_names()[0])
         if name not in kind_names():
             raise HTTPException(404)
         return name
-
-    def _collection(self, base: str, name: str) -> dict[str, Json]:
-        here = f"{base}/collections/{name}"
-        return {
-            "type": "Collection",
-            "stac_version": STAC_VERSION,
-            "id": name,
-            "title": name,
-            "description": f"Products of the kind {name} that you may see.",
-            "license": "other",
-            # Not that of the items: it would tell of those that the reader may not see.
-            "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
-            "links": [
-                {"rel": "self", "type": JSON, "href": here},
-                {"rel": "root", "type": JSON, "href": base},
-                {"rel": "parent", "type": JSON, "href": base},
-                {"rel": "items", "type": GEOJSON, "href": here + "/items"},
-                *_properties_links(here),
-                {"rel": "aggregate", "type": JSON, "href": here + "/aggregate", "method": "GET"},
-            ],
-        }
 
     # ---- items
 
@@ -386,6 +365,37 @@ def _format(request: Request) -> str | None:
             Message("{field}: got {got}, expected {expected}", {"field": "f", "got": asked[:64], "expected": ", ".join(FORMATS)})
         )
     return None if FORMATS[asked] == GEOJSON else asked
+
+
+def collection_document(base: str, name: str) -> dict[str, Json]:
+    """STAC collection of the products of a kind.
+
+    Parameters
+    ----------
+    base
+        Address of the landing page.
+    name
+        Name of the kind.
+    """
+    here = f"{base}/collections/{name}"
+    return {
+        "type": "Collection",
+        "stac_version": STAC_VERSION,
+        "id": name,
+        "title": name,
+        "description": f"Products of the kind {name} that you may see.",
+        "license": "other",
+        # Not that of the items: it would tell of those that the reader may not see.
+        "extent": {"spatial": {"bbox": [[-180, -90, 180, 90]]}, "temporal": {"interval": [[None, None]]}},
+        "links": [
+            {"rel": "self", "type": JSON, "href": here},
+            {"rel": "root", "type": JSON, "href": base},
+            {"rel": "parent", "type": JSON, "href": base},
+            {"rel": "items", "type": GEOJSON, "href": here + "/items"},
+            *_properties_links(here),
+            {"rel": "aggregate", "type": JSON, "href": here + "/aggregate", "method": "GET"},
+        ],
+    }
 
 
 def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str, tiles: TileDesk | None = None) -> Starlette:
