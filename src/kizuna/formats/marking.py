@@ -28,14 +28,14 @@ class Marking:
         Who may have it, in words; ``UNRESTRICTED`` where the label sets no limit.
     security
         Group of NITF's headers (SICD, SIDD).
-    nations
-        Three-letter codes of the nations that may have it; None for no limit.
+    label
+        The label itself; None of a file without one.
     """
 
     classification: str
     release: str
     security: NitfSecurity
-    nations: tuple[str, ...] | None = None
+    label: Label | None = None
 
 
 UNCLASSIFIED = Marking("UNCLASSIFIED", "UNRESTRICTED", NitfSecurity("U"))
@@ -83,5 +83,5 @@ def marking_of(
         classification=word if own == word else f"{word} ({label.policy} {own})",
         release="; ".join(parts) if len(parts) > 1 else UNCLASSIFIED.release,
         security=security,
-        nations=None if label.releasable_to is None else tuple(str(party) for party in label.releasable_to),
+        label=label,
     )

@@ -33,8 +33,10 @@ __all__ = [
     "SicdDescription",
     "Weighting",
     "describe_collection",
+    "ecef_path",
     "plane_of",
     "sicd_metadata",
+    "timed",
 ]
 
 type Floats = npt.NDArray[np.float64]
@@ -198,10 +200,17 @@ def _slant_normal(image: FormedImage) -> Floats:
     return np.asarray(normal / np.linalg.norm(normal), np.float64)
 
 
-def _timed(history: PhaseHistory, speed_m_s: float | None) -> PhaseHistory:
-    """The history with times: its own, or path length over a nominal speed."""
+def timed(image: FormedImage, speed_m_s: float | None) -> FormedImage:
+    """The image with times in its history: its own, or path length over a nominal speed.
+
+    Raises
+    ------
+    InputError
+        It has none, and no speed was given.
+    """
+    history = image.history
     if history.times_s is not None:
-        return history
+        return image
     if speed_m_s is None or not speed_m_s > 0.0:
         raise InputError(
             Message("platform speed {got} m/s is not positive", {"got": speed_m_s if speed_m_s is not None else "none"}),
@@ -209,7 +218,8 @@ def _timed(history: PhaseHistory, speed_m_s: float | None) -> PhaseHistory:
             field="platform_speed_m_s",
         )
     steps = np.linalg.norm(np.diff(history.positions_m, axis=0), axis=1)
-    return replace(history, times_s=np.concatenate([[0.0], np.cumsum(steps)]) / speed_m_s)
+    times = np.concatenate([[0.0], np.cumsum(steps)]) / speed_m_s
+    return replace(image, history=replace(history, times_s=times))
 
 
 def _corner_offsets(image: FormedImage) -> Floats:
@@ -303,7 +313,7 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
             field="version",
         )
     untimed = image.history.times_s is None
-    image = replace(image, history=_timed(image.history, description.platform_speed_m_s))
+    image = timed(image, description.platform_speed_m_s)
     history, grid = image.history, image.grid
     times = np.asarray(history.times_s)
     row_poly, col_poly = _support_polynomials(image)
@@ -335,7 +345,7 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
         "CollectDuration": float(times[-1]) + interval,
         "IPP": {"@size": "1", "Set": [{"@index": "1", **_pulse_sequence(times, interval)}]},
     }
-    sicd["Position"] = {"ARPPoly": _ecef_polynomial(image)}
+    sicd["Position"] = {"ARPPoly": ecef_path(image)}
     low_hz = history.centre_frequency_hz - history.bandwidth_hz / 2.0
     high_hz = history.centre_frequency_hz + history.bandwidth_hz / 2.0
     codes = [_CODES.get(letter, "OTHER") for letter in history.polarisation]
@@ -448,7 +458,8 @@ def _pulse_sequence(times: Floats, interval: float) -> dict[str, Any]:
     }
 
 
-def _ecef_polynomial(image: FormedImage) -> Floats:
+def ecef_path(image: FormedImage) -> Floats:
+    """Polynomial of seconds of the antenna's position, shape (n, 3), ECEF metres."""
     coefficients = track_of(image.history).coefficients
     path = image.scene.direction_to_ecef(coefficients)
     path[0] = image.scene.to_ecef(coefficients[0])
