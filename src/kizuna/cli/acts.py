@@ -25,6 +25,8 @@ _WORDS = {
         "release export-cedar",
         "audit verifier",
         "sar form",
+        "sar info",
+        "sar check",
         "sar simulate",
         "sar reduce",
         "completion bash",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kizuna.cli.sar_info import check, info
 from kizuna.cli.sar_reduce import reduce
 from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.terminal import Progress, _, as_json, examples, say
@@ -22,6 +23,8 @@ def sar() -> None:
     """Group."""
 
 
+sar.add_command(info)
+sar.add_command(check)
 sar.add_command(reduce)
 
 

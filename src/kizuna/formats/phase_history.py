@@ -63,8 +63,8 @@ def read_phase_history_summary(file: BinaryIO) -> PhaseHistorySummary:
     InputError
         Neither, a damaged one, or one that does not say when it was observed.
     """
-    tree = MetadataTree(read_signal_blocks(file).root)
-    crsd = tree.has("ProductInfo")
+    blocks = read_signal_blocks(file)
+    tree, crsd = MetadataTree(blocks.root), blocks.standard == "CRSD"
     collection = "ProductInfo" if crsd else "CollectionID"
     produced = tree.text("ProductInfo/CreationInfo/DateTime")
     sensors = [tree.text(f"{side}Info/SensorName") for side in ("Transmit", "Receive")]

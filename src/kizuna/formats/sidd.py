@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import jbpy
+import lxml.etree
 import numpy as np
 import numpy.typing as npt
 import sarkit.sidd
@@ -21,9 +22,6 @@ from kizuna.formats.nitf import check_length, require_room_for_pixels
 from kizuna.formats.sicd_observation import platform_of, polarisation_of, side_of
 from kizuna.model.instants import Instant, Interval, instant_of, parse_instant
 from kizuna.model.observation import Grid, Observation, Processing, Radar, plausible
-
-if TYPE_CHECKING:
-    import lxml.etree
 
 __all__ = ["SiddSummary", "is_sidd", "read_sidd_amplitude", "read_sidd_summary", "sidd_findings", "sidd_ground_points"]
 
@@ -52,7 +50,7 @@ class SiddSummary:
         When it was observed; of several collections from the first to the last.
     produced
         When the image was made, if the file says so.
-    sensor, product_name, classification
+    sensor, product_name, classification, version
         As the file says.
     resolution_m
         Coarser of the two, on the ground, metres.
@@ -71,6 +69,7 @@ class SiddSummary:
     resolution_m: float | None
     shape: tuple[int, int]
     observation: Observation | None
+    version: str = ""
 
 
 def is_sidd(file: BinaryIO) -> bool:
@@ -147,6 +146,7 @@ def read_sidd_summary(file: BinaryIO) -> SiddSummary:
         resolution_m=_resolution_m(tree),
         shape=_shape(root),
         observation=plausible(_observation(root, tree)),
+        version=(lxml.etree.QName(root.getroot()).namespace or "").removeprefix("urn:SIDD:"),
     )
 
 
