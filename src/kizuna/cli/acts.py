@@ -28,6 +28,7 @@ _WORDS = {
         "sar info",
         "sar check",
         "sar simulate",
+        "sar quality",
         "sar reduce",
         "completion bash",
         "completion zsh",

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from kizuna.cli.sar_info import check, info
+from kizuna.cli.sar_quality import quality
 from kizuna.cli.sar_reduce import reduce
 from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.terminal import Progress, _, as_json, examples, say
@@ -25,6 +26,7 @@ def sar() -> None:
 
 sar.add_command(info)
 sar.add_command(check)
+sar.add_command(quality)
 sar.add_command(reduce)
 
 
