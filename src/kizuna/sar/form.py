@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kizuna.sar.backprojection import backproject
+from kizuna.sar.polar import polar_format, polar_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +27,12 @@ class Method(StrEnum):
 
     BACKPROJECTION = "backprojection"
     """Every pulse at every pixel: exact, the measure of the others (`kizuna.sar.backprojection`)."""
+
+    POLAR_FORMAT = "polar-format"
+    """Planar wavefronts, their curvature put right afterwards: fast, below -45 dB (`kizuna.sar.polar`)."""
+
+    POLAR_REFERENCE = "polar-reference"
+    """The same by non-uniform Fourier transforms: slower, below -60 dB, grids of any orientation."""
 
 
 def form_pixels(
@@ -62,5 +69,9 @@ def form_pixels(
     match method:
         case Method.BACKPROJECTION:
             return backproject(history, grid, progress=progress)
+        case Method.POLAR_FORMAT:
+            return polar_format(history, grid, progress=progress)
+        case Method.POLAR_REFERENCE:
+            return polar_reference(history, grid, progress=progress)
         case _:  # pragma: no cover
             assert_never(method)

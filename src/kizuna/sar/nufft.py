@@ -4,18 +4,15 @@ Three sums, named as by Dutt and Rokhlin (1993): *type 1* from points to a grid 
 from points to points. Each spreads with, or interpolates by, a narrow kernel on an oversampled grid between fast Fourier
 transforms, as Barnett, Magland and af Klinteberg (2019, SIAM J. Sci. Comput. 41(5)) describe; their kernel is used here too.
 
-`PointSpreader` and `ModeInterpolator` take points a block at a time, so that coordinates of a large set never lie in memory at
-once; `type_1`, `type_2` and `type_3` are the short way for one block.
+`PointSpreader`, `ModeInterpolator` and `PointTransform` take points a block at a time, so that coordinates of a large set never
+lie in memory at once; `type_1`, `type_2` and `type_3` are the short way for one block.
 """
 
 from __future__ import annotations
 
 import math
-import os
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
@@ -23,11 +20,9 @@ import scipy.fft
 
 from kizuna.errors import InputError, Message
 from kizuna.sar.nufft_kernels import LANES, interpolate_points, sort_points, spread_points
+from kizuna.sar.parallel import run_spread, thread_count
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-
-__all__ = ["FINEST_TOLERANCE", "ModeInterpolator", "PointSpreader", "type_1", "type_2", "type_3"]
+__all__ = ["FINEST_TOLERANCE", "ModeInterpolator", "PointSpreader", "PointTransform", "type_1", "type_2", "type_3"]
 
 type Floats = npt.NDArray[np.float64]
 type Samples = npt.NDArray[np.complex64]
@@ -129,6 +124,17 @@ def _checked_points(x_rad: npt.ArrayLike, y_rad: npt.ArrayLike) -> tuple[Floats,
     return x, y
 
 
+def _checked_values(points: Floats, values: npt.ArrayLike) -> Samples:
+    weights = np.ascontiguousarray(values, np.complex64).ravel()
+    if weights.shape != points.shape:
+        raise InputError(
+            Message("{points} points have {values} values", {"points": len(points), "values": len(weights)}),
+            hint=Message("Give one value for each point."),
+            field="values",
+        )
+    return weights
+
+
 def _fine_shape(shape: tuple[int, int], kernel: _Kernel) -> tuple[int, int]:
     rows, cols = (scipy.fft.next_fast_len(max(math.ceil(kernel.oversampling * n), 2 * LANES)) for n in shape)
     return int(rows), int(cols)
@@ -144,17 +150,6 @@ def _halves(count: int, fine: int) -> tuple[tuple[slice, slice], tuple[slice, sl
     """Where modes -count//2 ... -1 and 0 ... lie: pairs of slices into the centred modes and into the fine transform."""
     negative = count // 2
     return (slice(0, negative), slice(fine - negative, fine)), (slice(negative, count), slice(0, count - negative))
-
-
-def _each(work: Callable[[int], object], parts: Iterable[int], threads: int) -> None:
-    """Do `work` for each part, `threads` at a time."""
-    with ThreadPoolExecutor(threads) as pool:
-        for _ in pool.map(work, parts):
-            pass
-
-
-def _threads(threads: int | None) -> int:
-    return max(1, threads or os.cpu_count() or 1)
 
 
 class PointSpreader:
@@ -179,7 +174,7 @@ class PointSpreader:
     def __init__(self, shape: tuple[int, int], *, tolerance: float = 1e-4, threads: int | None = None) -> None:
         self._shape = shape
         self._kernel = _kernel_for(_checked_tolerance(tolerance))
-        self._threads = _threads(threads)
+        self._threads = thread_count(threads)
         self._fine = np.zeros(_fine_shape(shape, self._kernel), np.complex64)
 
     def add(self, row_rad: npt.ArrayLike, col_rad: npt.ArrayLike, values: npt.ArrayLike) -> None:
@@ -191,14 +186,7 @@ class PointSpreader:
             Arrays of different sizes, or coordinates that are not finite.
         """
         row, col = _checked_points(row_rad, col_rad)
-        weights = np.ascontiguousarray(values, np.complex64).ravel()
-        if weights.shape != row.shape:
-            raise InputError(
-                Message("{points} points have {values} values", {"points": len(row), "values": len(weights)}),
-                hint=Message("Give one value for each point."),
-                field="values",
-            )
-        _spread(self._fine, row, col, weights, self._kernel, self._threads)
+        _spread(self._fine, row, col, _checked_values(row, values), self._kernel, self._threads)
 
     def modes(self, *, sign: int = 1) -> Samples:
         """Sum over points of value exp(sign j (m row + n col)), shape `shape`, for all modes (m, n); the points are then gone."""
@@ -244,7 +232,7 @@ class ModeInterpolator:
     def __init__(self, modes: npt.ArrayLike, *, sign: int = 1, tolerance: float = 1e-4, threads: int | None = None) -> None:
         kernel = _kernel_for(_checked_tolerance(tolerance))
         given = np.asarray(modes, np.complex64)
-        self._kernel, self._threads = kernel, _threads(threads)
+        self._kernel, self._threads = kernel, thread_count(threads)
         (rows, cols), (fine_rows, fine_cols) = given.shape, _fine_shape((given.shape[0], given.shape[1]), kernel)
         transform = scipy.fft.ifft if sign > 0 else scipy.fft.fft
         norm = "forward" if sign > 0 else "backward"
@@ -271,6 +259,79 @@ class ModeInterpolator:
         """
         row, col = _checked_points(row_rad, col_rad)
         return _interpolate(self._fine, row, col, self._kernel, self._threads)
+
+
+class PointTransform:
+    """Type 3, block by block: add points that have values with `add`, then ask for sums `at` others.
+
+    Parameters
+    ----------
+    sources
+        Least and greatest x, least and greatest y of the points that will be added.
+    targets
+        Least and greatest s, least and greatest t of those that will be asked for, radians over the unit of x and of y.
+    sign, tolerance, threads
+        As `type_3`.
+
+    Raises
+    ------
+    InputError
+        A tolerance that single precision cannot keep.
+    """
+
+    def __init__(
+        self,
+        sources: tuple[tuple[float, float], tuple[float, float]],
+        targets: tuple[tuple[float, float], tuple[float, float]],
+        *,
+        sign: int = 1,
+        tolerance: float = 1e-4,
+        threads: int | None = None,
+    ) -> None:
+        self._kernel = _kernel_for(_checked_tolerance(tolerance))
+        self._sign, self._tolerance, self._threads = sign, tolerance, thread_count(threads)
+        self._middles = [0.5 * (low + high) for low, high in (*sources, *targets)]
+        reaches = [0.5 * (high - low) for low, high in (*sources, *targets)]
+        (rows, self._row_scale), (cols, self._col_scale) = (
+            _space_bandwidth(reaches[axis], reaches[axis + 2], self._kernel) for axis in (0, 1)
+        )
+        self._grid = np.zeros((rows, cols), np.complex64)
+        self._modes: ModeInterpolator | None = None
+
+    def add(self, x: npt.ArrayLike, y: npt.ArrayLike, values: npt.ArrayLike) -> None:
+        """Add points, each with a complex value; arrays of one size. None can be added once a sum was asked for.
+
+        Raises
+        ------
+        InputError
+            Arrays of different sizes, or coordinates that are not finite.
+        """
+        x, y = _checked_points(x, y)
+        weights = _checked_values(x, values)
+        x, y = x - self._middles[0], y - self._middles[1]
+        weights = weights * _turned(self._sign * (self._middles[2] * x + self._middles[3] * y))
+        rows, cols = self._grid.shape
+        # The grid's point n // 2 is the sources' centre: half a turn, so that no source lies near the seam.
+        x = x / self._row_scale + 2.0 * math.pi * (rows // 2) / rows
+        y = y / self._col_scale + 2.0 * math.pi * (cols // 2) / cols
+        _spread(self._grid, x, y, weights, self._kernel, self._threads)
+
+    def at(self, s: npt.ArrayLike, t: npt.ArrayLike) -> Samples:
+        """Sum over the points of value exp(sign j (s x + t y)); as many values as targets, flat.
+
+        Raises
+        ------
+        InputError
+            Arrays of different sizes, or coordinates that are not finite.
+        """
+        s, t = _checked_points(s, t)
+        if self._modes is None:
+            self._modes = ModeInterpolator(self._grid, sign=self._sign, tolerance=self._tolerance, threads=self._threads)
+        s_turn = (s - self._middles[2]) * (self._row_scale / self._grid.shape[0])
+        t_turn = (t - self._middles[3]) * (self._col_scale / self._grid.shape[1])
+        found = self._modes.at(2.0 * math.pi * s_turn, 2.0 * math.pi * t_turn)
+        found /= (self._kernel.transform(s_turn) * self._kernel.transform(t_turn)).astype(np.float32)
+        return np.asarray(found * _turned(self._sign * (s * self._middles[0] + t * self._middles[1])), np.complex64)
 
 
 def type_1(
@@ -386,47 +447,17 @@ def type_3(
     scaled targets, divided by the kernel's transform, is the sum (Lee and Greengard 2005, J. Comput. Phys. 206, section 3). The
     centres of both sets are taken out beforehand, in double precision, so that only extents count.
     """
-    kernel, workers = _kernel_for(_checked_tolerance(tolerance)), _threads(threads)
     (x, y), (s, t) = _checked_points(*sources), _checked_points(*targets)
-    weights = np.asarray(values, np.complex64).ravel()
-    if weights.shape != x.shape:
-        raise InputError(
-            Message("{points} points have {values} values", {"points": len(x), "values": len(weights)}),
-            hint=Message("Give one value for each point."),
-            field="values",
-        )
     if not (len(x) and len(s)):
+        _checked_values(x, values)
         return np.zeros(len(s), np.complex64)
-    (x, x_middle, x_reach), (y, y_middle, y_reach) = _centred(x), _centred(y)
-    (s, s_middle, s_reach), (t, t_middle, t_reach) = _centred(s), _centred(t)
-    weights = weights * _turned(sign * (s_middle * x + t_middle * y))
-    rows, row_scale = _space_bandwidth(x_reach, s_reach, kernel)
-    cols, col_scale = _space_bandwidth(y_reach, t_reach, kernel)
-    modes = np.zeros((rows, cols), np.complex64)
-    # The grid's point n // 2 is the sources' centre: half a turn, so that no source lies near the seam.
-    _spread(
-        modes,
-        x / row_scale + 2.0 * math.pi * (rows // 2) / rows,
-        y / col_scale + 2.0 * math.pi * (cols // 2) / cols,
-        weights,
-        kernel,
-        workers,
-    )
-    s_turn, t_turn = s * (row_scale / rows), t * (col_scale / cols)
-    found = ModeInterpolator(modes, sign=sign, tolerance=tolerance, threads=threads).at(
-        2.0 * math.pi * s_turn, 2.0 * math.pi * t_turn
-    )
-    found /= (kernel.transform(s_turn) * kernel.transform(t_turn)).astype(np.float32)
-    s += s_middle
-    t += t_middle
-    return np.asarray(found * _turned(sign * (s * x_middle + t * y_middle)), np.complex64)
+    transform = PointTransform((_ends(x), _ends(y)), (_ends(s), _ends(t)), sign=sign, tolerance=tolerance, threads=threads)
+    transform.add(x, y, values)
+    return transform.at(s, t)
 
 
-def _centred(points: Floats) -> tuple[Floats, float, float]:
-    """Points about their middle, the middle, and how far they reach from it."""
-    low, high = float(points.min()), float(points.max())
-    middle = 0.5 * (low + high)
-    return points - middle, middle, 0.5 * (high - low)
+def _ends(points: Floats) -> tuple[float, float]:
+    return float(points.min()), float(points.max())
 
 
 def _space_bandwidth(reach: float, bandwidth: float, kernel: _Kernel) -> tuple[int, float]:
@@ -458,16 +489,17 @@ def _spread(fine: Samples, row: Floats, col: Floats, values: Samples, kernel: _K
     row, col, parts, _, starts = _sorted(fine.shape, row, col, values, kernel)
     table, view = _table(kernel), fine.view(np.float32)
 
-    def work(stripe: int) -> None:
-        here = slice(starts[stripe], starts[stripe + 1])
-        spread_points(view, row[here], col[here], parts[2 * here.start : 2 * here.stop], table, kernel.width)
-
-    stripes = len(starts) - 1
+    count = len(starts) - 1
     # Neighbouring stripes write the same few rows between them, and so does the last one with the first.
-    seam = [stripes - 1] if stripes % 2 and stripes > 1 else []
-    _each(work, range(0, stripes - len(seam), 2), threads)
-    _each(work, range(1, stripes, 2), threads)
-    _each(work, seam, 1)
+    last = count - 1 if count % 2 and count > 1 else count
+    for stripes in (range(0, last, 2), range(1, last, 2), range(last, count)):
+
+        def work(begin: int, end: int, some: range = stripes) -> None:
+            for stripe in some[begin:end]:
+                here = slice(starts[stripe], starts[stripe + 1])
+                spread_points(view, row[here], col[here], parts[2 * here.start : 2 * here.stop], table, kernel.width)
+
+        run_spread(work, len(stripes), threads)
 
 
 def _interpolate(fine: Samples, row: Floats, col: Floats, kernel: _Kernel, threads: int) -> Samples:
@@ -476,9 +508,9 @@ def _interpolate(fine: Samples, row: Floats, col: Floats, kernel: _Kernel, threa
     out = np.empty(len(row), np.complex64)
     parts = out.view(np.float32)
 
-    def work(stripe: int) -> None:
-        here = slice(starts[stripe], starts[stripe + 1])
+    def work(begin: int, end: int) -> None:
+        here = slice(starts[begin], starts[end])
         interpolate_points(view, row[here], col[here], order[here], parts, table, kernel.width)
 
-    _each(work, range(len(starts) - 1), threads)
+    run_spread(work, len(starts) - 1, threads)
     return out

@@ -1,0 +1,463 @@
+"""Polar format: the fast way to form a spotlight image, for planar wavefronts, with their curvature put right afterwards.
+
+A pulse's samples lie on a ray in the plane of spatial frequencies. They are spread onto an even grid, first along the rays, then
+across them; a fast Fourier transform makes the image; and the image is moved from where points appear to where they are
+(`kizuna.sar.plane_waves`). What the move cannot mend is a blur that grows with the square of the scene, so a large one is formed
+in pieces, each about a centre of its own: that bounds the error, and the memory too.
+
+Both ways sum exactly what backprojection sums, without interpolation of the data: kernels and roll-off corrections are those of a
+non-uniform Fourier transform. They differ in how the sums over rays and across them are taken: `polar_format` one after another,
+in passes of six points; `polar_reference` both at once, between points anywhere (`kizuna.sar.nufft`).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from kizuna.errors import InputError, Message
+from kizuna.sar.history import SPEED_OF_LIGHT_M_S
+from kizuna.sar.nufft import PointTransform
+from kizuna.sar.parallel import run_spread, thread_count
+from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves
+from kizuna.sar.polar_kernels import LANES, SCALE_STEPS, columns_of_image, range_lines, rows_of_image, spread_pulses
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from kizuna.sar.grid import PlaneGrid
+    from kizuna.sar.history import PhaseHistory
+
+__all__ = ["polar_format", "polar_reference"]
+
+type Floats = npt.NDArray[np.float64]
+type Singles = npt.NDArray[np.float32]
+type Image = npt.NDArray[np.complex64]
+
+_FILL = 0.8
+"""Share of an even grid's period that what is gathered from it fills; kernels of width 6 then leave -67 dB (rms)."""
+_RANGE_FILL = 1.0 / 1.5
+"""The same along rays, where the roll-off is undone by a short filter instead of a division."""
+_MOST_PIXELS = 4608 * 4608
+_SHARPENERS = 6
+
+
+def polar_format(
+    history: PhaseHistory,
+    grid: PlaneGrid,
+    *,
+    blur_rad: float = 5e-3,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image:
+    """Form a complex image by polar format, as weighted as its samples are.
+
+    Parameters
+    ----------
+    history
+        Phase history of a spotlight collection.
+    grid
+        Pixels to form; rows roughly away from the radar.
+    blur_rad
+        Phase, rms over the aperture, that the curvature of the wavefronts may leave anywhere: pieces are made so small. The
+        error relative to backprojection is at most about this; 5e-3 is -46 dB.
+    threads
+        How many processors to use; None: all.
+    progress
+        Called with (pieces done, pieces in all).
+
+    Returns
+    -------
+    ndarray of complex64, shape (rows, cols)
+        The image that `kizuna.sar.backprojection.backproject` forms, phase included.
+
+    Raises
+    ------
+    InputError
+        The grid spans more range than the frequency step tells apart, or its rows do not point away from the radar.
+
+    Notes
+    -----
+    Peak memory beyond history and image, for pieces of N pixels: about 40 N bytes, N at most 21 million; less where the data
+    resolve less than the pixels.
+    """
+    return _in_pieces(history, grid, blur_rad, _MOST_PIXELS, _form_separably, thread_count(threads), progress)
+
+
+def polar_reference(
+    history: PhaseHistory,
+    grid: PlaneGrid,
+    *,
+    blur_rad: float = 5e-4,
+    threads: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image:
+    """Form a complex image by polar format with non-uniform Fourier transforms: slower, of any orientation, below -60 dB.
+
+    Parameters and results are those of `polar_format`; the blur allowed is less. Piece by piece, one sum from the samples to the
+    apparent place of each pixel (type 3).
+    """
+    return _in_pieces(history, grid, blur_rad, _MOST_PIXELS // 4, _form_by_points, thread_count(threads), progress)
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A rectangle of the grid: pixels from `top` and `left`, and the geometry about its centre."""
+
+    grid: PlaneGrid
+    top: int
+    left: int
+    rows: int
+    cols: int
+    waves: PlaneWaves
+    places: ApparentPlaces
+
+    @property
+    def row_over_half(self) -> Floats:
+        """Row offsets of the pixels from the centre over `places.half_m[0]`, shape (rows,)."""
+        return (np.arange(self.rows, dtype=np.float64) - 0.5 * (self.rows - 1)) * self.grid.row_spacing_m / self.places.half_m[0]
+
+    @property
+    def col_over_half(self) -> Floats:
+        """Column offsets of the pixels from the centre over `places.half_m[1]`, shape (cols,)."""
+        return (np.arange(self.cols, dtype=np.float64) - 0.5 * (self.cols - 1)) * self.grid.col_spacing_m / self.places.half_m[1]
+
+
+type _Former = Callable[[PhaseHistory, _Piece, Image, int], None]
+
+
+def _in_pieces(
+    history: PhaseHistory,
+    grid: PlaneGrid,
+    blur_rad: float,
+    most_pixels: int,
+    form: _Former,
+    threads: int,
+    progress: Callable[[int, int], None] | None,
+) -> Image:
+    pieces = _pieces(history, grid, blur_rad, most_pixels)
+    image = np.empty(grid.shape, np.complex64)
+    for done, piece in enumerate(pieces):
+        form(history, piece, image[piece.top : piece.top + piece.rows, piece.left : piece.left + piece.cols], threads)
+        if progress is not None:
+            progress(done + 1, len(pieces))
+    image *= np.float32(1.0 / history.samples.size)
+    return image
+
+
+def _pieces(history: PhaseHistory, grid: PlaneGrid, blur_rad: float, most_pixels: int) -> list[_Piece]:
+    """The grid cut into equal pieces, as few as keep blur and size below what is allowed."""
+    down = across = 1
+    while True:
+        rows, cols = np.array_split(np.arange(grid.rows), down), np.array_split(np.arange(grid.cols), across)
+        pieces = [_piece(history, grid, row, col) for row in rows for col in cols]
+        blurred = max(piece.places.phase_rad for piece in pieces) > blur_rad
+        large = len(rows[0]) * len(cols[0]) > most_pixels
+        if not (blurred or large) or down * across > grid.rows * grid.cols // 64:
+            return pieces
+        if len(rows[0]) * grid.row_spacing_m >= len(cols[0]) * grid.col_spacing_m:
+            down += 1
+        else:
+            across += 1
+
+
+def _piece(history: PhaseHistory, grid: PlaneGrid, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> _Piece:
+    centre = grid.to_scene(0.5 * (rows[0] + rows[-1]), 0.5 * (cols[0] + cols[-1]))
+    waves = PlaneWaves.about(history, centre, grid.row_direction, grid.col_direction)
+    half = (0.5 * len(rows) * grid.row_spacing_m, 0.5 * len(cols) * grid.col_spacing_m)
+    places = ApparentPlaces.over(waves, grid.row_direction, grid.col_direction, half)
+    span = (places.reach_m[1] - places.reach_m[0]) * abs(float(np.median(waves.row_cosine)))
+    if span > history.unambiguous_range_m:
+        raise InputError(
+            Message(
+                "the image spans {got} m of range; the frequency step tells {limit} m apart",
+                {"got": round(span, 1), "limit": round(history.unambiguous_range_m, 1)},
+            ),
+            hint=Message("Form a smaller image."),
+            field="extent_m",
+        )
+    return _Piece(grid, int(rows[0]), int(cols[0]), len(rows), len(cols), waves, places)
+
+
+# The kernel of the fast way.
+
+
+@dataclass(frozen=True, slots=True)
+class _Kernel:
+    """Polynomial sum_j c_j v^j, j = 1 ... 6, of v = 1 - (x / reach)^2 within `reach`, made to leak least beyond a filled period.
+
+    Parameters
+    ----------
+    reach
+        Half width, in steps of the grid.
+    fill
+        Share of the period that must come out right.
+    coefficients
+        c_1 ... c_6, whose sum is 1.
+    """
+
+    reach: float
+    fill: float
+    coefficients: tuple[float, ...]
+
+    @property
+    def packed(self) -> Singles:
+        """Reach and coefficients as the compiled loops take them, shape (7,)."""
+        return np.array([self.reach, *self.coefficients], np.float32)
+
+    def transform(self, turns: Floats) -> Floats:
+        """Fourier transform at frequencies in cycles a step, shape (n,)."""
+        return np.asarray(_basis_transforms(self.reach, turns) @ self.coefficients, np.float64)
+
+    def sharpener(self) -> Singles:
+        """Symmetric filter, shape (7,), that undoes the transform's roll-off over the filled band to -60 dB."""
+        turns = np.linspace(0.0, 0.5 * self.fill, 256)
+        waves = np.cos(2.0 * math.pi * np.outer(turns, np.arange(_SHARPENERS + 1))) * self.transform(turns)[:, None]
+        found = np.linalg.lstsq(waves, np.ones(len(turns)))[0]
+        found[1:] *= 0.5
+        return found.astype(np.float32)
+
+
+def _basis_transforms(reach: float, turns: Floats) -> Floats:
+    nodes, weights = np.polynomial.legendre.leggauss(96)
+    v = 1.0 - nodes**2
+    basis = np.stack([v**j for j in range(1, 7)], axis=-1) * (weights * reach)[:, None]
+    return np.asarray(np.cos(2.0 * math.pi * reach * np.outer(turns, nodes)) @ basis, np.float64)
+
+
+@lru_cache(maxsize=4)
+def _kernel(width: int, fill: float) -> _Kernel:
+    """Kernel of `width` steps with the least energy in the images of the filled band, relative to that in the band itself."""
+    reach, turns = 0.5 * width, np.linspace(-0.5 * fill, 0.5 * fill, 257)
+    # Errors count relative to the kernel's transform in the band, which that of an exponential of a semicircle stands in for.
+    nodes, weights = np.polynomial.legendre.leggauss(96)
+    model = np.exp(0.976 * math.pi * width * (1.0 - 0.5 * fill) * (np.sqrt(1.0 - nodes**2) - 1.0)) * weights
+    size = np.cos(2.0 * math.pi * reach * np.outer(turns, nodes)) @ model
+    band = _basis_transforms(reach, turns) / size[:, None]
+    images = np.concatenate([_basis_transforms(reach, turns + period) / size[:, None] for period in range(-8, 9) if period])
+    # Least |images c| for given |band c|, without squaring: the last singular vector after the band was made orthonormal.
+    triangle = np.linalg.qr(band)[1]
+    best = np.linalg.solve(triangle, np.linalg.svd(np.linalg.solve(triangle.T, images.T).T, full_matrices=False)[2][-1])
+    return _Kernel(reach, fill, tuple(float(c) for c in best / best.sum()))
+
+
+@lru_cache(maxsize=1)
+def _phasor() -> Singles:
+    """Polynomials in x^2, highest power first, of sin(2 pi x) / x and cos(2 pi x) for |x| <= 1/2, shape (2, 8)."""
+    fit = np.polynomial.Chebyshev.interpolate
+    sine = fit(lambda s: 2.0 * math.pi * np.sinc(2.0 * np.sqrt(s)), 7, domain=[0.0, 0.25])
+    cosine = fit(lambda s: np.cos(2.0 * math.pi * np.sqrt(s)), 7, domain=[0.0, 0.25])
+    power = [series.convert(kind=np.polynomial.Polynomial).coef[::-1] for series in (sine, cosine)]
+    return np.stack(power).astype(np.float32)
+
+
+# The fast way.
+
+
+@dataclass(frozen=True, slots=True)
+class _Axis:
+    """Even grids of one axis: of spatial frequency, `count` steps about `centre`, and of the image, `length` points.
+
+    Parameters
+    ----------
+    centre
+        Spatial frequency that becomes zero, cycles per metre.
+    step
+        Spacing of spatial frequencies, cycles per metre.
+    count
+        How many of them hold data.
+    length
+        Points of the transform; image points are 1 / (length step) metres apart.
+    first, kept
+        Which of the image's points are needed, counted with apparent place 0 at length // 2.
+    """
+
+    centre: float
+    step: float
+    count: int
+    length: int
+    first: int
+    kept: int
+
+    @classmethod
+    def holding(cls, low: float, high: float, near_m: float, far_m: float, fill: float, margin: int) -> _Axis:
+        """For frequencies low ... high and an image from near to far; `margin` steps are added at both ends of the former."""
+        band = max(high - low, 1e-6)
+        reach = 2.0 * max(abs(near_m), abs(far_m))
+        # Spacing of the image's points so that the band fills _FILL of its period, and of frequencies so that the image does.
+        # Even, and quick to transform: twice a number that is.
+        least = max(reach / fill * band / _FILL, (2 * margin + 9) / (1.0 - _FILL))
+        length = 2 * int(scipy.fft.next_fast_len(math.ceil(0.5 * least)))
+        spacing = _FILL / band
+        step = 1.0 / (length * spacing)
+        count = 2 * (math.ceil(0.5 * band / step) + margin) + 1
+        first = math.floor(near_m / spacing) - 4 + length // 2
+        last = math.ceil(far_m / spacing) + 4 + length // 2
+        return cls(0.5 * (low + high), step, count, length, first, last - first + 1)
+
+    @property
+    def frequencies(self) -> Floats:
+        """Spatial frequencies that hold data, shape (count,), cycles per metre."""
+        return self.centre + (np.arange(self.count, dtype=np.float64) - self.count // 2) * self.step
+
+    @property
+    def points_a_metre(self) -> float:
+        """Points of the image in a metre."""
+        return self.length * self.step
+
+    def roll_off(self, kernel: _Kernel) -> Floats:
+        """What frequencies are multiplied by for a kernel that will read the image; signs put place 0 at length // 2."""
+        index = np.arange(self.count) - self.count // 2
+        return np.asarray(
+            np.where(index % 2, -1.0, 1.0) / kernel.transform(np.asarray(index / self.length, np.float64)), np.float64
+        )
+
+
+def _form_separably(history: PhaseHistory, piece: _Piece, out: Image, threads: int) -> None:
+    waves, places = piece.waves, piece.places
+    if float(waves.row_cosine.min()) <= 0.0 or float(np.abs(waves.col_cosine / waves.row_cosine).max()) > 0.5:  # noqa: PLR2004
+        raise InputError(
+            Message("the grid's rows do not point away from the radar, which this way of forming an image needs"),
+            hint=Message("Turn the grid, or use the reference method or backprojection."),
+            field="grid",
+        )
+    cycles_hz = 2.0 / SPEED_OF_LIGHT_M_S
+    ends = np.outer(cycles_hz * history.frequencies_hz[[0, -1]], waves.row_cosine)
+    across = ends * (waves.col_cosine / waves.row_cosine)
+    near, far, left, right = places.reach_m
+    ray, cross = _kernel(5, _RANGE_FILL), _kernel(6, _FILL)
+    # A ray sees a point at xi + tan eta along itself: the rays' roll-off must be undone as far as that.
+    slack = float(np.abs(waves.col_cosine / waves.row_cosine).max()) * max(-left, right)
+    rows = _Axis.holding(float(ends.min()), float(ends.max()), near - slack, far + slack, _RANGE_FILL, 3 + _SHARPENERS)
+    cols = _Axis.holding(float(across.min()), float(across.max()), left, right, _FILL, 3)
+    spectrum = _spread_separably(history, waves, (rows, cols), (ray, cross), threads)
+    apparent = _transformed(spectrum, rows, cols, threads)
+    del spectrum
+    _moved(apparent, piece, (rows, cols), cross, out, threads)
+
+
+def _spread_separably(
+    history: PhaseHistory, waves: PlaneWaves, axes: tuple[_Axis, _Axis], kernels: tuple[_Kernel, _Kernel], threads: int
+) -> Image:
+    """Samples on the even grid of spatial frequencies, shape (rows.count, cols.count)."""
+    (rows, cols), (ray, cross) = axes, kernels
+    tangents = waves.col_cosine / waves.row_cosine
+    order = np.argsort(tangents, kind="stable")
+    place = np.empty_like(order)
+    place[order] = np.arange(len(order))
+    # Phases are referred to the piece's centre: exp(+4j pi f (|x0 - a| - r0) / c), in cycles and cycles a sample.
+    cycles_hz = 2.0 / SPEED_OF_LIGHT_M_S
+    change = waves.centre_range_m - history.reference_range_m
+    turns = np.stack([cycles_hz * change * history.frequencies_hz[0], cycles_hz * change * history.frequency_step_hz], axis=-1)
+    a_sample = cycles_hz * history.frequency_step_hz * waves.row_cosine
+    first = (rows.frequencies[0] - cycles_hz * history.frequencies_hz[0] * waves.row_cosine) / a_sample
+    stretch = rows.step / a_sample
+    blocks = np.empty((-(-rows.count // LANES), history.pulses, 2, LANES), np.float32)
+    samples = np.ascontiguousarray(history.samples, np.complex64).view(np.float32)
+    sharpen = ray.sharpener()
+
+    def resample(begin: int, end: int) -> None:
+        some = slice(begin, end)
+        range_lines(samples[some], turns[some], first[some], stretch[some], place[some], ray.packed, sharpen, blocks)
+
+    run_spread(resample, history.pulses, threads)
+    spectrum = np.zeros((rows.count, cols.length), np.complex64)
+    begin = cols.frequencies[0] / cols.step
+    # Columns below the centre belong at the end of the transform's index.
+    half = cols.count // 2
+    per_tangent = np.pad(rows.frequencies / cols.step, (0, blocks.shape[0] * LANES - rows.count), mode="edge")
+    row_scale, col_scale = (axis.roll_off(cross).astype(np.float32) for axis in axes)
+    ascending = tangents[order]
+
+    upper, lower = spectrum[:, : cols.count - half], spectrum[:, cols.length - half :]
+
+    def keystone(first: int, end: int) -> None:
+        for block in range(first, end):
+            lanes = per_tangent[block * LANES : (block + 1) * LANES]
+            spread_pulses(blocks, block, lanes, ascending, begin + half, row_scale, col_scale[half:], cross.packed, upper)
+            spread_pulses(blocks, block, lanes, ascending, begin, row_scale, col_scale[:half], cross.packed, lower)
+
+    run_spread(keystone, len(blocks), threads)
+    return spectrum
+
+
+def _transformed(spectrum: Image, rows: _Axis, cols: _Axis, threads: int) -> Image:
+    """Image of apparent places, shape (rows.kept, cols.kept)."""
+    across = scipy.fft.ifft(spectrum, axis=1, norm="forward", overwrite_x=True, workers=threads)
+    down = np.zeros((rows.length, cols.kept), np.complex64)
+    half, kept = rows.count // 2, slice(cols.first, cols.first + cols.kept)
+    down[: rows.count - half] = across[half:, kept]
+    if half:
+        down[-half:] = across[:half, kept]
+    del across
+    whole = scipy.fft.ifft(down, axis=0, norm="forward", overwrite_x=True, workers=threads)
+    return np.asarray(whole[rows.first : rows.first + rows.kept], np.complex64)
+
+
+def _moved(apparent: Image, piece: _Piece, axes: tuple[_Axis, _Axis], kernel: _Kernel, out: Image, threads: int) -> None:
+    """Read the image at the apparent place of each pixel, first along rows, then along columns, and put the phase right."""
+    (rows, cols), places = axes, piece.places
+    u, v = piece.row_over_half, piece.col_over_half
+    lines = (np.arange(rows.kept) + rows.first - rows.length // 2) / (rows.points_a_metre * places.half_m[0])
+    wanted = places.along_rows(places.col_at_row, lines) * cols.points_a_metre
+    wanted[:, 0] += cols.length // 2 - cols.first
+    undo = np.arange(SCALE_STEPS * (cols.kept - 1) + 1) / SCALE_STEPS + cols.first - cols.length // 2
+    col_scale = (1.0 / kernel.transform(undo / cols.length)).astype(np.float32)
+    blocks = np.empty((-(-piece.cols // LANES), rows.kept, 2, LANES), np.float32)
+    pairs = apparent.view(np.float32)
+
+    def along(begin: int, end: int) -> None:
+        rows_of_image(pairs[begin:end], col_scale, wanted[begin:end], v, begin, kernel.packed, blocks)
+
+    run_spread(along, rows.kept, threads)
+    row, col = places.along_rows(places.row, u), places.along_rows(places.col, u)
+    turns = rows.centre * row + cols.centre * col
+    row = row * rows.points_a_metre
+    row[:, 0] += rows.length // 2 - rows.first
+    target = out.view(np.float32) if out.flags.c_contiguous else np.empty((piece.rows, 2 * piece.cols), np.float32)
+
+    def down(first: int, end: int) -> None:
+        for block in range(first, end):
+            lanes = v[block * LANES : (block + 1) * LANES]
+            columns_of_image(blocks, block, row, turns, lanes, _phasor(), kernel.packed, target)
+
+    run_spread(down, len(blocks), threads)
+    if not out.flags.c_contiguous:
+        out[:] = target.view(np.complex64)
+
+
+# The reference.
+
+
+def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: int) -> None:
+    waves, places = piece.waves, piece.places
+    cycles = 2.0 / SPEED_OF_LIGHT_M_S * history.frequencies_hz
+    ends = cycles[[0, -1]]
+    row_ends, col_ends = np.outer(ends, waves.row_cosine), np.outer(ends, waves.col_cosine)
+    near, far, left, right = places.reach_m
+    transform = PointTransform(
+        sources=((float(row_ends.min()), float(row_ends.max())), (float(col_ends.min()), float(col_ends.max()))),
+        targets=((2.0 * math.pi * near, 2.0 * math.pi * far), (2.0 * math.pi * left, 2.0 * math.pi * right)),
+        tolerance=1e-4,
+        threads=threads,
+    )
+    change = waves.centre_range_m - history.reference_range_m
+    pulses = max(1, (1 << 20) // len(cycles))
+    for start in range(0, history.pulses, pulses):
+        some = slice(start, start + pulses)
+        turns = np.outer(change[some], cycles)
+        turns -= np.rint(turns)
+        values = history.samples[some] * np.exp(2j * math.pi * turns).astype(np.complex64)
+        transform.add(np.outer(waves.row_cosine[some], cycles), np.outer(waves.col_cosine[some], cycles), values)
+    block = max(1, (1 << 20) // piece.cols)
+    powers = np.polynomial.polynomial.polyvander(piece.col_over_half, 5).T
+    for start in range(0, piece.rows, block):
+        u = piece.row_over_half[start : start + block]
+        xi, eta = places.along_rows(places.row, u) @ powers, places.along_rows(places.col, u) @ powers
+        out[start : start + block] = transform.at(2.0 * math.pi * xi, 2.0 * math.pi * eta).reshape(xi.shape)
