@@ -140,6 +140,9 @@ def test_settings_keep_the_latest_value(store: Store) -> None:
     store.keep_setting("name", "1")
     store.keep_setting("name", "2")
     assert store.setting("name") == "2"
+    store.keep_settings({"name": "3", "other": "4"})
+    store.keep_settings({})
+    assert (store.setting("name"), store.setting("other")) == ("3", "4")
 
 
 def test_settings_are_found_by_how_their_names_begin(store: Store) -> None:

@@ -26,7 +26,7 @@ from kizuna.exchange.transport import one_by_one
 from kizuna.model.digests import digest_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import timedelta
     from typing import BinaryIO
 
@@ -464,6 +464,11 @@ class MemoryStore:
         """Keep `value` under `name`."""
         with self._shared.writing() as state:
             state.settings[name] = value
+
+    def keep_settings(self, values: Mapping[str, str]) -> None:
+        """Keep each value under its name."""
+        with self._shared.writing() as state:
+            state.settings.update(values)
 
     def drop_setting(self, name: str) -> None:
         """Keep nothing under `name` any more; absent: nothing."""

@@ -14,7 +14,7 @@ from kizuna.model.product import ProductId
 from kizuna.node.ports import LogEntry, Outgoing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
     from pathlib import Path
 
@@ -393,10 +393,14 @@ class SqlStore[I: ItemStore]:
 
     def keep_setting(self, name: str, value: str) -> None:
         """Keep `value` under `name`."""
+        self.keep_settings({name: value})
+
+    def keep_settings(self, values: Mapping[str, str]) -> None:
+        """Keep each value under its name."""
         with self._database.writing():
-            self._database.write(
+            self._database.write_all(
                 "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                (name, value),
+                values.items(),
             )
 
     def drop_setting(self, name: str) -> None:

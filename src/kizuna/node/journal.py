@@ -37,7 +37,7 @@ __all__ = ["FACT_TYPE", "ORGANISATION_SETTING", "OWN_KEYS", "SALT_BYTES", "Appen
 ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
 SALT_BYTES = 32
-_MOST_MADE, _MOST_APPENDED = 10_000, 64
+_MOST_MADE, _MOST_APPENDED, _MOST_LAST = 10_000, 64, 16
 OWN_KEYS = "own_keys"
 """Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
 
@@ -107,6 +107,8 @@ class Journal:
     clock: Clock
     # Of what kind the facts are that were recorded here lately, by the hashes of their leaves: what has become part of the log.
     _made: dict[bytes, FactKind] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # When the last fact of a log with this checkpoint was recorded. A checkpoint commits to all that came before it.
+    _last: dict[str, Instant] = field(default_factory=dict, init=False, repr=False, compare=False)
     # By what the log was before: what was appended to it here lately.
     _appended: dict[tuple[int, tuple[bytes, ...]], Appended] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -123,10 +125,16 @@ class Journal:
         ClockBehind
             If the clock stands behind the last recorded fact.
         """
-        # Another process may have rotated the keys; whoever asks for the time is about to sign something.
-        self.own_keys()
+        # Of the same log all that is read here is the same, but for the clock.
+        note = self.store.log.checkpoint()
+        last = self._last.get(note or "")
+        if last is None:
+            # Another process may have rotated the keys; whoever asks for the time is about to sign something.
+            self.own_keys()
+            last = self._last_recorded_at()
+            if last is not None and note is not None:
+                self._remember_last(note, last)
         now = self.clock.now()
-        last = self._last_recorded_at()
         if last is not None and now < last:
             raise ClockBehind(
                 Message(
@@ -136,6 +144,11 @@ class Journal:
                 hint=Message("set the clock right; nothing is decided or recorded until it is"),
             )
         return now
+
+    def _remember_last(self, note: str, at: Instant) -> None:
+        if len(self._last) > _MOST_LAST:
+            self._last.clear()
+        self._last[note] = at
 
     def own_keys(self) -> list[bytes]:
         """Raw public keys that signed this log, the present one last; the keys in use become the present ones.
@@ -244,6 +257,7 @@ class Journal:
         )
         entries = [LogEntry(size + n, *entry) for n, entry in enumerate(zip(salts, envelopes, strict=True))]
         log.append(entries, checkpoint, frontier)
+        self._remember_last(checkpoint, now)
         if len(self._made) > _MOST_MADE:
             self._made.clear()
         self._made.update((leaf, kind) for leaf, (kind, _body) in zip(leaves, facts, strict=True))

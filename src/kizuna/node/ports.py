@@ -386,6 +386,10 @@ class Store(Protocol):
         """Keep `value` under `name`."""
         ...
 
+    def keep_settings(self, values: Mapping[str, str]) -> None:
+        """Keep each value under its name."""
+        ...
+
     def drop_setting(self, name: str) -> None:
         """Keep nothing under `name` any more; absent: nothing."""
         ...

@@ -182,8 +182,7 @@ class Reads:
             told: dict[str, dict[str, str]] = {name: json.loads(value) for name, value in stored.items()}
             for partner, form, product in batch.keys:
                 told.setdefault(_kept_under(product, partner), {})[form.value] = format_instant(at)
-            for name, forms in told.items():
-                store.keep_setting(name, json.dumps(forms, sort_keys=True))
+            store.keep_settings({name: json.dumps(forms, sort_keys=True) for name, forms in told.items()})
         if after is not None:
             # Another dictionary, for those who look at this one meanwhile.
             kept = dict(islice(self._before.items(), max(0, len(self._before) - _MOST_STEPS), None))
