@@ -30,6 +30,7 @@ _WORDS = {
         "sar simulate",
         "sar quality",
         "sar reduce",
+        "plan access",
         "completion bash",
         "completion zsh",
         "completion fish",

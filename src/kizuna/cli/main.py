@@ -22,6 +22,7 @@ _COMMANDS = {
     "product": "kizuna.cli.product:product",
     "catalog": "kizuna.cli.catalog:catalog",
     "sar": "kizuna.cli.sar:sar",
+    "plan": "kizuna.cli.plan:plan",
     "release": "kizuna.cli.release:release",
     "agreement": "kizuna.cli.agreement:agreement",
     "label": "kizuna.cli.label:label",

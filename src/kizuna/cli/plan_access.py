@@ -1,0 +1,157 @@
+"""``kizuna plan access``: every window in which a satellite can image a place."""
+
+from __future__ import annotations
+
+import math
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, print_table, read_file, say
+from kizuna.errors import InputError, Message
+from kizuna.model.instants import Instant, format_instant, parse_instant
+from kizuna.wiring import system_now
+
+if TYPE_CHECKING:
+    from kizuna.model.canonical import Json
+    from kizuna.planning.windows import AccessWindows
+
+__all__ = ["access"]
+
+_LONGEST_H = 24.0 * 366
+
+
+@click.command(
+    help=_("Find every window in which satellites can image places: none is missed, however short."),
+    epilog=examples(
+        "kizuna plan access satellites.3le --target Kyiv=50.45,30.52 --target Tokyo=35.68,139.69 --hours 48",
+        "kizuna plan access satellites.3le --targets places.csv --incidence 20:35 --look right --json",
+    ),
+)
+@click.argument("elements", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--target", "named", multiple=True, metavar="NAME=LAT,LON[,HEIGHT]", help=_("Place, degrees and metres; may be repeated.")
+)
+@click.option("--targets", type=click.Path(path_type=Path), help=_("Places in a CSV table or as GeoJSON points."))
+@click.option("--from", "begin", metavar="INSTANT", help=_("When to begin, RFC 3339; now if left out."))
+@click.option("--hours", default=24.0, show_default=True, help=_("For how long."))
+@click.option(
+    "--satellite", "only", multiple=True, metavar="NAME", help=_("Only satellites whose name begins so; may be repeated.")
+)
+@click.option("--incidence", default="15:45", show_default=True, metavar="MIN:MAX", help=_("Incidence angles, degrees."))
+@click.option(
+    "--look", default="either", show_default=True, type=click.Choice(["left", "right", "either"]), help=_("Side of the track.")
+)
+@click.option(
+    "--direction",
+    default="either",
+    show_default=True,
+    type=click.Choice(["ascending", "descending", "either"]),
+    help=_("Northbound or southbound passes."),
+)
+@click.option("--squint", type=float, metavar="DEGREES", help=_("Largest squint; 0: only zero-Doppler instants."))
+@click.option("--shortest", default=0.0, show_default=True, metavar="SECONDS", help=_("Leave out windows that are shorter."))
+@click.option(
+    "--max-age", default=30.0, show_default=True, metavar="DAYS", help=_("Refuse elements whose epoch lies farther off.")
+)
+@as_json
+def access(
+    elements: tuple[Path, ...],
+    named: tuple[str, ...],
+    targets: Path | None,
+    begin: str | None,
+    hours: float,
+    only: tuple[str, ...],
+    incidence: str,
+    look: str,
+    direction: str,
+    squint: float | None,
+    shortest: float,
+    max_age: float,
+    json_: bool,
+) -> None:
+    """Access."""
+    from kizuna.earth.orbit import track_of
+    from kizuna.formats.element_sets import newest_sets, refuse_unusable
+    from kizuna.formats.places import parse_place, read_places
+    from kizuna.formats.tle import read_tle
+    from kizuna.planning.access import find_windows
+    from kizuna.planning.geometry import Direction, Geometry, Look, Places
+
+    low, high = _range(incidence)
+    geometry = Geometry(low, high, Look(look), Direction(direction), None if squint is None else math.radians(squint), shortest)
+    epoch = system_now() if begin is None else parse_instant(begin, field="from")
+    if not 0.0 <= hours <= _LONGEST_H:
+        raise InputError(Message("got {got} hours, expected 0 to {most}", {"got": hours, "most": _LONGEST_H}), field="hours")
+    places = [parse_place(text) for text in named] + ([] if targets is None else list(read_places(read_file(targets))))
+    if not places:
+        raise InputError(Message("no place is named"), hint=Message("name one with --target or --targets"), field="target")
+    sets = [one for path in elements for one in read_tle(read_file(path).decode("ascii", "replace"))]
+    sets = [one for one in sets if not only or one.elements.name.startswith(only)]
+    if not sets:
+        raise InputError(Message("no satellite is left"), hint=Message("correct --satellite"), field="satellite")
+    chosen = newest_sets(sets, epoch)
+    refuse_unusable(chosen, epoch, Instant(epoch + timedelta(hours=hours)), most_days=max_age)
+    progress = Progress(_("searching"))
+    tracks = [track_of(one.elements, epoch, hours * 3600.0) for one in chosen]
+    index = Places.of([name for name, _place in places], [place for _name, place in places])
+    windows = find_windows(tracks, [one.elements.name for one in chosen], index, geometry, epoch=epoch, progress=progress)
+    if json_:
+        print_json({"from": format_instant(epoch), "hours": hours, "windows": [*_rows(windows)]})
+    else:
+        _show(windows)
+
+
+def _range(text: str) -> tuple[float, float]:
+    low, colon, high = text.partition(":")
+    try:
+        if colon:
+            return math.radians(float(low)), math.radians(float(high))
+    except ValueError:
+        pass
+    raise InputError(
+        Message("{got!r} is no range of incidence angles", {"got": text}),
+        hint=Message("write for example 15:45, in degrees"),
+        field="incidence",
+    )
+
+
+def _rows(windows: AccessWindows) -> list[Json]:
+    return [
+        {
+            "target": windows.targets[windows.target[row]],
+            "satellite": windows.satellites[windows.satellite[row]],
+            "start": format_instant(windows.instant(windows.start_s[row])),
+            "end": format_instant(windows.instant(windows.end_s[row])),
+            "closest": format_instant(windows.instant(windows.closest_s[row])),
+            "incidence_deg": round(math.degrees(windows.incidence_rad[row]), 3),
+            "look": "right" if windows.right[row] else "left",
+            "direction": "ascending" if windows.ascending[row] else "descending",
+            "edge_uncertainty_s": None
+            if math.isnan(windows.edge_uncertainty_s[row])
+            else round(float(windows.edge_uncertainty_s[row]), 3),
+        }
+        for row in range(len(windows))
+    ]
+
+
+def _show(windows: AccessWindows) -> None:
+    if not len(windows):
+        say(Message("No window."))
+        return
+    head = (_("target"), _("satellite"), _("start"), _("seconds"), _("incidence"), _("look"), _("direction"))
+    rows = [
+        (
+            windows.targets[windows.target[row]],
+            windows.satellites[windows.satellite[row]],
+            format_instant(Instant(windows.instant(windows.start_s[row]).replace(microsecond=0))),
+            f"{windows.duration_s[row]:.1f}",
+            f"{math.degrees(windows.incidence_rad[row]):.1f}°",
+            _("right") if windows.right[row] else _("left"),
+            _("ascending") if windows.ascending[row] else _("descending"),
+        )
+        for row in range(len(windows))
+    ]
+    print_table(head, rows)

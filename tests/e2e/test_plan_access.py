@@ -1,0 +1,84 @@
+"""``kizuna plan access`` as a person calls it."""
+
+import json
+
+import pytest
+from click.testing import CliRunner
+
+from kizuna.cli.plan import plan
+from kizuna.errors import InputError
+
+SETS = """QPS-SAR-5 (TSUKUYOMI-I)
+1 58578U 23196A   26127.75055593  .00009637  00000+0  42329-3 0  9998
+2 58578  42.0106 246.0182 0025297   6.8236 353.2937 15.21710589132086
+QPS-SAR-8 (AMATERU-IV)
+1 60542U 24149CC  26127.74048494  .00003874  00000+0  28681-3 0  9994
+2 60542  97.6666 207.2434 0001860 211.8603 148.2510 15.03734498 94195
+"""
+
+
+@pytest.fixture
+def sets(tmp_path):
+    path = tmp_path / "sets.3le"
+    path.write_text(SETS)
+    return path
+
+
+def run(*arguments):
+    return CliRunner().invoke(plan, ["access", *map(str, arguments)], catch_exceptions=False)
+
+
+def windows(*arguments):
+    result = run(*arguments, "--json")
+    assert result.exit_code == 0
+    return json.loads(result.stdout)["windows"]
+
+
+def test_windows_are_told_in_order_of_place_and_time(sets):
+    both = ("--target", "Kyiv=50.45,30.52", "--target", "Tokyo=35.68,139.69")
+    got = windows(sets, *both, "--from", "2026-05-08", "--incidence", "15:60")
+    assert [w["target"] for w in got] == sorted(w["target"] for w in got)
+    # 42 degrees of inclination never see Kyiv.
+    assert {w["satellite"] for w in got if w["target"] == "Kyiv"} == {"QPS-SAR-8 (AMATERU-IV)"}
+    assert {w["satellite"] for w in got if w["target"] == "Tokyo"} == {"QPS-SAR-5 (TSUKUYOMI-I)", "QPS-SAR-8 (AMATERU-IV)"}
+    assert all(15 <= w["incidence_deg"] <= 60 for w in got)
+    assert all(w["start"][:19] <= w["closest"][:19] <= w["end"][:19] for w in got)
+
+
+def test_options_narrow_the_windows(sets, tmp_path):
+    table = tmp_path / "places.csv"
+    table.write_text("name,latitude,longitude,height\nTokyo,35.68,139.69,40\n")
+    base = (sets, "--targets", table, "--from", "2026-05-08")
+    every = windows(*base)
+    right = windows(*base, "--look", "right")
+    assert 0 < len(right) < len(every)
+    assert {w["look"] for w in right} == {"right"}
+    assert {w["direction"] for w in windows(*base, "--direction", "descending")} == {"descending"}
+    assert all(w["start"] == w["end"] for w in windows(*base, "--squint", "0"))
+    assert windows(*base, "--satellite", "QPS-SAR-8") == [w for w in every if w["satellite"].startswith("QPS-SAR-8")]
+
+
+def test_a_table_is_printed_for_people(sets):
+    result = run(sets, "--target", "Tokyo=35.68,139.69", "--from", "2026-05-08")
+    assert "QPS-SAR-5 (TSUKUYOMI-I)  2026-05-08T00:50:28Z  112.3    28.7°" in result.stdout
+    assert "No window." in run(sets, "--target", "Pole=-90,0", "--from", "2026-05-08", "--hours", "1").stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "field"),
+    [
+        (["--target", "Tokyo"], "target"),
+        (["--target", "Tokyo=95,0"], "target"),
+        ([], "target"),
+        (["--target", "Tokyo=35,139", "--incidence", "45:15"], "incidence"),
+        (["--target", "Tokyo=35,139", "--incidence", "45"], "incidence"),
+        (["--target", "Tokyo=35,139", "--squint", "90"], "squint"),
+        (["--target", "Tokyo=35,139", "--hours", "-1"], "hours"),
+        (["--target", "Tokyo=35,139", "--satellite", "ICEYE"], "satellite"),
+        (["--target", "Tokyo=35,139", "--from", "2026-08-01"], "elements"),
+    ],
+)
+def test_what_cannot_be_meant_is_refused(sets, arguments, field):
+    with pytest.raises(InputError) as caught:
+        run(sets, "--from", "2026-05-08", *arguments)
+    assert caught.value.field == field
