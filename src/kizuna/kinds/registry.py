@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from functools import cache
 from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 from kizuna.errors import InputError, Message
@@ -83,6 +84,12 @@ def kind_named(name: str) -> Kind:
             hint=Message("use a version of kizuna that knows it"),
             field="kind",
         )
+    return _kind(name)
+
+
+@cache
+def _kind(name: str) -> Kind:
+    # Even of a module that is there already the import system asks again and again whether it is.
     module: Kind = importlib.import_module(f"kizuna.kinds.{name.replace('-', '_')}")
     return module
 

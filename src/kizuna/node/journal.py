@@ -14,7 +14,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from kizuna.errors import ClockBehind, InputError, LogDamaged, Message, PartnerMisbehaved
-from kizuna.exchange.checkpoint import make_checkpoint, open_checkpoint
+from kizuna.exchange.checkpoint import Checkpoint, make_checkpoint, open_checkpoint
 from kizuna.exchange.envelope import key_id_of, peek, seal_all, signer_of, unseal
 from kizuna.exchange.log_file import FACT_TYPE
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
@@ -26,7 +26,6 @@ from kizuna.node.ports import LogEntry
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from kizuna.exchange.checkpoint import Checkpoint
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
@@ -109,6 +108,8 @@ class Journal:
     _made: dict[bytes, FactKind] = field(default_factory=dict, init=False, repr=False, compare=False)
     # When the last fact of a log with this checkpoint was recorded. A checkpoint commits to all that came before it.
     _last: dict[str, Instant] = field(default_factory=dict, init=False, repr=False, compare=False)
+    # The checkpoint that was signed here last: nobody else need have signed it.
+    _signed: list[tuple[str, Checkpoint]] = field(default_factory=list, init=False, repr=False, compare=False)
     # By what the log was before: what was appended to it here lately.
     _appended: dict[tuple[int, tuple[bytes, ...]], Appended] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -258,6 +259,7 @@ class Journal:
         entries = [LogEntry(size + n, *entry) for n, entry in enumerate(zip(salts, envelopes, strict=True))]
         log.append(entries, checkpoint, frontier)
         self._remember_last(checkpoint, now)
+        self._signed[:] = [(checkpoint, Checkpoint(self.origin, size + len(leaves), root_of(frontier)))]
         if len(self._made) > _MOST_MADE:
             self._made.clear()
         self._made.update((leaf, kind) for leaf, (kind, _body) in zip(leaves, facts, strict=True))
@@ -334,6 +336,9 @@ class Journal:
             if self.store.log.size() or self.store.setting(ORGANISATION_SETTING) is not None:
                 raise _damaged(Message("the log has no checkpoint"))
             return None
+        for signed, checkpoint in self._signed:
+            if signed == note:
+                return checkpoint
         self.own_keys()
         return open_checkpoint(note, origin=self.origin, key_name=self.origin, public_key=self.keys.public_key)
 

@@ -44,7 +44,7 @@ if TYPE_CHECKING:
     from kizuna.node.catalogue import Catalogue, Shown
     from kizuna.node.state import Node
 
-__all__ = ["Drawn", "NotMadeYet", "Sheet", "Tiles", "sheet_box", "styles_of"]
+__all__ = ["Drawn", "NotMadeYet", "Sheet", "Tiles", "is_drawable", "sheet_box", "styles_of"]
 
 # Goes up when the same file gives another map image: what was made before is then made again.
 _RECIPE = 1
@@ -146,6 +146,11 @@ def sheet_box(product: Product) -> Box:
 def styles_of(product: Product) -> Sequence[Style]:
     """Styles in which a product can be drawn, the usual one first; none where it has nothing to be drawn from."""
     return [style for style in Style if _sources(product, _layer(style))]
+
+
+def is_drawable(product: Product) -> bool:
+    """Whether a product can be drawn in any style."""
+    return any(_sources(product, layer) for layer in (Layer.AMPLITUDE, Layer.PHASE))
 
 
 def _layer(style: Style) -> Layer:

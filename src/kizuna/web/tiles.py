@@ -20,7 +20,7 @@ from kizuna.errors import InputError, Message
 from kizuna.formats.map_styles import Format, Style
 from kizuna.kinds.registry import kind_names
 from kizuna.model.product import parse_product_id
-from kizuna.node.tiles import Drawn, NotMadeYet, Sheet, sheet_box, styles_of
+from kizuna.node.tiles import Drawn, NotMadeYet, Sheet, is_drawable, sheet_box, styles_of
 from kizuna.web.answers import answering, written
 from kizuna.web.stac_query import get_query
 from kizuna.web.tile_documents import GRID, WEB_MERCATOR_URI, Layer, capabilities, tile_json, tile_matrix_set, tileset, tilesets
@@ -74,7 +74,7 @@ def map_links(base: str, product: Product) -> list[Mapping[str, Json]]:
     product
         In the form in which the reader may have it.
     """
-    if not styles_of(product):
+    if not is_drawable(product):
         return []
     here = f"{base}/collections/{product.kind}/items/{product.id}"
     return [
