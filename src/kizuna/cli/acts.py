@@ -28,6 +28,7 @@ _WORDS = {
         "sar info",
         "sar check",
         "sar simulate",
+        "sar geocode",
         "sar quality",
         "sar reduce",
         "plan access",

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from kizuna.cli.sar_geocode import geocode
 from kizuna.cli.sar_info import check, info
 from kizuna.cli.sar_quality import quality
 from kizuna.cli.sar_reduce import reduce
@@ -26,6 +27,7 @@ def sar() -> None:
 
 sar.add_command(info)
 sar.add_command(check)
+sar.add_command(geocode)
 sar.add_command(quality)
 sar.add_command(reduce)
 

@@ -1,0 +1,359 @@
+"""Images put on a map: SICD by its own geometry onto the ellipsoid or a terrain model, detected images by their control points.
+
+The map is north up, in the UTM zone of the scene or a projected system that is asked for. With terrain come a mask of what it
+hides, and gamma nought flattened for its slopes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import numpy as np
+import numpy.typing as npt
+import sarkit.sicd
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+from rasterio.vrt import WarpedVRT
+from rasterio.warp import transform as transform_points
+
+from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis, geodetic_to_ecef
+from kizuna.errors import InputError, Message
+from kizuna.formats.geotiff import DETECTED_COG, open_tiff, read_amplitude, write_cog, write_detected_cog
+from kizuna.formats.nitf import is_nitf
+from kizuna.formats.sicd import read_pixels
+from kizuna.formats.sicd_geometry import SicdGeometry, read_sicd_geometry
+from kizuna.sar.geocode import FittedProjection, Hidden, facet_areas, fit_projection, hidden_by_terrain, resample_power
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "Geocoded", "Quantity", "geocode"]
+
+type Floats = npt.NDArray[np.float64]
+
+MOST_PIXELS = 50_000_000
+"""Pixels of the map, at most: they are held in memory."""
+MASK_LAYOVER, MASK_SHADOW, MASK_OUTSIDE = 1, 2, 255
+"""Values of the mask; 3 is layover and shadow, 255 beyond the image or the terrain model."""
+
+# sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
+_sarkit: Any = sarkit.sicd
+_WGS84 = CRS.from_epsg(4326)
+_HEAD_BYTES = 512
+_EDGE = 9
+_CELLS = 3.0  # map pixels that a radar cell is wide, so that several facets fall into each
+
+
+class Quantity(StrEnum):
+    """What the map shows."""
+
+    AMPLITUDE = "amplitude"
+    SIGMA0 = "sigma0"
+    GAMMA0 = "gamma0"
+
+
+@dataclass(frozen=True, slots=True)
+class Geocoded:
+    """An image on a map.
+
+    Parameters
+    ----------
+    cog
+        Cloud-optimised GeoTIFF, float32, NaN is no data: amplitude, or sigma or gamma nought as power.
+    mask_cog
+        Layover and shadow; None without terrain.
+    misfit_px
+        How far the polynomials that stand for the image's geometry are off it, pixels of the image; NaN for control points.
+    """
+
+    cog: bytes
+    mask_cog: bytes | None
+    misfit_px: float
+
+
+@dataclass(frozen=True, slots=True)
+class _Map:
+    """A map grid: place of each pixel's centre, and its height above the ellipsoid (NaN where it is not known)."""
+
+    crs: CRS
+    transform: Affine
+    x: Floats
+    y: Floats
+    height_m: Floats
+
+
+def _refuse(message: Message, hint: Message, field: str) -> InputError:
+    return InputError(message, hint=hint, field=field)
+
+
+def geocode(
+    file: BinaryIO,
+    *,
+    terrain: BinaryIO | None = None,
+    undulation_m: float = 0.0,
+    height_m: float | None = None,
+    spacing_m: float | None = None,
+    crs: str | None = None,
+    quantity: Quantity = Quantity.AMPLITUDE,
+) -> Geocoded:
+    """Put an image on a map.
+
+    Parameters
+    ----------
+    file
+        Open, seekable SICD, or GeoTIFF with ground control points (GRD).
+    terrain
+        Open GeoTIFF of heights, metres.
+    undulation_m
+        What is added to the terrain's heights to have them above the ellipsoid (that of the geoid, where they are above the sea).
+    height_m
+        Height above the ellipsoid of the map without terrain; None: that of the scene's middle.
+    spacing_m
+        Side of a map pixel; None: the image's own, on the ground.
+    crs
+        Projected coordinate system in metres, such as ``"EPSG:32643"``; None: the scene's UTM zone.
+    quantity
+        What the map shows; a SICD without scale factors has amplitude alone. With terrain, gamma nought is flattened.
+
+    Returns
+    -------
+    Geocoded
+        The files.
+
+    Raises
+    ------
+    InputError
+        A file that cannot be read or placed; a coordinate system that is none; a map that is too large; a GeoTIFF with options
+        that need a SICD's geometry.
+    """
+    file.seek(0)
+    head = file.read(_HEAD_BYTES)
+    file.seek(0)
+    if not is_nitf(head):
+        if terrain is not None or height_m is not None or crs is not None or quantity is not Quantity.AMPLITUDE:
+            raise _refuse(
+                Message("an image with ground control points alone goes onto the surface that these describe"),
+                Message("Terrain, heights and calibrated quantities need the geometry of a SICD."),
+                "dem",
+            )
+        return Geocoded(write_detected_cog(read_amplitude(file)), None, math.nan)
+    geometry = read_sicd_geometry(file)
+    surface_m = geometry.scp_height_m if height_m is None else height_m
+    grid = _map(geometry, surface_m, spacing_m, crs)
+    if terrain is not None:
+        grid = _on_terrain(grid, terrain, undulation_m)
+    known = np.isfinite(grid.height_m)
+    if not known.any():
+        raise _refuse(Message("the terrain model does not reach the image"), Message("Give one that covers the scene."), "dem")
+    projection = _projection(geometry, grid)
+    heights = np.where(known, grid.height_m, surface_m)
+    rows, cols = projection(grid.x, grid.y, heights)
+    power = np.abs(read_pixels(file)) ** 2
+    looks = _looks(rows, cols)
+    found = resample_power(power, rows, cols, looks=looks)
+    found[~known] = np.nan
+    mask_cog = None
+    hidden: Hidden | None = None
+    place = _places(grid, heights)
+    sight, range_m, look_rad = _seen(geometry, place, rows, cols)
+    if terrain is not None:
+        hidden = hidden_by_terrain(range_m, look_rad)
+        mask = hidden.layover * np.uint8(MASK_LAYOVER) + hidden.shadow * np.uint8(MASK_SHADOW)
+        mask[~np.isfinite(found)] = MASK_OUTSIDE
+        mask_cog = write_cog(mask.astype(np.uint8), grid.crs, grid.transform, nodata=MASK_OUTSIDE, tags={}, options=_MASK_COG)
+    if quantity is not Quantity.AMPLITUDE:
+        found *= _calibrated(geometry, quantity, rows, cols, (place, sight), hidden, power.shape)
+    values = np.sqrt(found) if quantity is Quantity.AMPLITUDE else found
+    cog = write_cog(
+        values.astype(np.float32),
+        grid.crs,
+        grid.transform,
+        nodata=math.nan,
+        tags={"KIZUNA_QUANTITY": quantity},
+        options=DETECTED_COG,
+    )
+    return Geocoded(cog, mask_cog, projection.misfit_px)
+
+
+_MASK_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE"}
+
+
+def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs: str | None) -> _Map:
+    """Grid about the image's outline on a surface of one height."""
+    edge = np.linspace(-0.5, 0.5, _EDGE)
+    middle, half = [(size - 1) / 2.0 for size in geometry.shape], [float(size) for size in geometry.shape]
+    net = np.meshgrid(middle[0] + half[0] * edge, middle[1] + half[1] * edge, indexing="ij")
+    latitude, longitude, _ = ecef_to_geodetic(geometry.ground_of(net[0].ravel(), net[1].ravel(), surface_m))
+    latitude_deg, longitude_deg = np.degrees(latitude), np.degrees(longitude)
+    system = _system(crs, float(latitude_deg[len(latitude_deg) // 2]), float(longitude_deg[len(longitude_deg) // 2]))
+    xs, ys = (np.asarray(v) for v in transform_points(_WGS84, system, longitude_deg.tolist(), latitude_deg.tolist())[:2])
+    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+        raise _refuse(Message("the image's place cannot be turned into {crs}", {"crs": str(system)}), _ANOTHER, "crs")
+    if spacing_m is None:
+        corners = geometry.ground_of(
+            np.array([middle[0], middle[0] + 1.0, middle[0]]), np.array([middle[1], middle[1], middle[1] + 1.0]), surface_m
+        )
+        spacing_m = float(max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[0])))
+    left, top = math.floor(xs.min() / spacing_m) * spacing_m, math.ceil(ys.max() / spacing_m) * spacing_m
+    cols, rows = math.ceil((xs.max() - left) / spacing_m), math.ceil((top - ys.min()) / spacing_m)
+    if rows * cols > MOST_PIXELS:
+        raise _refuse(
+            Message(
+                "the map would have {rows} x {cols} pixels, at most {most} fit", {"rows": rows, "cols": cols, "most": MOST_PIXELS}
+            ),
+            Message("Give a coarser spacing."),
+            "spacing",
+        )
+    transform = Affine(spacing_m, 0.0, left, 0.0, -spacing_m, top)
+    x, y = np.meshgrid(left + spacing_m * (np.arange(cols) + 0.5), top - spacing_m * (np.arange(rows) + 0.5))
+    return _Map(system, transform, x, y, np.full(x.shape, surface_m))
+
+
+_ANOTHER = Message("Name another coordinate system, in metres, that covers the scene.")
+
+
+def _system(crs: str | None, latitude_deg: float, longitude_deg: float) -> CRS:
+    if crs is None:
+        zone = min(max(int((longitude_deg + 180.0) // 6.0) + 1, 1), 60)
+        return CRS.from_epsg((32600 if latitude_deg >= 0.0 else 32700) + zone)
+    try:
+        system = CRS.from_user_input(crs)
+    except (RasterioError, ValueError) as error:
+        raise _refuse(Message("{crs} is no coordinate system", {"crs": crs}), _ANOTHER, "crs") from error
+    if not system.is_projected or system.linear_units not in {"metre", "meter", "m"}:
+        raise _refuse(Message("{crs} is no projected coordinate system in metres", {"crs": crs}), _ANOTHER, "crs")
+    return system
+
+
+def _on_terrain(grid: _Map, terrain: BinaryIO, undulation_m: float) -> _Map:
+    """The same grid with the heights of a terrain model."""
+    height, width = grid.x.shape
+    try:
+        with (
+            open_tiff(terrain) as dataset,
+            WarpedVRT(
+                dataset,
+                crs=grid.crs,
+                transform=grid.transform,
+                width=width,
+                height=height,
+                resampling=Resampling.bilinear,
+                dtype="float64",
+                nodata=math.nan,
+            ) as warped,
+        ):
+            heights = np.asarray(warped.read(1), np.float64) + undulation_m
+    except RasterioError as error:
+        raise _refuse(
+            Message("the terrain model cannot be read: {reason}", {"reason": str(error)}),
+            Message("Give a GeoTIFF of heights with a coordinate system."),
+            "dem",
+        ) from error
+    return _Map(grid.crs, grid.transform, grid.x, grid.y, heights)
+
+
+def _geodetic(crs: CRS) -> Callable[[Floats, Floats, Floats], Floats]:
+    """ECEF positions (..., 3) of map coordinates and heights."""
+
+    def position(x: Floats, y: Floats, height_m: Floats) -> Floats:
+        longitude, latitude = transform_points(crs, _WGS84, np.ravel(x).tolist(), np.ravel(y).tolist())[:2]
+        shape = np.shape(x)
+        return geodetic_to_ecef(np.radians(latitude).reshape(shape), np.radians(longitude).reshape(shape), height_m)
+
+    return position
+
+
+def _projection(geometry: SicdGeometry, grid: _Map) -> FittedProjection:
+    position = _geodetic(grid.crs)
+    known = grid.height_m[np.isfinite(grid.height_m)]
+    return fit_projection(
+        lambda x, y, h: geometry.pixels_of(position(x, y, h)),
+        (float(grid.x.min()), float(grid.x.max())),
+        (float(grid.y.min()), float(grid.y.max())),
+        (float(known.min()) - 1.0, float(known.max()) + 1.0),
+    )
+
+
+def _places(grid: _Map, heights: Floats) -> Floats:
+    """ECEF positions of the map's pixels, shape (rows, cols, 3)."""
+    return _geodetic(grid.crs)(grid.x, grid.y, heights)
+
+
+def _seen(geometry: SicdGeometry, place: Floats, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Floats]:
+    """Lines of sight (unit, from the antenna), ranges (m) and look angles (rad) to the map's pixels."""
+    antenna, _ = geometry.antenna_of(rows, cols)
+    away = place - antenna
+    range_m = np.linalg.norm(away, axis=-1)
+    sight = away / range_m[..., None]
+    down = -antenna / np.linalg.norm(antenna, axis=-1, keepdims=True)
+    return sight, range_m, np.arccos(np.clip((sight * down).sum(axis=-1), -1.0, 1.0))
+
+
+def _looks(rows: Floats, cols: Floats) -> tuple[int, int]:
+    """Image pixels that one map pixel holds along rows and columns."""
+
+    def step(values: Floats) -> int:
+        down, across = float(np.median(np.diff(values, axis=0))), float(np.median(np.diff(values, axis=1)))
+        return max(1, math.floor(math.hypot(down, across)))
+
+    return step(rows), step(cols)
+
+
+def _calibrated(
+    geometry: SicdGeometry,
+    quantity: Quantity,
+    rows: Floats,
+    cols: Floats,
+    seen: tuple[Floats, Floats],
+    hidden: Hidden | None,
+    shape: tuple[int, ...],
+) -> Floats:
+    """What power is multiplied by, at each map pixel."""
+    helper = _sarkit.XmlHelper(geometry.tree)
+    x, y = geometry.offsets_m(rows, cols)
+
+    def factor(name: str) -> Floats:
+        poly = helper.load(f"./{{*}}Radiometric/{{*}}{name}")
+        if poly is None:
+            raise _refuse(
+                Message("the SICD has no {name}: it is not calibrated", {"name": name}),
+                Message("Only its amplitude can be mapped."),
+                "quantity",
+            )
+        return np.asarray(np.polynomial.polynomial.polyval2d(x, y, poly), np.float64)
+
+    if quantity is Quantity.SIGMA0:
+        return factor("SigmaZeroSFPoly")
+    place, sight = seen
+    if hidden is None:
+        latitude, longitude, _ = ecef_to_geodetic(geometry.scp_ecef_m)
+        up = enu_basis(float(latitude), float(longitude))[2]
+        return np.asarray(factor("SigmaZeroSFPoly") / -(sight @ up), np.float64)
+    down, across = (max(1, math.ceil(_CELLS * float(np.median(_step(values))))) for values in (rows, cols))
+    seen_m2 = facet_areas(place, sight, rows, cols, hidden=hidden.shadow, cell=(down, across), shape=(shape[0], shape[1]))
+    slant_m2 = _slant_area(helper) * down * across
+    with np.errstate(divide="ignore", invalid="ignore"):
+        cells = np.where(seen_m2 > 0.0, slant_m2 / seen_m2, np.nan)
+    flattened = resample_power(cells, (rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5)
+    flattened[hidden.shadow] = np.nan
+    return factor("BetaZeroSFPoly") * flattened
+
+
+def _step(values: Floats) -> Floats:
+    return np.hypot(np.diff(values, axis=0)[:, :-1], np.diff(values, axis=1)[:-1])
+
+
+def _slant_area(helper: Any) -> float:  # noqa: ANN401 # sarkit's XML helper, untyped
+    """Area of an image pixel in the slant plane, square metres."""
+    row, col = (helper.load(f"./{{*}}Grid/{{*}}{axis}/{{*}}UVectECF") for axis in ("Row", "Col"))
+    spacing = float(helper.load("./{*}Grid/{*}Row/{*}SS")) * float(helper.load("./{*}Grid/{*}Col/{*}SS"))
+    position, velocity = helper.load("./{*}SCPCOA/{*}ARPPos"), helper.load("./{*}SCPCOA/{*}ARPVel")
+    away = helper.load("./{*}GeoData/{*}SCP/{*}ECF") - position
+    normal = np.cross(away, velocity)
+    normal /= np.linalg.norm(normal)
+    return spacing * abs(float(np.cross(row, col) @ normal))
