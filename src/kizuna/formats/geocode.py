@@ -174,7 +174,7 @@ def geocode(
         grid.crs,
         grid.transform,
         nodata=math.nan,
-        tags={"KIZUNA_QUANTITY": quantity},
+        tags={"QUANTITY": quantity},
         options=DETECTED_COG,
     )
     return Geocoded(cog, mask_cog, projection.misfit_px)
