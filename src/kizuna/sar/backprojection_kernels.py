@@ -13,8 +13,8 @@ offsets    (tiles or 1, 4, side, side) float32 pixels about their tile's middle,
 antennas   (pulses, 3) float64                antenna phase centres, scene metres
 references (pulses,) float64                  range to which each pulse's phase is referred, metres
 profiles   (pulses, samples) complex64        range profiles about the carrier
-first      (pulses,) int64                    range index of each profile's first sample; profiles reach two tile radii
-                                              and a few samples beyond the nearest and the farthest pixel
+first      (pulses,) int64                    range index of each profile's first sample; profiles reach a few samples
+                                              beyond any place within a tile's radius of its middle
 step_m     float                              range step of the profiles, metres
 cycles_m   float                              carrier cycles a metre of range
 ========== ================================== ==================================================================================
