@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kizuna.sar.history import PhaseHistory
-    from kizuna.sar.tiles import Surface
+    from kizuna.sar.tiles import Surface, Tiles
 
-__all__ = ["Engine", "backproject"]
+__all__ = ["Engine", "backproject", "check_span"]
 
 type Image = npt.NDArray[np.complex64]
 type Floats = npt.NDArray[np.float64]
@@ -84,16 +84,7 @@ def backproject(
     threads = thread_count(threads)
     tiles = cut_tiles(grid, history)
     nearest, farthest = tiles.range_windows_m(history.positions_m, history.reference_range_m)
-    widest = _range_span_m(history, grid, nearest, farthest)
-    if widest > history.unambiguous_range_m:
-        raise InputError(
-            Message(
-                "the image spans {got} m of range; the frequency step tells {limit} m apart",
-                {"got": round(widest, 1), "limit": round(history.unambiguous_range_m, 1)},
-            ),
-            hint=Message("Form a smaller image."),
-            field="extent_m",
-        )
+    check_span(history, grid, tiles)
     image = np.zeros((grid.rows, grid.cols), np.complex64)
     for start in range(0, history.pulses, _PULSES_A_BLOCK):
         block = slice(start, min(start + _PULSES_A_BLOCK, history.pulses))
@@ -130,9 +121,30 @@ def backproject(
     return image
 
 
-def _range_span_m(history: PhaseHistory, grid: Surface, nearest_m: Floats, farthest_m: Floats) -> float:
+def check_span(history: PhaseHistory, grid: Surface, tiles: Tiles) -> None:
+    """Refuse a grid that spans more range than the frequency step can tell apart.
+
+    Raises
+    ------
+    InputError
+        It does.
+    """
+    widest = _range_span_m(history, grid, tiles)
+    if widest > history.unambiguous_range_m:
+        raise InputError(
+            Message(
+                "the image spans {got} m of range; the frequency step tells {limit} m apart",
+                {"got": round(widest, 1), "limit": round(history.unambiguous_range_m, 1)},
+            ),
+            hint=Message("Form a smaller image."),
+            field="extent_m",
+        )
+
+
+def _range_span_m(history: PhaseHistory, grid: Surface, tiles: Tiles) -> float:
     """Greatest span of range of a pulse over all pixels; off a plane, a bound."""
     if not isinstance(grid, PlaneGrid):
+        nearest_m, farthest_m = tiles.range_windows_m(history.positions_m, history.reference_range_m)
         return float((farthest_m - nearest_m).max())
     # Range over a plane is convex: the greatest lies at a corner, the least at the pixel under the antenna's foot.
     row, col = grid.row_offsets_m(), grid.col_offsets_m()

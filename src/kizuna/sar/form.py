@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kizuna.sar.backprojection import backproject
+from kizuna.sar.factorised import factorise
 from kizuna.sar.polar import polar_format, polar_reference
 
 if TYPE_CHECKING:
@@ -27,6 +28,9 @@ class Method(StrEnum):
 
     BACKPROJECTION = "backprojection"
     """Every pulse at every pixel: exact, the measure of the others (`kizuna.sar.backprojection`)."""
+
+    FACTORISED = "factorised"
+    """The same to -57 dB, for large scenes in a fraction of the time (`kizuna.sar.factorised`)."""
 
     POLAR_FORMAT = "polar-format"
     """Planar wavefronts, their curvature put right afterwards: fast, below -45 dB (`kizuna.sar.polar`)."""
@@ -69,6 +73,8 @@ def form_pixels(
     match method:
         case Method.BACKPROJECTION:
             return backproject(history, grid, progress=progress)
+        case Method.FACTORISED:
+            return factorise(history, grid, progress=progress)
         case Method.POLAR_FORMAT:
             return polar_format(history, grid, progress=progress)
         case Method.POLAR_REFERENCE:

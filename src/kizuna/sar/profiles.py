@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -33,7 +34,7 @@ def range_profiles(
     spectrum: Image,
     frequencies_hz: tuple[float, float],
     window_m: tuple[Floats, Floats],
-    oversampling: int,
+    oversampling: float,
     *,
     gain: float,
     threads: int,
@@ -62,7 +63,7 @@ def range_profiles(
     """
     pulses, count = spectrum.shape
     first_hz, step_hz = frequencies_hz
-    length = scipy.fft.next_fast_len(oversampling * count)
+    length = scipy.fft.next_fast_len(math.ceil(oversampling * count))
     step_m = SPEED_OF_LIGHT_M_S / (2.0 * step_hz * length)
     middle = count // 2
     # 1 / sinc^2 undoes what linear interpolation does to the edges of the band.

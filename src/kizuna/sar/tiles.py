@@ -49,6 +49,11 @@ class Tiles:
     offsets_m: Singles
     radius_m: float
 
+    @property
+    def side(self) -> int:
+        """Pixels along a side of a tile."""
+        return int(self.offsets_m.shape[-1])
+
     def range_windows_m(self, antennas_m: Floats, references_m: Floats) -> tuple[Floats, Floats]:
         """Bounds of |x - a| - r0 over all pixels, least and greatest, each (antennas,), metres; no tile's pixel lies outside."""
         nearest, farthest = np.empty(len(antennas_m)), np.empty(len(antennas_m))
