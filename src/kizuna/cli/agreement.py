@@ -124,6 +124,7 @@ def list_(folder: Path, json_: bool) -> None:
                     "parties": list(line.parties),
                     "in_force_from": line.begin,
                     "state": line.state,
+                    "withdrawn_with_effect_from": None if line.leaving is None else format_instant(line.leaving),
                     "fictional": line.fictional,
                     "partners_say": [notice_json(one) for one in told if one.notice.agreement == line.id],
                 }
@@ -145,6 +146,10 @@ def list_(folder: Path, json_: bool) -> None:
             for line in lines
         ],
     )
+    for line in lines:
+        if line.leaving is not None:
+            values: dict[str, str | int | float | Message] = {"agreement": line.id, "date": format_instant(line.leaving)}
+            say(Message("{agreement}: withdrawn from, with effect from {date}", values))
     for one in told:
         say(Message("{partner} says: {what}", {"partner": one.partner, "what": notice_message(one.notice)}))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, BinaryIO, Literal, Protocol
 
 from kizuna.errors import Message
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.product import AssetRole
 from kizuna.node.access import Person, Role, issue_token, person_by_token
 from kizuna.node.decisions import decide_item, labelling
@@ -84,7 +84,10 @@ class PartnerStatus:
 
 @dataclass(frozen=True, slots=True)
 class AgreementLine:
-    """Latest version of an agreement, how it stands now, and what partners said of it last."""
+    """Latest version of an agreement, how it stands now, and what partners said of it last.
+
+    `leaving` is when a withdrawal that is recorded will take effect.
+    """
 
     id: str
     title: str
@@ -94,6 +97,7 @@ class AgreementLine:
     state: AgreementState
     fictional: bool
     told: Sequence[Message] = ()
+    leaving: Instant | None = None
 
 
 def agreement_lines(node: Node) -> list[AgreementLine]:
@@ -129,9 +133,20 @@ def agreement_lines(node: Node) -> list[AgreementLine]:
             for line in heard
             if line.notice.agreement == agreement.id
         )
+        leaving = min((w.at for w in register.withdrawals if w.agreement == agreement.id and w.at > now), default=None)
+        if leaving is not None:
+            said = (Message("withdrawn from, with effect from {date}", {"date": format_instant(leaving)}), *said)
         lines.append(
             AgreementLine(
-                agreement.id, agreement.title, agreement.version, agreement.parties, begin, state, agreement.fictional, said
+                agreement.id,
+                agreement.title,
+                agreement.version,
+                agreement.parties,
+                begin,
+                state,
+                agreement.fictional,
+                said,
+                leaving,
             )
         )
     return lines

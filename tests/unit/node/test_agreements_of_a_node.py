@@ -77,9 +77,13 @@ def test_a_withdrawal_takes_effect_on_its_day(world):
     assert withdraw_agreement(world.node(IQPS), "SHARE", "x", "order", day) == day
     world.tick()
     assert (served(world), state(world)) == (1, "in force")
+    (line,) = agreement_lines(world.node(IQPS))
+    assert line.leaving == day
+    assert [message.render() for message in line.told] == ["withdrawn from, with effect from 2025-07-03T00:00:00Z"]
     assert decision(world, product, valid_at=day).outcome is Outcome.DENY
     world.tick(days=2)
     assert (served(world), state(world)) == (0, "withdrawn")
+    assert agreement_lines(world.node(IQPS))[0].leaving is None
 
 
 def test_no_version_brings_back_what_was_withdrawn_from(world):
