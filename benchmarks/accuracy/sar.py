@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 from importlib import resources
 
 import numpy as np
+import sar_checkers
 
 from kizuna.formats.gotcha import form_gotcha
 from kizuna.sar.quality import ground_resolution, measure_point
@@ -31,7 +33,7 @@ def report(metric: str, value: float, unit: str, goal: float) -> None:
     print(json.dumps(line))
 
 
-def main() -> None:
+def trihedral() -> None:
     """Form the image, measure the trihedral."""
     folder = resources.files("kizuna.samples") / "gotcha"
     files = [io.BytesIO((folder / f"data_3dsar_pass1_az00{degree}_HH.mat").read_bytes()) for degree in (1, 2, 3)]
@@ -41,6 +43,19 @@ def main() -> None:
     report("trihedral_offset_m", float(np.linalg.norm(found.position_m - TRIHEDRAL_M)), "m", 0.1)
     report("trihedral_range_width_error_percent", 100.0 * abs(found.row_width_m / range_m - 1.0), "%", 5.0)
     report("trihedral_cross_width_error_percent", 100.0 * abs(found.col_width_m / cross_m - 1.0), "%", 5.0)
+
+
+PARTS = {"trihedral": trihedral, "checkers": sar_checkers.main}
+
+
+def main() -> None:
+    """Print the figures of all parts, or of one."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--only", choices=tuple(PARTS), help="print only these")
+    only = parser.parse_args().only
+    for name, measure in PARTS.items():
+        if only in {None, name}:
+            measure()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,163 @@
+"""What the checkers of sarkit and sarpy find in everything that kizuna writes. A JSON line a figure.
+
+Files: SICD in each version, on the ground, the slant plane and one between, uniform, Taylor and Hamming weights, spotlight,
+stripmap and dynamic stripmap, with a label and without; SIDD in 8 and 16 bits; CPHD in both versions, with fixed and moving
+reference points. `checker_findings` sums what sarkit says of all of them and what sarpy says of those whose version it knows, except
+for three things that are told apart: what sarpy wants otherwise than the reference (SIDD's version and date in the NITF header,
+`_disputed`), and what it warns of although the standard allows it and nothing else would be true (`_remarks`: ImageFormAlgo OTHER,
+no BetaZeroSFPoly off the slant plane, one time for all pixels of a stripmap collection of a single look).
+
+sarpy runs in `.venv-bench-sarpy`, made when it is missing (needs the package index once).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from dataclasses import replace
+from itertools import product
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.insert(0, str(ROOT / "tests"))
+
+from scipy.signal import windows  # noqa: E402 - the tests' folder comes first
+from simulators.collections import START, orbital_collection, orbital_image  # noqa: E402
+
+from kizuna.formats.cphd_write import write_cphd  # noqa: E402
+from kizuna.formats.marking import UNCLASSIFIED, marking_of  # noqa: E402
+from kizuna.formats.sar_files import Format, check_sar_file  # noqa: E402
+from kizuna.formats.sicd import write_sicd  # noqa: E402
+from kizuna.formats.sicd_metadata import SICD_VERSIONS, UNIFORM, Weighting, describe_collection  # noqa: E402
+from kizuna.formats.sidd_write import detected_image, write_sidd  # noqa: E402
+from kizuna.model.label import Label  # noqa: E402
+from kizuna.model.parties import parse_party  # noqa: E402
+from kizuna.sar.collection import Mode  # noqa: E402
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PEERS = ROOT / ".venv-bench-sarpy"
+NEEDED = ("sarpy==2.1.1", "pytest>=8", "lxml", "shapely")
+MODULES = {Format.SICD: "sicd_consistency", Format.SIDD: "sidd_consistency", Format.CPHD: "cphd_consistency"}
+SARPY_SICD = "1.3.0"
+_SAID = re.compile(r"^(?:ERROR|WARNING|CRITICAL):[\w.]+:(.*(?:\n(?!(?:ERROR|WARNING|CRITICAL):).*)*)", re.MULTILINE)
+SUMMARY = "has apparent errors"
+DISPUTED = ("DES.DESSHSV has value", "DES.DESSHSD has value")
+REMARKS = ("Image formation algorithm populated as", "No BetaZeroSFPoly field provided", "The Grid.TimeCOAPoly is scalar")
+LABEL = Label("JPN", "秘", parse_party("JPN"), START, (parse_party("UKR"),))
+WEIGHTINGS = (
+    UNIFORM,
+    Weighting("TAYLOR", tuple(windows.taylor(512, 5, 35)), (("NBAR", "5"), ("SLL", "-35"))),
+    Weighting("HAMMING", tuple(windows.hamming(512))),
+)
+
+
+def written(folder: Path) -> Iterator[tuple[Path, Format, bool]]:
+    """Write everything; path, format and whether sarpy knows it."""
+    collection = orbital_collection(((0.0, 0.0, 0.0), (20.0, 10.0, 0.0)))
+    marking = marking_of(LABEL, letters={"秘": "C"})
+    modes, number = list(Mode), 0
+    for kind in ("ground", "slant", "between"):
+        image = orbital_image(collection, kind)
+        for version, weighting in product(SICD_VERSIONS, WEIGHTINGS):
+            number += 1
+            description = replace(
+                describe_collection(collection, produced=START, marking=marking if number % 2 else UNCLASSIFIED),
+                version=version,
+                mode=modes[number % 3],
+                row_weighting=weighting,
+                col_weighting=WEIGHTINGS[number % 3],
+            )
+            path = folder / f"{number}.nitf"
+            with path.open("w+b") as file:
+                write_sicd(file, image, description)
+            yield path, Format.SICD, version == SARPY_SICD
+    image = orbital_image(collection)
+    for mark, levels in product((marking, UNCLASSIFIED), (np.uint8, np.uint16)):
+        path = folder / f"{mark.security.classification}-{np.dtype(levels).name}.sidd"
+        detected = detected_image(image, describe_collection(collection, produced=START, marking=mark))
+        with path.open("w+b") as file:
+            write_sidd(file, replace(detected, levels=detected.levels.astype(levels)))
+        yield path, Format.SIDD, True
+    points = np.linspace([-100.0, -50.0, 0.0], [100.0, 50.0, 0.0], collection.history.pulses)
+    for version, mode, moving in product(("1.0.1", "1.1.0"), Mode, (None, points)):
+        path = folder / f"{version}-{mode.value[:4]}-{moving is None}.cphd"
+        with path.open("w+b") as file:
+            write_cphd(file, replace(collection, mode=mode, reference_points_m=moving), produced=START, version=version)
+        yield path, Format.CPHD, True
+
+
+def sarpy_says(path: Path, kind: Format) -> list[str]:
+    """Sentences of sarpy's checker, which exits 0 even with errors: its text counts."""
+    if not PEERS.exists():
+        venv.create(PEERS, with_pip=True)
+        subprocess.run([PEERS / "bin/pip", "install", "-q", *NEEDED], check=True)
+    command = [PEERS / "bin/python", "-W", "ignore", "-m", f"sarpy.consistency.{MODULES[kind]}", path]
+    done = subprocess.run(command, check=False, capture_output=True, text=True, env={**os.environ, "PYTHONPATH": ""})
+    text = done.stdout + done.stderr
+    said = [" ".join(found.split()) for found in _SAID.findall(text)]
+    if kind is Format.CPHD:
+        # Its checker of CPHD prints failed checks only, a line each.
+        said += [line.strip() for line in text.splitlines() if line.strip() and not _SAID.match(line)]
+    if "Traceback" in text and not said:
+        said.append(text.strip().splitlines()[-1])
+    return [one for one in said if SUMMARY not in one]
+
+
+def report(metric: str, value: int, unit: str, goal: int | None) -> None:
+    """Print one figure."""
+    line = {
+        "benchmark": "sar-accuracy",
+        "metric": metric,
+        "value": value,
+        "unit": unit,
+        "peer": "sarkit, sarpy 2.1.1",
+        "peer_value": None,
+        "ratio": None,
+        "goal": goal,
+        "met": None if goal is None else value <= goal,
+    }
+    print(json.dumps(line))
+
+
+def main() -> None:
+    """Write, check, count."""
+    findings: list[str] = []
+    disputed: list[str] = []
+    remarks: list[str] = []
+    files = known_files = 0
+    with tempfile.TemporaryDirectory() as folder:
+        for path, kind, known in written(Path(folder)):
+            files += 1
+            with path.open("rb") as file:
+                findings += [f"sarkit: {path.name}: {one}" for one in check_sar_file(file, kind)]
+            if not known:
+                continue
+            known_files += 1
+            for one in sarpy_says(path, kind):
+                target = (
+                    disputed
+                    if any(words in one for words in DISPUTED)
+                    else remarks
+                    if any(words in one for words in REMARKS)
+                    else findings
+                )
+                target.append(f"sarpy: {path.name}: {one}")
+    for line in findings:
+        print(line, file=sys.stderr)
+    report("checker_findings", len(findings), f"in {files} files by sarkit, {known_files} of them by sarpy", 0)
+    report("checker_findings_disputed", len(disputed), "by sarpy of what sarkit demands", None)
+    report("checker_findings_remarks", len(remarks), "by sarpy of what the standard allows", None)
+
+
+if __name__ == "__main__":
+    main()
