@@ -2,9 +2,9 @@
 
 Files: SICD in each version, on the ground, the slant plane and one between, uniform, Taylor and Hamming weights, spotlight,
 stripmap and dynamic stripmap, with a label and without; SIDD in 8 and 16 bits; CPHD in both versions, with fixed and moving
-reference points. `checker_findings` sums what sarkit says of all of them and what sarpy says of those whose version it knows, except
+reference points. `checker_findings` sums what sarkit says of all of them and what sarpy says of those whose version it knows, but
 for three things that are told apart: what sarpy wants otherwise than the reference (SIDD's version and date in the NITF header,
-`_disputed`), and what it warns of although the standard allows it and nothing else would be true (`_remarks`: ImageFormAlgo OTHER,
+`_disputed`), and what it warns of although the standard allows it and all else would be untrue (`_remarks`: ImageFormAlgo OTHER,
 no BetaZeroSFPoly off the slant plane, one time for all pixels of a stripmap collection of a single look).
 
 sarpy runs in `.venv-bench-sarpy`, made when it is missing (needs the package index once).

@@ -112,10 +112,12 @@ def test_strange_numbers(kind, data):
     tried(kind, bytes(changed), measured=kind == "cphd")
 
 
-JSON = st.recursive(
-    st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["collect", "image", "radar", "state"]), inner),
-    max_leaves=8,
+VALUES = st.none() | st.booleans() | st.floats() | st.text(max_size=5) | st.integers()
+NAMES = st.sampled_from(["collect", "image", "radar", "state"])
+JSON = (
+    VALUES
+    | st.lists(VALUES, max_size=3)
+    | st.dictionaries(NAMES, VALUES | st.dictionaries(NAMES, VALUES, max_size=3), max_size=4)
 )
 
 

@@ -44,6 +44,7 @@ _FEWEST_PULSES = 2
 # Frequencies that leave a scatterer at the edge of the swath within this many cycles are taken as one.
 _SAME_CYCLES = 1e-4
 _FIXED_M = 1e-3
+_DEEPEST_M, _FARTHEST_M, _LONGEST_S = 1e6, 1e9, 86_400.0
 
 
 def cphd_channels(file: BinaryIO) -> tuple[str, ...]:
@@ -109,35 +110,23 @@ def read_cphd(file: BinaryIO, *, channel: str | None = None, progress: Callable[
             hint=Message("Ask the provider for CPHD in the FX domain."),
             field="Global.DomainType",
         )
-    sizes = next(one for one in tree.below("Data/Channel") if one.text("Identifier") == wanted)
     parameters = next((one for one in tree.below("Channel/Parameters") if one.text("Identifier") == wanted), None)
     if parameters is None:
         raise damaged(Message("channel {channel} has no parameters", {"channel": wanted}))
-    pvp = _vectors(file, blocks, sizes)
-    kept = np.all([np.isfinite(pvp[name]).reshape(len(pvp), -1).all(axis=1) for name in _WANTED], axis=0)
-    if "SIGNAL" in (pvp.dtype.names or ()):
-        kept &= pvp["SIGNAL"] != 0
-    if int(kept.sum()) < _FEWEST_PULSES:
-        raise damaged(Message("fewer than two of its pulses hold signal"))
-    samples = _signal(file, blocks, sizes, kept, progress)
-    pvp = pvp[kept]
-    if "AmpSF" in (pvp.dtype.names or ()) and pvp["AmpSF"].dtype.kind == "f":
-        samples *= pvp["AmpSF"].astype(np.float32)[:, None]
-    if tree.text("Global/SGN") in {"+1", "1"}:
-        np.conjugate(samples, out=samples)
-    samples, frequencies = even_frequencies(samples, pvp["SC0"], pvp["SCSS"], pvp["FX1"], pvp["FX2"])
-    if not np.isfinite(samples.view(np.float32)).all():
-        raise damaged(Message("it holds samples that are no numbers"))
+    pvp, samples, frequencies = _pulses(file, blocks, wanted, progress)
     scene = place_in(tree, "SceneCoordinates/IARP/ECF")
     positions = scene.from_ecef(0.5 * (pvp["TxPos"] + pvp["RcvPos"]))
     points = scene.from_ecef(pvp["SRPPos"])
+    times = 0.5 * (pvp["TxTime"] + pvp["RcvTime"])
+    if not (max(np.abs(positions).max(), np.abs(points).max()) < _FARTHEST_M and np.abs(times).max() < _LONGEST_S):
+        raise damaged(Message("its antenna positions or times are no satellite's and no aircraft's"))
     history = PhaseHistory(
         samples=samples,
         frequencies_hz=frequencies,
         positions_m=positions,
         reference_range_m=np.linalg.norm(positions - points, axis=-1),
         polarisation=_polarisation(parameters),
-        times_s=0.5 * (pvp["TxTime"] + pvp["RcvTime"]),
+        times_s=times,
     )
     corner = tree.numbers("SceneCoordinates/ImageArea/X1Y1", "XY"), tree.numbers("SceneCoordinates/ImageArea/X2Y2", "XY")
     low, high = corner
@@ -158,6 +147,30 @@ def read_cphd(file: BinaryIO, *, channel: str | None = None, progress: Callable[
             (one.get("name") or "", one_line(one.text or "")) for one in blocks.root.findall("./{*}CollectionID/{*}Parameter")
         ),
     )
+
+
+def _pulses(
+    file: BinaryIO, blocks: SignalBlocks, wanted: str, progress: Callable[[int, int], None] | None
+) -> tuple[npt.NDArray[Any], Samples, Floats]:
+    """Parameters and samples of the pulses that hold signal, and the frequencies that they share."""
+    tree = MetadataTree(blocks.root)
+    sizes = next(one for one in tree.below("Data/Channel") if one.text("Identifier") == wanted)
+    pvp = _vectors(file, blocks, sizes)
+    kept = np.all([np.isfinite(pvp[name]).reshape(len(pvp), -1).all(axis=1) for name in _WANTED], axis=0)
+    if "SIGNAL" in (pvp.dtype.names or ()):
+        kept &= pvp["SIGNAL"] != 0
+    if int(kept.sum()) < _FEWEST_PULSES:
+        raise damaged(Message("fewer than two of its pulses hold signal"))
+    samples = _signal(file, blocks, sizes, kept, progress)
+    pvp = pvp[kept]
+    if "AmpSF" in (pvp.dtype.names or ()) and pvp["AmpSF"].dtype.kind == "f":
+        samples *= pvp["AmpSF"].astype(np.float32)[:, None]
+    if tree.text("Global/SGN") in {"+1", "1"}:
+        np.conjugate(samples, out=samples)
+    samples, frequencies = even_frequencies(samples, pvp["SC0"], pvp["SCSS"], pvp["FX1"], pvp["FX2"])
+    if not np.isfinite(samples.view(np.float32)).all():
+        raise damaged(Message("it holds samples that are no numbers"))
+    return pvp, samples, frequencies
 
 
 def _open(file: BinaryIO) -> SignalBlocks:
@@ -342,7 +355,7 @@ def place_in(tree: MetadataTree, path: str) -> LocalScene:
         It has none, or one deep within the Earth.
     """
     point = tree.vector(path)
-    if point is None or float(np.linalg.norm(point)) < 1e6:  # noqa: PLR2004 # metres
+    if point is None or not _DEEPEST_M < max(map(abs, point)) < _FARTHEST_M:
         raise damaged(Message("{path} is no place on the Earth", {"path": path}))
     latitude, longitude, height = (float(value) for value in ecef_to_geodetic(point))
     return LocalScene(Geodetic(latitude, longitude, height))

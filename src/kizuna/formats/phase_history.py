@@ -96,9 +96,10 @@ def _collected(tree: MetadataTree, *, crsd: bool) -> Interval:
         else ("Global/Timeline/TxTime1", "Global/Timeline/TxTime2")
     )
     seconds = [number for path in paths if (number := tree.number(path)) is not None]
-    first, last = timedelta(seconds=min(seconds, default=0.0)), timedelta(seconds=max(seconds, default=0.0))
-    if start is None or max(abs(first), abs(last)) > _LONGEST_COLLECT:
+    # A number of a damaged file may be more than a timedelta holds.
+    if start is None or max(map(abs, seconds), default=0.0) > _LONGEST_COLLECT.total_seconds():
         raise damaged(Message("it does not say when it was observed"))
+    first, last = timedelta(seconds=min(seconds, default=0.0)), timedelta(seconds=max(seconds, default=0.0))
     return Interval(instant_of(start + first), instant_of(start + last))
 
 

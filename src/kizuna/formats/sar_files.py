@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO
 
+import numpy as np
+
 from kizuna.errors import InputError, Message
 from kizuna.formats.nitf import is_nitf
 from kizuna.formats.signal_blocks import damaged, read_signal_blocks, standard_of
@@ -104,6 +106,7 @@ def format_of(file: BinaryIO) -> Format:
     )
 
 
+@np.errstate(all="ignore")  # numbers of a damaged file overflow; what comes of them is left out
 def read_sar_facts(file: BinaryIO) -> SarFacts:
     """What a file says of itself; no pixel or sample is read.
 
