@@ -134,7 +134,11 @@ def install_environment(level, venv=VENV):
         done = {}
     say("installing requirements/%s.txt (the first time takes a minute or two)" % level)
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-    run(pip + ["--require-hashes", "--only-binary", ":all:", "-r", os.path.join("requirements", level + ".txt")])
+    wheels = ["--only-binary", ":all:"]
+    if level == "clients":
+        # pypgstac needs it, and it has no wheel.
+        wheels += ["--no-binary", "version-parser"]
+    run(pip + ["--require-hashes"] + wheels + ["-r", os.path.join("requirements", level + ".txt")])
     if level in LEVELS:
         run(pip + ["--no-deps", "--no-build-isolation", "--editable", "."])
     done[level] = digest(level)
