@@ -27,6 +27,7 @@ __all__ = ["reduce"]
     epilog=examples(
         "kizuna sar reduce scene.nitf --resolution 3 --output coarse.nitf",
         "kizuna sar reduce scene.nitf --resolution 3 --area port.geojson --detected --output coarse.tif",
+        "kizuna sar reduce scene.nitf --resolution 3 --detected --label coarse.label.toml --output coarse.sidd.nitf",
         "kizuna sar reduce scene.nitf --area port.geojson --label coarse.label.toml --output port.nitf",
     ),
 )
@@ -38,7 +39,7 @@ __all__ = ["reduce"]
 @click.option(
     "--area", type=click.Path(path_type=Path, dir_okay=False), help=_("Nothing outside this polygon remains (GeoJSON file).")
 )
-@click.option("--detected", is_flag=True, help=_("Keep no phase: write amplitude as a GeoTIFF (COG)."))
+@click.option("--detected", is_flag=True, help=_("Keep no phase: write a GeoTIFF (COG), or as .nitf and with --label a SIDD."))
 @click.option(
     "--label",
     type=click.Path(path_type=Path, dir_okay=False),
@@ -55,6 +56,7 @@ def reduce(
     json_: bool,
 ) -> None:
     """Reduce."""
+    from kizuna.formats import media_types
     from kizuna.kinds import imagery
     from kizuna.kinds.values import Limits
     from kizuna.model.product import AssetRole
@@ -73,7 +75,15 @@ def reduce(
         opened.seek(0)
         made = imagery.reduce(opened, file.name, found.footprint, Limits(resolution or 0.0, polygons, marked))
     wanted = AssetRole.DETECTED if detected else made.files[0][0]
-    role, _name, media_type, data = next(one for one in made.files if one[0] is wanted)
+    is_sidd = detected and output.suffix in {".nitf", ".ntf", ".nsf"}
+    found_files = [one for one in made.files if one[0] is wanted and (one[2] == media_types.SIDD) is is_sidd]
+    if not found_files:
+        raise InputError(
+            Message("no SIDD can be made of it"),
+            hint=Message("give --label, with a label that NITF and IC-ISM have words for; or write a GeoTIFF (.tif)"),
+            field="output",
+        )
+    role, _name, media_type, data = found_files[0]
     with new_file(output) as target:
         target.write(data)
     if json_:

@@ -23,6 +23,7 @@ from kizuna.model.reading import MOST_TEXTS, one_line
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
+    from kizuna.formats.marking import Marking
     from kizuna.model.product import Asset
 
 __all__ = [
@@ -310,24 +311,38 @@ type _Files = tuple[tuple[AssetRole, str, str, bytes], ...]
 
 def _reduce_complex(file: BinaryIO, stem: str, limits: Limits) -> tuple[_Files, float]:
     from kizuna.formats import geotiff
-    from kizuna.formats.nitf_security import CountryCodes, nitf_security_of
+    from kizuna.formats.marking import marking_of
     from kizuna.formats.sicd_reduce import reduce_sicd
 
-    label = limits.label
+    marking = None if limits.label is None else marking_of(limits.label)
     made = reduce_sicd(
         file,
         finest_m=limits.finest_m,
         polygons=limits.polygons,
-        classification=None if label is None else label.classification,
-        security=None if label is None else nitf_security_of(label, codes=CountryCodes.ISO_3166),
+        classification=None if marking is None else marking.classification,
+        security=None if marking is None else marking.security,
     )
     placed = image_files.place_sicd(io.BytesIO(made.data))
     web_cog = geotiff.write_web_cog(placed)
     files = (
         (AssetRole.ORIGINAL, f"{stem}.nitf", media_types.SICD, made.data),
         *_detected_files(stem, geotiff.write_detected_cog(placed), web_cog),
+        *_sidd(made.data, stem, marking),
     )
     return files, made.resolution_m
+
+
+def _sidd(data: bytes, stem: str, marking: Marking | None) -> _Files:
+    """The same as SIDD, if it is known what it is marked as and the standard has words for that."""
+    from kizuna.formats.sicd_sidd import sidd_of_sicd
+
+    if marking is None:
+        return ()
+    try:
+        made = sidd_of_sicd(io.BytesIO(data), marking)
+    except InputError:
+        return ()
+    return ((AssetRole.DETECTED, f"{stem}.sidd.nitf", media_types.SIDD, made),)
 
 
 def _reduce_detected(file: BinaryIO, stem: str, footprint: Footprint | None, limits: Limits) -> tuple[_Files, float]:

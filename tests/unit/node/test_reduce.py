@@ -22,6 +22,7 @@ from kizuna.errors import Message, StoreError
 from kizuna.exchange.feed import page_from_bytes, unseal_entry
 from kizuna.formats.nitf_security import file_security
 from kizuna.formats.sicd import read_pixels
+from kizuna.formats.sidd import sidd_findings
 from kizuna.kinds import imagery
 from kizuna.model.digests import digest_of
 from kizuna.model.label import Label
@@ -155,8 +156,8 @@ def test_a_partner_gets_an_image_no_finer_than_the_article_allows(any_world):
 SICD_LABEL = replace(LABEL, caveats=("EXERCISE",))
 
 
-def put_sicd(world):
-    product = publish(world.node(IQPS), io.BytesIO(gotcha_sicd()), "pass 1.nitf", SICD_LABEL).product
+def put_sicd(world, label=SICD_LABEL):
+    product = publish(world.node(IQPS), io.BytesIO(gotcha_sicd()), "pass 1.nitf", label).product
     world.tick()
     return product
 
@@ -167,6 +168,7 @@ def test_a_partner_gets_a_complex_image_with_a_narrower_band(any_world):
     product = put_sicd(world)
     got = pulled(world)
     there = world.node(HUR)
+    # No SIDD: IC-ISM has no place for a caveat, and what is marked with less than its record says goes to nobody.
     roles = [AssetRole.ORIGINAL, AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
     assert [a.role for a in got.assets] == roles
     assert (got.media_type, got.complex_data, got.content) == (product.media_type, True, got.assets[0].digest)
@@ -191,10 +193,16 @@ def test_a_partner_gets_a_complex_image_with_a_narrower_band(any_world):
 
 def test_detected_only_takes_the_phase_of_what_was_made_coarser(world):
     world.agree(IQPS, **asking({"kind": "resolution", "value": "1"}, {"kind": "detected-only"}))
-    put_sicd(world)
+    put_sicd(world, LABEL)
     got = pulled(world)
-    assert [a.role for a in got.assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK]
+    assert [a.role for a in got.assets] == [AssetRole.DETECTED, AssetRole.VISUAL, AssetRole.QUICKLOOK, AssetRole.DETECTED]
     assert not got.complex_data
+    # The last is a SIDD, marked as its record says.
+    with world.node(HUR).blobs.open(got.assets[-1].digest) as file:
+        data = file.read()
+    assert file_security(data[:512]).classification_system == "JP"
+    assert sidd_findings(io.BytesIO(data)) == ()
+    assert imagery.extract(io.BytesIO(data), "a.nitf").resolution_m >= 1.0
     assert all(world.desk(IQPS).blob(HUR, a.digest, 0, 1) is not None for a in got.assets)
     (sent,) = world.node(IQPS).store.book.outgoing(HUR, 0, 9)
     assert b"application/vnd.nga.sicd" not in payload(sent.envelope)
