@@ -66,7 +66,7 @@ def _powers(scaled: Floats) -> Floats:
 def fit_apparent_plane(
     positions_m: npt.NDArray[np.floating],
     powers: npt.NDArray[np.floating],
-    box: tuple[npt.NDArray[np.floating], npt.NDArray[np.floating]],
+    corners_m: Floats,
     antennas_m: Floats,
     reference_range_m: Floats,
 ) -> ApparentPlane:
@@ -78,8 +78,8 @@ def fit_apparent_plane(
         Some hundred scatterers of it, shape (n, 3), scene metres.
     powers
         How much each counts, shape (n,).
-    box
-        Least and greatest coordinates of the whole cloud, shape (3,) each: the polynomial must not be asked beyond them.
+    corners_m
+        Corners of a box about the whole cloud, shape (8, 3): the polynomial must not be asked beyond it.
     antennas_m, reference_range_m
         Antenna positions, shape (pulses, 3), and ranges that the phase is referred to, shape (pulses,).
 
@@ -88,10 +88,9 @@ def fit_apparent_plane(
     The third singular value of the range matrix is what a plane cannot hold: heights off the plane times the curvature of the
     track. It falls with the square of the aperture, so that a cloud with heights is done in several apertures.
     """
-    low, high = box
-    corners = np.array([[a[i] for i, a in zip(bits, zip(low, high, strict=True), strict=True)] for bits in np.ndindex(2, 2, 2)])
-    sample = np.concatenate([positions_m, corners]).astype(np.float64)
-    weights = np.concatenate([powers, np.zeros(len(corners))]).astype(np.float64)
+    low, high = corners_m.min(axis=0), corners_m.max(axis=0)
+    sample = np.concatenate([positions_m, corners_m]).astype(np.float64)
+    weights = np.concatenate([powers, np.zeros(len(corners_m))]).astype(np.float64)
     weights /= max(float(weights.sum()), 1e-300)
     weights += 1e-3 / len(sample)
     pulses = np.unique(np.linspace(0, len(antennas_m) - 1, _PULSES).round().astype(int))
@@ -106,7 +105,7 @@ def fit_apparent_plane(
     change = np.linalg.lstsq(np.stack([middle, turn]), np.array([[1.0, 0.0], [0.0, angle]]))[0]
     directions = basis.T @ change
     places = np.linalg.lstsq(directions, (ranges - mean).T)[0].T
-    centre, scale = 0.5 * (low + high).astype(np.float64), max(0.5 * float((high - low).max()), 1e-3)
+    centre, scale = 0.5 * (low + high), max(0.5 * float((high - low).max()), 1e-3)
     terms = np.linalg.lstsq(root * _powers((sample - centre) / scale), root * places)[0]
     fitted = np.column_stack([np.ones(len(sample)), _powers((sample - centre) / scale) @ terms])
     # With places that the polynomial can give, offsets and directions of every pulse are the best once more.

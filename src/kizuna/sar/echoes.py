@@ -37,12 +37,12 @@ type Singles = npt.NDArray[np.float32]
 type Samples = npt.NDArray[np.complex64]
 
 _POINT_TOLERANCE = 1e-6
-_CLOUD_TOLERANCE = 1e-3
+_CLOUD_TOLERANCE = 3e-3
 _SCATTERERS_A_BLOCK = 1 << 16
 _PULSES_A_BLOCK = 64
 _MOST_APERTURES = 32
 _HAT_STEPS = 1024
-_SAMPLE = 500
+_SAMPLE = 200
 _GOLDEN = 0.6180339887498949
 _EDGE_M = 3.0
 """How far beyond its corners a box may bulge in the apparent plane."""
@@ -214,7 +214,7 @@ def cloud_echoes(
     reference = np.linalg.norm(acquisition.positions_m, axis=1)
     # A stride of the golden ratio meets all parts of a list evenly, whatever order it is in.
     some = cloud.of(np.unique((np.arange(_SAMPLE) * _GOLDEN % 1.0 * len(cloud)).astype(np.intp)))
-    low, high = cloud.positions_m.min(axis=0), cloud.positions_m.max(axis=0)
+    corners = _corners_m(cloud.positions_m, acquisition)
     wavenumber = 4.0 * math.pi / acquisition.radar.wavelength_m
     wanted_rad = 10.0 ** (tolerance_db / 20.0)
     parts = 1
@@ -222,7 +222,7 @@ def cloud_echoes(
         edges = np.linspace(0, len(reference), parts + 1).round().astype(int)
         planes = [
             fit_apparent_plane(
-                some.positions_m, np.abs(some.amplitudes) ** 2, (low, high), acquisition.positions_m[a:b], reference[a:b]
+                some.positions_m, np.abs(some.amplitudes) ** 2, corners, acquisition.positions_m[a:b], reference[a:b]
             )
             for a, b in pairwise(edges)
         ]
@@ -231,20 +231,19 @@ def cloud_echoes(
             break
         parts = min(2 * parts, max(parts + 1, math.ceil(parts * math.sqrt(left_rad / wanted_rad))))
     for number, (plane, start, stop) in enumerate(zip(planes, edges[:-1], edges[1:], strict=True)):
-        _plane_echoes(acquisition.frequencies_hz, cloud, (low, high), plane, out[start:stop], threads)
+        _plane_echoes(acquisition.frequencies_hz, cloud, corners, plane, out[start:stop], threads)
         if progress is not None:
             progress(number + 1, parts)
     return 20.0 * math.log10(max(left_rad, 1e-12))
 
 
 def _plane_echoes(
-    frequencies_hz: Floats, cloud: Cloud, box: tuple[Singles, Singles], plane: ApparentPlane, out: Samples, threads: int | None
+    frequencies_hz: Floats, cloud: Cloud, corners_m: Floats, plane: ApparentPlane, out: Samples, threads: int | None
 ) -> None:
     """Add what one aperture hears: spread the cloud over its apparent plane, transform, read the transform at the samples."""
     kernel = _kernel_for(_CLOUD_TOLERANCE)
     table = _table(kernel)
-    corners = np.array([[box[bit][axis] for axis, bit in enumerate(bits)] for bits in np.ndindex(2, 2, 2)])
-    seen = plane.places_m(corners)
+    seen = plane.places_m(corners_m)
     wavenumbers = 2.0 * frequencies_hz[[0, -1]] / SPEED_OF_LIGHT_M_S
     axes = [_Axis.holding(seen[:, k], np.outer(wavenumbers, plane.directions[:, k]), kernel.oversampling) for k in range(2)]
     fine = np.zeros((axes[0].fine, axes[1].fine), np.complex64)
@@ -279,6 +278,16 @@ def _plane_echoes(
             add_line(out[pulse].view(np.float32), values, band, range_m, plane.directions[pulse], place, hat)
 
     _each(work, range(0, len(out), _PULSES_A_BLOCK), threads)
+
+
+def _corners_m(positions_m: Singles, acquisition: Acquisition) -> Floats:
+    """Corners, shape (8, 3), of a box about scatterers that lies along the ground away from the radar: the grid is no larger."""
+    away = -acquisition.middle_m * [1.0, 1.0, 0.0]
+    away /= np.linalg.norm(away)
+    axes = np.stack([away, np.cross([0.0, 0.0, 1.0], away), [0.0, 0.0, 1.0]])
+    placed = positions_m @ axes.T.astype(np.float32)
+    low, high = placed.min(axis=0).astype(np.float64), placed.max(axis=0).astype(np.float64)
+    return np.asarray(np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)]) @ axes)
 
 
 @dataclass(frozen=True, slots=True)
