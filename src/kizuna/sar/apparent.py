@@ -33,7 +33,7 @@ class ApparentPlane:
     Parameters
     ----------
     directions
-        Shape (pulses, 2); (1, 0) at the middle pulse.
+        Shape (pulses, 2): across the middle line of sight and along it, so (0, 1) at the middle pulse.
     offsets_m
         Shape (pulses,), metres.
     terms
@@ -99,10 +99,11 @@ def fit_apparent_plane(
     mean = (weights @ ranges) / weights.sum()
     _, _, rows = np.linalg.svd(root * (ranges - mean), full_matrices=False)
     basis = rows[:2] if len(rows) > 1 else np.vstack([rows, np.zeros_like(rows)])
-    # In axes that a person knows: along the line of sight in the middle, and across it.
+    # In axes that a person knows. Along the line of sight comes last: there the samples of a pulse lie beside each other, and so
+    # does what they are read from.
     middle, turn = basis[:, len(pulses) // 2], basis[:, -1] - basis[:, 0]
     angle = _turn_rad(antennas_m[0], antennas_m[-1])
-    change = np.linalg.lstsq(np.stack([middle, turn]), np.array([[1.0, 0.0], [0.0, angle]]))[0]
+    change = np.linalg.lstsq(np.stack([middle, turn]), np.array([[0.0, 1.0], [angle, 0.0]]))[0]
     directions = basis.T @ change
     places = np.linalg.lstsq(directions, (ranges - mean).T)[0].T
     centre, scale = 0.5 * (low + high), max(0.5 * float((high - low).max()), 1e-3)

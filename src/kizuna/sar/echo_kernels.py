@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     type Floats = npt.NDArray[np.float64]
     type Singles = npt.NDArray[np.float32]
 
-__all__ = ["add_line", "place_points", "spread_ranges", "target_line"]
+__all__ = ["add_line", "compact", "extent_along", "place_points", "spread_ranges", "target_line"]
 
 _TURN = np.float32(2.0 * math.pi)
 _BLOCK = 64
@@ -63,11 +63,44 @@ def spread_ranges(
             row = min(int(step), steps - 1)
             part = np.float32(step - row)
             left = int(edge)
-            for k in range(LANES):
-                weight = table[row, k] + part * (table[row + 1, k] - table[row, k])
-                j = (left + k) % cells
-                line[2 * j] += weight * real
-                line[2 * j + 1] += weight * imag
+            if left >= 0 and left + LANES <= cells:
+                for k in range(LANES):
+                    weight = table[row, k] + part * (table[row + 1, k] - table[row, k])
+                    line[2 * (left + k)] += weight * real
+                    line[2 * (left + k) + 1] += weight * imag
+            else:
+                for k in range(LANES):
+                    weight = table[row, k] + part * (table[row + 1, k] - table[row, k])
+                    j = (left + k) % cells
+                    line[2 * j] += weight * real
+                    line[2 * j + 1] += weight * imag
+
+
+@numba.njit(cache=True, nogil=True, fastmath=True)
+def extent_along(positions_m: Singles, axes: Floats) -> Floats:
+    """Least and greatest coordinate of positions, shape (n, 3), along each axis, shape (m, 3): shape (m, 2)."""
+    found = np.empty((len(axes), 2))
+    for m in range(len(axes)):
+        low, high = np.float32(np.inf), np.float32(-np.inf)
+        x, y, z = np.float32(axes[m, 0]), np.float32(axes[m, 1]), np.float32(axes[m, 2])
+        for n in range(len(positions_m)):
+            value = x * positions_m[n, 0] + y * positions_m[n, 1] + z * positions_m[n, 2]
+            low, high = min(low, value), max(high, value)
+        found[m, 0], found[m, 1] = low, high
+    return found
+
+
+@numba.njit(cache=True, nogil=True)
+def compact(positions_m: Singles, values: Singles, kept: npt.NDArray[np.bool_]) -> int:
+    """Move the scatterers that are kept to the front of positions, shape (n, 3), and values, (n, 2), in order; how many they are."""
+    count = 0
+    for n in range(len(kept)):
+        if kept[n]:
+            for k in range(3):
+                positions_m[count, k] = positions_m[n, k]
+            values[count, 0], values[count, 1] = values[n, 0], values[n, 1]
+            count += 1
+    return count
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)

@@ -20,7 +20,7 @@ import numpy.typing as npt
 import scipy.fft
 
 from kizuna.sar.apparent import ApparentPlane, fit_apparent_plane
-from kizuna.sar.echo_kernels import add_line, place_points, spread_ranges, target_line
+from kizuna.sar.echo_kernels import add_line, compact, extent_along, place_points, spread_ranges, target_line
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.nufft import _fine_shape, _kernel_for, _table
 from kizuna.sar.nufft_kernels import LANES, interpolate_points, spread_points
@@ -65,6 +65,11 @@ class Cloud:
 
     def __len__(self) -> int:
         return len(self.amplitudes)
+
+    def keep(self, kept: npt.NDArray[np.bool_]) -> Cloud:
+        """Some of the scatterers, in the same memory: this cloud is used up."""
+        count = compact(self.positions_m, self.amplitudes.view(np.float32).reshape(-1, 2), kept)
+        return self.of(slice(count))
 
     def of(self, chosen: npt.NDArray[np.bool_] | slice) -> Cloud:
         """Some of the scatterers."""
@@ -177,7 +182,7 @@ def cloud_echoes(
     cloud: Cloud,
     out: Samples,
     *,
-    tolerance_db: float = -50.0,
+    tolerance_db: float = -48.0,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> float:
@@ -285,8 +290,7 @@ def _corners_m(positions_m: Singles, acquisition: Acquisition) -> Floats:
     away = -acquisition.middle_m * [1.0, 1.0, 0.0]
     away /= np.linalg.norm(away)
     axes = np.stack([away, np.cross([0.0, 0.0, 1.0], away), [0.0, 0.0, 1.0]])
-    placed = positions_m @ axes.T.astype(np.float32)
-    low, high = placed.min(axis=0).astype(np.float64), placed.max(axis=0).astype(np.float64)
+    low, high = extent_along(positions_m, axes).T
     return np.asarray(np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)]) @ axes)
 
 

@@ -48,8 +48,8 @@ class Ground:
         return cls(away, np.array([-away[1], away[0]]))
 
 
-def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float, rng: np.random.Generator) -> Cloud:
-    """Ground of a scene's square, in rows that the radar sees at one range.
+def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[float, float], rng: np.random.Generator) -> Cloud:
+    """Ground of a scene's square, in rows that run away from the radar.
 
     Parameters
     ----------
@@ -60,7 +60,8 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float,
     extent_m
         Side of the square, metres.
     spacing_m
-        Side of a cell: at most the image's resolution, so that the speckle is fully developed.
+        Sides of a cell, away from the radar and across: no wider than the image's bandwidths tell apart, so that its speckle is
+        fully developed.
     rng
         Speckle and textures.
 
@@ -70,10 +71,13 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float,
         An area of a surface that the scene does not name.
     """
     frame = Ground.facing(sight)
-    count = round(extent_m / spacing_m)
-    first_m = (0.5 - 0.5 * count) * spacing_m
+    step_m = np.asarray(spacing_m[::-1], np.float64)
+    counts = np.rint(extent_m / step_m).astype(int)
+    first_m = (0.5 - 0.5 * counts) * step_m
+    # Rows lie across the line of sight and run away from the radar, as memory does in `kizuna.sar.echoes`.
+    axes = np.array([frame.left, frame.away])
     names = [surface.name for surface in scene.surfaces]
-    kinds = np.zeros((count, count), np.uint8)
+    kinds = np.zeros((int(counts[0]), int(counts[1])), np.uint8)
     heights = [0.0]
     kind_surface = [0]
     for area in scene.areas:
@@ -86,21 +90,21 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float,
         heights.append(area.height_m)
         kind_surface.append(names.index(area.surface))
         corners = np.asarray(area.outline_m, np.float64)
-        lattice = np.stack([corners @ frame.away, corners @ frame.left], axis=-1)
-        fill_outline(kinds, (lattice - first_m) / spacing_m, len(heights) - 1)
+        lattice = corners @ axes.T
+        fill_outline(kinds, (lattice - first_m) / step_m, len(heights) - 1)
     coarse = math.ceil(extent_m / _COARSE_M) + 3
     at: Floats = (np.arange(coarse, dtype=np.float64) - 0.5 * (coarse - 1)) * _COARSE_M
     hills = np.zeros((coarse, coarse))
     for hill in scene.hills:
         centre = np.array(hill.centre_m)
-        squared = (at[:, None] - centre @ frame.away) ** 2 + (at[None, :] - centre @ frame.left) ** 2
+        squared = (at[:, None] - centre @ axes[0]) ** 2 + (at[None, :] - centre @ axes[1]) ** 2
         hills += hill.height_m * np.exp(-0.5 * squared / hill.radius_m**2)
-    fields = np.stack([_texture(surface, at, frame, rng) for surface in scene.surfaces])
+    fields = np.stack([_texture(surface, at, axes, rng) for surface in scene.surfaces])
     table = np.array(
         [
             (
                 heights[kind],
-                gamma_of(scene.surfaces[number].sigma0_db) * spacing_m**2,
+                gamma_of(scene.surfaces[number].sigma0_db) * step_m.prod(),
                 _DB * scene.surfaces[number].texture_db,
                 scene.surfaces[number].roughness_m,
                 number,
@@ -110,21 +114,21 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: float,
             for kind, number in enumerate(kind_surface)
         ]
     )
-    values = rng.standard_normal((count * count, 2), np.float32)
+    values = rng.standard_normal((kinds.size, 2), np.float32)
     positions = lay_ground(
         kinds,
         table,
         hills,
         fields,
-        (first_m, spacing_m, float(at[0]), _COARSE_M),
-        np.array([frame.away, frame.left]),
+        (*first_m.tolist(), *step_m.tolist(), float(at[0]), _COARSE_M),
+        axes,
         np.ascontiguousarray(sight, np.float64),
         values,
     )
     return Cloud(positions, values.view(np.complex64)[:, 0])
 
 
-def _texture(surface: Surface, at: Floats, frame: Ground, rng: np.random.Generator) -> Singles:
+def _texture(surface: Surface, at: Floats, axes: Floats, rng: np.random.Generator) -> Singles:
     """Field of mean 0 and variance 1 over the coarse lattice: filtered noise, or waves that run with the wind."""
     size = len(at)
     if surface.texture_db == 0.0 and surface.roughness_m == 0.0:
@@ -134,8 +138,8 @@ def _texture(surface: Surface, at: Floats, frame: Ground, rng: np.random.Generat
         length = surface.swell_m * np.exp(0.35 * rng.standard_normal(_WAVES))
         heading = 0.9 + 0.35 * rng.standard_normal(_WAVES)
         way = np.stack([np.sin(heading), np.cos(heading)], axis=-1) * (2.0 * math.pi / length)[:, None]
-        down = np.exp(1j * (np.outer(at, way @ frame.away) + rng.uniform(0.0, 2.0 * math.pi, _WAVES)))
-        across = np.exp(1j * np.outer(way @ frame.left, at))
+        down = np.exp(1j * (np.outer(at, way @ axes[0]) + rng.uniform(0.0, 2.0 * math.pi, _WAVES)))
+        across = np.exp(1j * np.outer(way @ axes[1], at))
         field = (down @ across).real
     else:
         field = scipy.ndimage.gaussian_filter(rng.standard_normal((size, size)), surface.texture_m / _COARSE_M, mode="wrap")

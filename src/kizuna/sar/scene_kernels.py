@@ -42,7 +42,7 @@ def lay_ground(
     table: Floats,
     hills: Floats,
     fields: Singles,
-    lattice: tuple[float, float, float, float],
+    lattice: tuple[float, float, float, float, float, float],
     frame: Floats,
     sight: Floats,
     values: Singles,
@@ -50,22 +50,22 @@ def lay_ground(
     """Positions of the cells' scatterers, shape (cells, 3); `values`, shape (cells, 2), standard normal, get their strength.
 
     `table` has a row a kind: height, cross section of a cell turned to the radar, logarithm of the texture's spread, roughness,
-    field, whether it lies on hills. `hills` and `fields` are coarse lattices; `lattice` is the first place and the
-    step of the cells, and of the coarse ones. Backscatter goes with the area that faces the radar: slope and normal in one.
+    field, whether it lies on hills. `hills` and `fields` are coarse lattices; `lattice` is the first places
+    and the steps of the cells, and those of the coarse ones. Backscatter goes with the area that faces the radar: slope and normal in one.
     """
     rows, cols = kinds.shape
-    first, step, coarse_first, coarse_step = lattice
+    first_row, first_col, step_row, step_col, coarse_first, coarse_step = lattice
     positions = np.empty((rows * cols, 3), np.float32)
-    sight_away = sight[0] * frame[0, 0] + sight[1] * frame[0, 1]
-    sight_left = sight[0] * frame[1, 0] + sight[1] * frame[1, 1]
+    sight_down = sight[0] * frame[0, 0] + sight[1] * frame[0, 1]
+    sight_along = sight[0] * frame[1, 0] + sight[1] * frame[1, 1]
     for row in range(rows):
-        away = first + row * step
-        u = (away - coarse_first) / coarse_step
+        down = first_row + row * step_row
+        u = (down - coarse_first) / coarse_step
         i = int(u)
         u -= i
         for col in range(cols):
-            left = first + col * step
-            v = (left - coarse_first) / coarse_step
+            along = first_col + col * step_col
+            v = (along - coarse_first) / coarse_step
             j = int(v)
             v -= j
             kind = kinds[row, col]
@@ -78,8 +78,8 @@ def lay_ground(
             if table[kind, 5] > 0.0:
                 a, b, c, d = hills[i, j], hills[i, j + 1], hills[i + 1, j], hills[i + 1, j + 1]
                 height += (1.0 - u) * ((1.0 - v) * a + v * b) + u * ((1.0 - v) * c + v * d)
-                facing -= sight_away * ((1.0 - v) * (c - a) + v * (d - b)) / coarse_step
-                facing -= sight_left * ((1.0 - u) * (b - a) + u * (d - c)) / coarse_step
+                facing -= sight_down * ((1.0 - v) * (c - a) + v * (d - b)) / coarse_step
+                facing -= sight_along * ((1.0 - u) * (b - a) + u * (d - c)) / coarse_step
             spread = table[kind, 2]
             power = table[kind, 1] * max(0.0, facing)
             if spread != 0.0:
@@ -88,8 +88,8 @@ def lay_ground(
             n = row * cols + col
             values[n, 0] *= size
             values[n, 1] *= size
-            positions[n, 0] = away * frame[0, 0] + left * frame[1, 0]
-            positions[n, 1] = away * frame[0, 1] + left * frame[1, 1]
+            positions[n, 0] = down * frame[0, 0] + along * frame[1, 0]
+            positions[n, 1] = down * frame[0, 1] + along * frame[1, 1]
             positions[n, 2] = height
     return positions
 

@@ -144,7 +144,7 @@ class Shapes:
 
     def block(self, block: Block) -> None:
         """Add a building."""
-        outline = np.asarray(block.outline_m, np.float64)
+        outline = counter_clockwise(block.outline_m)
         self.prism(outline, block.base_m, block.height_m, gamma_of(block.roof_db), gamma_of(block.wall_db))
         if block.windows_m <= 0.0:
             return

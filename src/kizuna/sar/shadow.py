@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from kizuna.sar.echo_kernels import extent_along
 from kizuna.sar.scene_kernels import in_sight, nearest
 
 if TYPE_CHECKING:
@@ -65,15 +66,14 @@ class Sight:
         across = np.cross([0.0, 0.0, 1.0], sight)
         across /= np.linalg.norm(across)
         view = np.stack([across, np.cross(sight, across), -sight])
-        low = np.min([points.min(axis=0) for points in opaque if len(points)], axis=0)
-        high = np.max([points.max(axis=0) for points in opaque if len(points)], axis=0)
-        corners = np.array([np.where(bits, high, low) for bits in np.ndindex(2, 2, 2)]) @ view[:2].T
-        first, last = corners.min(axis=0), corners.max(axis=0)
+        single = [np.ascontiguousarray(points, np.float32) for points in opaque if len(points)]
+        spans = np.stack([extent_along(points, view[:2]) for points in single])
+        first, last = spans[:, :, 0].min(axis=0), spans[:, :, 1].max(axis=0)
         shape = (int((last[1] - first[1]) / cell_m) + 1, int((last[0] - first[0]) / cell_m) + 1)
         depths = np.full(shape, np.inf, np.float32)
         origin = (float(first[1]), float(first[0]))
-        for points in opaque:
-            nearest(depths, np.ascontiguousarray(points, np.float32), view, origin, cell_m)
+        for points in single:
+            nearest(depths, points, view, origin, cell_m)
         # Level ground runs this much in depth within one cell.
         leaning = cell_m * math.sqrt(max(0.0, 1.0 - float(sight[2]) ** 2)) / max(float(sight[2]), 0.1)
         return cls(view, origin, cell_m, depths, 1.5 * leaning + cell_m)

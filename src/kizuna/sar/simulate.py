@@ -28,7 +28,7 @@ __all__ = ["Simulation", "acquisition_of", "collection_of", "seen_at", "simulate
 
 type Floats = npt.NDArray[np.float64]
 
-_CELLS_A_RESOLUTION = 0.87
+_CELLS_A_RESOLUTION = 0.92
 """Cells of the ground a resolution cell is wide: below one, so that speckle is fully developed in both directions."""
 _MOVING_SPACING = 2.0
 _SHADOW_CELLS = 2.5
@@ -128,19 +128,20 @@ def simulate(
     extent = extent_m or scene.extent_m
     rng = np.random.default_rng(scene.seed if seed is None else seed)
     sight = acquisition.middle_m / np.linalg.norm(acquisition.middle_m)
-    spacing = _CELLS_A_RESOLUTION * min(_nyquist_m(acquisition))
-    ground = ground_of(scene, sight, extent_m=extent, spacing_m=spacing, rng=rng)
+    cell = _CELLS_A_RESOLUTION * _nyquist_m(acquisition)
+    spacing = float(cell.min())
+    ground = ground_of(scene, sight, extent_m=extent, spacing_m=(float(cell[0]), float(cell[1])), rng=rng)
     still, ghosts, moving = _things(scene, sight, spacing, extent, rng)
     tell(1, 6)
     look = Sight.over([ground.positions_m, still.positions_m, moving.positions_m], sight, cell_m=_SHADOW_CELLS * spacing)
-    ground, still = (cloud.of(look.sees(cloud.positions_m)) for cloud in (ground, still))
+    still, in_sight = still.keep(look.sees(still.positions_m)), look.sees(ground.positions_m)
     seen = look.sees(moving.positions_m)
     moving = Movers(moving.positions_m[seen], moving.velocities_m_s[seen], moving.amplitudes[seen])
-    tell(2, 6)
+    # What stands out of the plane that most lies in takes several apertures, so it is done apart.
     low = np.abs(ground.positions_m[:, 2] - np.median(ground.positions_m[::97, 2])) <= _LOW_M
-    high = _joined(ground.of(~low), still, ghosts)
-    if not low.all():
-        ground = ground.of(low)
+    high = _joined(ground.of(in_sight & ~low), still, ghosts)
+    ground = ground.keep(in_sight & low)
+    tell(2, 6)
     samples = np.zeros((len(acquisition.times_s), len(acquisition.frequencies_hz)), np.complex64)
     errors = []
     for number, cloud in enumerate((ground, high)):
@@ -168,11 +169,11 @@ def simulate(
     )
 
 
-def _nyquist_m(acquisition: Acquisition) -> tuple[float, float]:
-    """Widest spacing on the ground, in range and across, that holds the bandwidths of the image."""
+def _nyquist_m(acquisition: Acquisition) -> Floats:
+    """Widest spacing on the ground, away from the radar and across, that holds the bandwidths of the image, shape (2,)."""
     across = math.sin(acquisition.incidence_rad)
     turned = acquisition.ground_cell_m2 * 2.0 * acquisition.radar.bandwidth_hz * across / SPEED_OF_LIGHT_M_S
-    return SPEED_OF_LIGHT_M_S / (2.0 * acquisition.radar.bandwidth_hz * across), turned
+    return np.array([SPEED_OF_LIGHT_M_S / (2.0 * acquisition.radar.bandwidth_hz * across), turned])
 
 
 def _things(
