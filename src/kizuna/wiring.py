@@ -17,6 +17,7 @@ from kizuna.adapters.blobs import FileBlobs, sync_folder
 from kizuna.adapters.clock import SystemClock
 from kizuna.adapters.input_files import open_input, open_product, read_input
 from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.machine import machine_name
 from kizuna.adapters.media_folder import FolderMedium, FolderShelf, NewFolderMedium, require_room
 from kizuna.adapters.media_folder import media_in as found_media
 from kizuna.adapters.pgstac import is_pgstac, walk_pgstac
@@ -85,6 +86,7 @@ __all__ = [
     "load_register",
     "load_settings",
     "machine_memory",
+    "machine_name",
     "make_node",
     "media_in",
     "migrate_node",

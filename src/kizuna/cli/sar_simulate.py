@@ -1,8 +1,12 @@
-"""``kizuna sar simulate``: echoes of a scene that a recipe describes, and what was really there."""
+"""``kizuna sar simulate``: echoes of a scene that a recipe describes, what was really there, and the image if it is wanted."""
 
 from __future__ import annotations
 
 import json
+import resource
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,110 +14,156 @@ import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
 from kizuna.errors import InputError, Message
-from kizuna.wiring import read_input, sample_folder, system_now
+from kizuna.wiring import machine_name, read_input, sample_folder, system_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
+    from kizuna.model.canonical import Json
     from kizuna.sar.scene import Scene
 
 __all__ = ["simulate"]
 
 _SAMPLES = ("port",)
+_KIB_A_GB = 1e9 / 1024.0
+
+
+@dataclass(slots=True)
+class _Stages:
+    """What each stage took: seconds of processors and of the clock on the wall."""
+
+    taken: dict[str, tuple[float, float]] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        cpu, wall = time.process_time(), time.monotonic()
+        yield
+        self.taken[name] = time.process_time() - cpu, time.monotonic() - wall
+
+    def told(self) -> dict[str, Json]:
+        """All of it, with the most memory that was used and the machine that it was used on."""
+        stages: dict[str, Json] = {
+            name: {"cpu_s": round(cpu, 2), "wall_s": round(wall, 2)} for name, (cpu, wall) in self.taken.items()
+        }
+        return {
+            "stages": stages,
+            "cpu_s": round(sum(cpu for cpu, _wall in self.taken.values()), 2),
+            "wall_s": round(sum(wall for _cpu, wall in self.taken.values()), 2),
+            "peak_gb": round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / _KIB_A_GB, 2),
+            "machine": machine_name(),
+        }
 
 
 @click.command(
     help=_("Simulate the echoes of a scene and write them as CPHD; RECIPE is a TOML file, or 'port', the reference port."),
     epilog=examples(
-        "kizuna sar simulate port --output port.cphd --truth port.geojson",
+        "kizuna sar simulate port --output port.cphd --truth port.geojson --image port.tif",
         "kizuna sar simulate port --extent 256 --at 35.6,139.9 --output small.cphd",
     ),
 )
 @click.argument("recipe", default="port")
 @click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("CPHD file to write."))
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help=_("GeoJSON of ships and reflectors to write."))
+@click.option("--image", type=click.Path(path_type=Path, dir_okay=False), help=_("COG of the image to form and write."))
 @click.option("--extent", "extent_m", type=float, metavar="METRES", help=_("Side of the square (default: the recipe's)."))
 @click.option("--at", "place", metavar="LAT,LON", help=_("Where the scene lies, in degrees (default: the recipe's)."))
 @click.option("--seed", type=click.IntRange(min=0), help=_("Of all that is random (default: the recipe's)."))
 @as_json
 def simulate(
-    recipe: str, output: Path, truth: Path | None, extent_m: float | None, place: str | None, seed: int | None, json_: bool
+    recipe: str,
+    output: Path,
+    truth: Path | None,
+    image: Path | None,
+    extent_m: float | None,
+    place: str | None,
+    seed: int | None,
+    json_: bool,
 ) -> None:
     """Simulate."""
-    from kizuna.formats.cphd_write import write_cphd
-    from kizuna.formats.scene_truth import truth_of
-    from kizuna.sar.simulate import acquisition_of, collection_of
-    from kizuna.sar.simulate import simulate as observe
-
-    for path, field in ((output, "output"), (truth, "truth")):
+    for path, name in ((output, "output"), (truth, "truth"), (image, "image")):
         if path is not None and path.exists():
             raise InputError(
                 Message("{path} exists", {"path": str(path)}),
                 hint=Message("name another file; none is overwritten"),
-                field=field,
+                field=name,
             )
-    scene = _scene(recipe, place, extent_m, seed)
-    acquisition = acquisition_of(scene)
-    simulation = observe(scene, acquisition, progress=Progress(_("simulating")))
-    _write(output, lambda file: write_cphd(file, collection_of(simulation), produced=system_now()))
+    stages = _Stages()
+    with stages.stage("load"):
+        from kizuna.formats.cphd_write import write_cphd
+        from kizuna.formats.geotiff import write_detected_cog
+        from kizuna.formats.scene_truth import truth_of
+        from kizuna.formats.simulated_product import FASTEST, form_simulated, place_image
+        from kizuna.sar.simulate import acquisition_of, collection_of
+        from kizuna.sar.simulate import simulate as observe
+
+        scene = _scene(recipe, place, extent_m, seed)
+    with stages.stage("simulate"):
+        acquisition = acquisition_of(scene)
+        simulation = observe(scene, acquisition, progress=Progress(_("simulating")))
+    with stages.stage("write echoes"):
+        _write(output, lambda file: write_cphd(file, collection_of(simulation), produced=system_now()))
     if truth is not None:
         text = json.dumps(truth_of(simulation), ensure_ascii=False, indent=2) + "\n"
         _write(truth, lambda file: file.write(text.encode()))
+    if image is not None:
+        with stages.stage("form"):
+            formed = form_simulated(simulation, method=FASTEST, progress=Progress(_("forming")))
+        with stages.stage("geocode and write COG"):
+            cog = write_detected_cog(place_image(formed, simulation))
+            _write(image, lambda file: file.write(cog))
     at_rest, exact = simulation.scatterers
+    told = stages.told()
     if json_:
         print_json(
             {
                 "output": str(output),
                 "truth": None if truth is None else str(truth),
+                "image": None if image is None else str(image),
                 "pulses": len(acquisition.times_s),
                 "frequencies": len(acquisition.frequencies_hz),
                 "extent_m": scene.extent_m,
                 "scatterers": at_rest + exact,
                 "error_db": round(simulation.error_db, 1),
+                **told,
             }
         )
         return
-    values: dict[str, str | int] = {
-        "path": str(output),
-        "pulses": len(acquisition.times_s),
-        "frequencies": len(acquisition.frequencies_hz),
-    }
+    values: dict[str, str | int] = {"path": str(output), "pulses": simulation.history.pulses}
+    values["frequencies"] = len(acquisition.frequencies_hz)
     say(Message("Wrote {path}: {pulses} pulses of {frequencies} frequencies.", values))
+    for path in (truth, image):
+        if path is not None:
+            say(Message("Wrote {path}.", {"path": str(path)}))
+    for stage, (cpu, wall) in stages.taken.items():
+        click.echo(f"  {stage:<24}{cpu:7.1f} CPU s{wall:8.1f} s")
+    say(
+        Message(
+            "In all {cpu_s} CPU seconds, {wall_s} s; at most {peak_gb} GB of memory; {machine}.",
+            {name: str(told[name]) for name in ("cpu_s", "wall_s", "peak_gb", "machine")},
+        )
+    )
 
 
 def _scene(recipe: str, place: str | None, extent_m: float | None, seed: int | None) -> Scene:
     """Scene of a recipe, moved and cut as wanted."""
-    from dataclasses import replace
-
-    from kizuna.earth.wgs84 import Geodetic
-    from kizuna.formats.scene_recipe import LARGEST_EXTENT_M, read_scene
+    from kizuna.formats.scene_recipe import read_scene
+    from kizuna.formats.simulated_product import moved
 
     path = sample_folder(recipe) / f"{recipe}.toml" if recipe in _SAMPLES else Path(recipe)
     scene = read_scene(read_input(path), name=path.name)
-    if extent_m is not None:
-        if not 10.0 <= extent_m <= LARGEST_EXTENT_M:  # noqa: PLR2004 # as in a recipe
-            raise InputError(
-                Message("extent {got} m; expected 10 to {most} m", {"got": extent_m, "most": LARGEST_EXTENT_M}),
-                hint=Message("Simulate several scenes to cover more."),
-                field="extent",
-            )
-        scene = replace(scene, extent_m=extent_m)
+    centre = None
     if place is not None:
         try:
             latitude, longitude = (float(part) for part in place.split(","))
         except ValueError:
-            latitude = longitude = float("nan")
-        if not (abs(latitude) <= 90.0 and abs(longitude) <= 180.0):  # noqa: PLR2004 # degrees
             raise InputError(
                 Message("{got} is no place", {"got": place}),
                 hint=Message("Give latitude and longitude in degrees, such as 35.35,139.65."),
                 field="at",
-            )
-        scene = replace(
-            scene, place=Geodetic.from_degrees(latitude_deg=latitude, longitude_deg=longitude, height_m=scene.place.height_m)
-        )
-    return scene if seed is None else replace(scene, seed=seed)
+            ) from None
+        centre = latitude, longitude
+    return moved(scene, place=centre, extent_m=extent_m, seed=seed)
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

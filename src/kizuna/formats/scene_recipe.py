@@ -22,6 +22,7 @@ __all__ = ["SCENE_SCHEMA", "read_scene"]
 
 SCENE_SCHEMA = "kizuna/scene/1"
 
+LEAST_EXTENT_M = 10.0
 LARGEST_EXTENT_M = 5_000.0
 _FARTHEST_M = 20_000.0
 _MOST = 2_000
@@ -60,7 +61,7 @@ def read_scene(data: bytes, *, name: str) -> Scene:
         name=table.text("name", longest=LONGEST_MARKING),
         place=_place(table.table("place")),
         start=table.instant("start"),
-        extent_m=_number(table, "extent_m", 10.0, LARGEST_EXTENT_M),
+        extent_m=_number(table, "extent_m", LEAST_EXTENT_M, LARGEST_EXTENT_M),
         orbit=_orbit(table.table("orbit")),
         radar=_radar(table.table("radar")),
         seed=seed,
