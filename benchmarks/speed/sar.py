@@ -1,10 +1,13 @@
-"""How fast images are formed: kizuna against a plain numpy loop (np.interp for each pulse), in one run. A JSON line a figure.
+"""How fast images are formed and echoes simulated. A JSON line a figure; `--only PART` measures one part.
+
+Images: kizuna against a plain numpy loop (np.interp for each pulse), in one run.
 
 One backprojection is one pulse added to one pixel. CPU seconds of this process, all threads; the best of three rounds.
 """
 
 from __future__ import annotations
 
+import argparse
 import json
 import math
 import time
@@ -13,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
+import sar_simulate
 
 from kizuna.formats.gotcha import read_history
 from kizuna.sar.backprojection import backproject
@@ -55,7 +59,7 @@ def cpu_seconds(form: Callable[[], object]) -> float:
     return min(rounds)
 
 
-def main() -> None:
+def backprojection() -> None:
     """Form 60 m x 60 m of the Gotcha scene both ways."""
     folder = resources.files("kizuna.samples") / "gotcha"
     with (folder / "data_3dsar_pass1_az001_HH.mat").open("rb") as file:
@@ -81,6 +85,19 @@ def main() -> None:
         "met": None,
     }
     print(json.dumps(line))
+
+
+PARTS: dict[str, Callable[[], None]] = {"backprojection": backprojection, "simulate": sar_simulate.measure}
+
+
+def main() -> None:
+    """Measure all parts, or one."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=sorted(PARTS), help="the one part to measure")
+    only = parser.parse_args().only
+    for name, measure in PARTS.items():
+        if only in {None, name}:
+            measure()
 
 
 if __name__ == "__main__":

@@ -43,7 +43,7 @@ SIGMA0_TAG = "KIZUNA_SIGMA0"
 FASTEST = Method.BACKPROJECTION
 """How an image is formed soonest."""
 
-_PIXELS_A_RESOLUTION = 1.5
+_PIXELS_A_RESOLUTION = 2.0  # detection doubles the bandwidth
 _NET = 9
 
 
@@ -120,6 +120,7 @@ def moved(
     start: Instant | None = None,
     extent_m: float | None = None,
     seed: int | None = None,
+    centre_m: tuple[float, float] | None = None,
 ) -> Scene:
     """Scene elsewhere, at another time, cut to another square, or with other chances; what is None stays.
 
@@ -135,6 +136,8 @@ def moved(
         Side of the square about its centre, metres.
     seed
         Of all that is random.
+    centre_m
+        What of the scene comes to lie in the centre: metres east and north.
 
     Raises
     ------
@@ -160,7 +163,7 @@ def moved(
     if place is not None:
         centre = Geodetic.from_degrees(latitude_deg=place[0], longitude_deg=place[1], height_m=centre.height_m)
     return replace(
-        scene,
+        scene if centre_m is None else scene.about(centre_m),
         place=centre,
         start=scene.start if start is None else start,
         extent_m=scene.extent_m if extent_m is None else extent_m,
@@ -187,10 +190,8 @@ def simulate_product(scene: Scene, *, method: Method = FASTEST) -> SimulatedProd
     return SimulatedProduct(simulation, form_simulated(simulation, method=method), method)
 
 
-def form_simulated(
-    simulation: Simulation, *, method: Method, progress: Callable[[int, int], None] | None = None
-) -> FormedImage:
-    """Complex image of all that was simulated, on the level of the water, a half finer than it resolves."""
+def form_simulated(simulation: Simulation, *, method: Method, progress: Callable[[int, int], None] | None = None) -> FormedImage:
+    """Complex image of all that was simulated, on the level of the water, twice as fine as it resolves."""
     return form_image(
         simulation.history,
         simulation.acquisition.scene,

@@ -92,7 +92,7 @@ def extent_along(positions_m: Singles, axes: Floats) -> Floats:
 
 @numba.njit(cache=True, nogil=True)
 def compact(positions_m: Singles, values: Singles, kept: npt.NDArray[np.bool_]) -> int:
-    """Move the scatterers that are kept to the front of positions, shape (n, 3), and values, (n, 2), in order; how many they are."""
+    """Move the scatterers that are kept to the front of positions, shape (n, 3), and values, (n, 2); how many they are."""
     count = 0
     for n in range(len(kept)):
         if kept[n]:

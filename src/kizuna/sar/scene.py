@@ -7,7 +7,7 @@ made to look right and to measure right (backscatter per area, known corner refl
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -260,3 +260,24 @@ class Scene:
     bridges: tuple[Bridge, ...] = ()
     ships: tuple[Ship, ...] = ()
     reflectors: tuple[Reflector, ...] = ()
+
+    def about(self, centre_m: Point) -> Scene:
+        """The same scene with its coordinates counted from another point, east and north."""
+
+        def one(point: Point) -> Point:
+            return point[0] - centre_m[0], point[1] - centre_m[1]
+
+        def outline(corners: Outline) -> Outline:
+            return tuple(one(corner) for corner in corners)
+
+        return replace(
+            self,
+            areas=tuple(replace(area, outline_m=outline(area.outline_m)) for area in self.areas),
+            hills=tuple(replace(hill, centre_m=one(hill.centre_m)) for hill in self.hills),
+            blocks=tuple(replace(block, outline_m=outline(block.outline_m)) for block in self.blocks),
+            bridges=tuple(replace(bridge, ends_m=(one(bridge.ends_m[0]), one(bridge.ends_m[1]))) for bridge in self.bridges),
+            ships=tuple(replace(ship, centre_m=one(ship.centre_m)) for ship in self.ships),
+            reflectors=tuple(
+                replace(part, position_m=(*one(part.position_m[:2]), part.position_m[2])) for part in self.reflectors
+            ),
+        )

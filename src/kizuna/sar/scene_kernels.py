@@ -50,8 +50,8 @@ def lay_ground(
     """Positions of the cells' scatterers, shape (cells, 3); `values`, shape (cells, 2), standard normal, get their strength.
 
     `table` has a row a kind: height, cross section of a cell turned to the radar, logarithm of the texture's spread, roughness,
-    field, whether it lies on hills. `hills` and `fields` are coarse lattices; `lattice` is the first places
-    and the steps of the cells, and those of the coarse ones. Backscatter goes with the area that faces the radar: slope and normal in one.
+    field, whether it lies on hills. `hills` and `fields` are coarse lattices; `lattice` is the first places and the steps of the
+    cells, and those of the coarse ones. Backscatter goes with the area that faces the radar: slope and normal in one.
     """
     rows, cols = kinds.shape
     first_row, first_col, step_row, step_col, coarse_first, coarse_step = lattice
