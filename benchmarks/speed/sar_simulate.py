@@ -1,6 +1,6 @@
 """What simulating the reference collection takes: a kilometre of port at 46 cm, some millions of scatterers, all pulses.
 
-CPU seconds of all threads for the whole of `simulate` (scene, shadow, echoes, noise), compiled code loaded beforehand; the best of
+CPU seconds of all threads for the whole of `simulate` (scene, shadow, echoes, noise), compiled code loaded before; the best of
 three rounds. Memory is the most that a process of its own held, samples and Python included. The error is that of a fixed set of
 scatterers all over the scene, up to 60 m high, against exact sums over every 37th pulse.
 """

@@ -40,7 +40,7 @@ __all__ = ["FASTEST", "SIGMA0_TAG", "SimulatedProduct", "form_simulated", "moved
 SIGMA0_TAG = "KIZUNA_SIGMA0"
 """GeoTIFF tag of an image whose squared amplitude is sigma0 on level ground."""
 
-FASTEST = Method.BACKPROJECTION
+FASTEST = Method.POLAR_FORMAT
 """How an image is formed soonest."""
 
 _PIXELS_A_RESOLUTION = 2.0  # detection doubles the bandwidth
@@ -205,21 +205,27 @@ def form_simulated(simulation: Simulation, *, method: Method, progress: Callable
 
 def place_image(image: FormedImage, simulation: Simulation) -> Placed:
     """Amplitude of an image, the square of which is sigma0 on level ground, and where its pixels lie."""
-    from rasterio.control import GroundControlPoint
+    from affine import Affine
     from rasterio.crs import CRS
+    from rasterio.warp import transform
 
-    from kizuna.formats import geotiff
+    from kizuna.formats.geotiff import Placed
 
     amplitude = np.abs(image.pixels)
     amplitude *= np.float32(1.0 / math.sqrt(simulation.acquisition.ground_cell_m2))
     rows, cols = (np.linspace(0.0, count - 1.0, _NET) for count in image.grid.shape)
     row, col = (part.ravel() for part in np.meshgrid(rows, cols, indexing="ij"))
     latitude, longitude, _ = image.scene.to_geodetic(image.grid.to_scene(row, col))
-    net = zip(row.tolist(), col.tolist(), np.degrees(longitude).tolist(), np.degrees(latitude).tolist(), strict=True)
-    points = tuple(GroundControlPoint(row=r + 0.5, col=c + 0.5, x=lon, y=lat) for r, c, lon, lat in net)
+    longitudes, latitudes = np.degrees(longitude), np.degrees(latitude)
+    zone = min(int((longitudes.mean() + 180.0) // 6.0) + 1, 60)
+    crs = CRS.from_epsg((32600 if latitudes.mean() >= 0.0 else 32700) + zone)
+    xs, ys = transform("EPSG:4326", crs, longitudes.tolist(), latitudes.tolist())[:2]
+    # A few kilometres of plane are flat on the map to a centimetre; pixels are counted from their corners.
+    design = np.column_stack([col + 0.5, row + 0.5, np.ones(len(row))])
+    (a, b, c), (d, e, f) = np.linalg.lstsq(design, np.column_stack([xs, ys]))[0].T
     scene = simulation.scene
     tags = {
         "TIFFTAG_IMAGEDESCRIPTION": f"{scene.radar.name}, {scene.name}: simulated",
         SIGMA0_TAG: "squared amplitude",
     }
-    return geotiff.place(amplitude, points, CRS.from_epsg(4326), oversampling=1, tags=tags)
+    return Placed(amplitude, crs, Affine(a, b, c, d, e, f), (), image.grid.row_spacing_m, tags)
