@@ -344,7 +344,7 @@ def main() -> None:
     parser.add_argument("--mebibytes", type=int, default=1024, help="size of the large file")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of the transfer and of each suspension")
     parser.add_argument("--queued", type=int, default=10_000, help="products to queue")
-    parser.add_argument("--behind", type=int, default=10_000, help="products that a partner is behind (the issue names 100,000)")
+    parser.add_argument("--behind", type=int, default=100_000, help="products that a partner is behind")
     parser.add_argument("--only", choices=["enqueue", "transfer", "suspend", "catch-up"], help="only these figures")
     options = parser.parse_args()
     size = options.mebibytes * MEBIBYTE
