@@ -12,6 +12,9 @@ __all__ = ["plan"]
 
 _COMMANDS = {
     "access": "kizuna.cli.plan_access:access",
+    "revisit": "kizuna.cli.plan_revisit:revisit",
+    "whatif": "kizuna.cli.plan_whatif:whatif",
+    "design": "kizuna.cli.plan_design:design",
 }
 
 

@@ -141,7 +141,9 @@ class Story:
             self._say(Message("  {party}: {url}  (sign in with {token})", values))
         self._head(Message("6. The agreement is suspended"))
         refused_s = self._suspend(products[0])
-        self._head(Message("7. The proof"))
+        self._head(Message("7. What a suspension costs"))
+        picture = self._plan()
+        self._head(Message("8. The proof"))
         verified = self._verify()
         total_s = time.monotonic() - begin
         figures: dict[str, Json] = {
@@ -150,6 +152,7 @@ class Story:
             "payload_bytes": moved,
             "decisions": self._decisions,
             "log_entries_verified": verified,
+            "what_if_picture": str(picture),
             "total_s": round(total_s, 2),
             "nodes": [
                 {
@@ -395,7 +398,20 @@ class Story:
                     raise
                 time.sleep(0.1)
 
-    # ---- 6, 7
+    # ---- 7
+
+    def _plan(self) -> Path:
+        from kizuna.cli.story_plan import draw_loss, told
+
+        picture = self._root / "what-if.png"
+        losses = draw_loss(picture, system_now())
+        for loss in losses:
+            self._say(told(loss))
+            _require(loss.after_s > loss.before_s, Message("the suspension costs {place} nothing", {"place": loss.place}))
+        self._say(Message("  FICTIONAL: these agreements. The picture: {path}", {"path": str(picture)}))
+        return picture
+
+    # ---- 6, 8
 
     def _suspend(self, product: Product) -> float:
         reason = _("Review of the third-party rule.")

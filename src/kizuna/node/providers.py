@@ -14,11 +14,13 @@ from typing import TYPE_CHECKING, NoReturn, Self
 
 import numpy as np
 
+from kizuna.catalog.areas import Placer, areas_of
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Instant, Interval
 from kizuna.model.label import Label
 from kizuna.model.parties import nation_of
-from kizuna.model.regions import NOWHERE_KNOWN
+from kizuna.model.product import Footprint
+from kizuna.model.regions import NOWHERE_KNOWN, Placement
 from kizuna.node.what_if import suppose
 from kizuna.planning.passes import Availability
 from kizuna.release.decide import Subject, decide_in
@@ -32,14 +34,14 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kizuna.model.parties import Party
-    from kizuna.model.regions import Placement
     from kizuna.release.decision import Decision
     from kizuna.release.register import Register
     from kizuna.release.view import View
 
-__all__ = ["Counted", "Fleet", "Lie", "Question", "Standing", "count", "supposed"]
+__all__ = ["Counted", "Fleet", "Lie", "Question", "Standing", "count", "everyone", "lie_of", "supposed"]
 
 _PLANNED = "(planned)"
+_SCENE_DEG = 0.04
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -65,6 +67,12 @@ class Fleet:
     def parties(self) -> tuple[Party, ...]:
         """Each provider once, in order."""
         return tuple(sorted(set(self.providers)))
+
+    @property
+    def owner(self) -> list[int]:
+        """Number of each satellite's provider in `parties`."""
+        numbers = {party: number for number, party in enumerate(self.parties)}
+        return [numbers[party] for party in self.providers]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +152,30 @@ class Lie:
         return cls(tuple(known) or (NOWHERE_KNOWN,), group)
 
 
+def lie_of(register: Register, places: Iterable[tuple[float, float]]) -> Lie:
+    """How places lie to the areas that agreements name: of each a scene of some kilometres around it.
+
+    Parameters
+    ----------
+    register
+        All facts.
+    places
+        Longitude and latitude of each, in degrees.
+    """
+    areas = areas_of(register.agreements)
+    if not areas:
+        return Lie.of(Placement(touches=frozenset()) for _ in places)
+    placer = Placer(areas)
+    return Lie.of(placer.place(_scene(longitude, latitude)) for longitude, latitude in places)
+
+
+def _scene(longitude_deg: float, latitude_deg: float) -> Footprint:
+    half = _SCENE_DEG / 2.0
+    west, east = longitude_deg - half, longitude_deg + half
+    south, north = max(latitude_deg - half, -90.0), min(latitude_deg + half, 90.0)
+    return Footprint(((west, south), (east, south), (east, north), (west, north), (west, south)))
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Counted:
     """Whose satellites count, and why.
@@ -180,6 +212,16 @@ def count(register: Register, fleet: Fleet, question: Question, lie: Lie) -> Cou
     each two of them, for each provider and each group of places that lie alike to all areas.
     """
     return _count(register, fleet, question, lie, {})
+
+
+def everyone(fleet: Fleet, question: Question, lie: Lie) -> Counted:
+    """All satellites, as if every provider gave everything: what geometry alone allows."""
+    span = Interval(question.begin, question.end)
+    standings = {
+        (party, number): (Standing(party, span, number, None),) for party in fleet.parties for number in range(len(lie.kinds))
+    }
+    active = np.ones((len(lie.kinds), 1, len(fleet.satellites)), np.bool_)
+    return Counted(standings, Availability(np.empty(0), active, lie.group))
 
 
 def supposed(
@@ -228,8 +270,9 @@ def supposed(
         same = {key: found for key, found in counted.standings.items() if nation_of(key[0]) not in touched}
         counted = _count(register, fleet, question, lie, same)
     available = counted.available
+    from_s = (at - question.begin).total_seconds() if at > question.begin else float("-inf")
     for which, counts in switches:
-        available = available.switched(which, (at - question.begin).total_seconds(), counts=counts)
+        available = available.switched(which, from_s, counts=counts)
     return Counted(counted.standings, available)
 
 
@@ -242,20 +285,18 @@ def _count(
 ) -> Counted:
     """Decide for all providers but those of which it is known already."""
     view, spans = view_of(register, question.known_at), _spans(register, question)
-    active = np.zeros((len(lie.kinds), len(spans), len(fleet.satellites)), np.bool_)
-    providers = np.array(fleet.providers)
+    active = np.zeros((len(lie.kinds), len(spans), len(fleet.parties)), np.bool_)
     standings: dict[tuple[Party, int], tuple[Standing, ...]] = {}
-    for party in fleet.parties:
-        columns = providers == party
+    for column, party in enumerate(fleet.parties):
         for number, placement in enumerate(lie.kinds):
             found = same.get((party, number))
             if found is None:
                 found = tuple(_joined(_decided(view, fleet, question, party, placement, number, span) for span in spans))
             standings[party, number] = found
             for when, span in enumerate(spans):
-                active[number, when, columns] = next(each.counts for each in found if span.begin in each.term)
+                active[number, when, column] = next(each.counts for each in found if span.begin in each.term)
     cuts_s = np.array([(span.begin - question.begin).total_seconds() for span in spans[1:]])
-    return Counted(standings, Availability(cuts_s, active, lie.group))
+    return Counted(standings, Availability(cuts_s, active[:, :, fleet.owner], lie.group))
 
 
 def _spans(register: Register, question: Question) -> list[Interval]:

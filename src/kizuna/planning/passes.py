@@ -150,6 +150,21 @@ class Passes:
         both = 0 if self.instants else self.end_s.nbytes
         return self.first.nbytes + self.satellite.nbytes + self.begin_s.nbytes + both
 
+    def only(self, counts: Flags) -> Passes:
+        """Passes of the satellites that count."""
+        kept = counts[self.satellite]
+        before = np.concatenate(([0], np.cumsum(kept)))
+        begins = self.begin_s[kept]
+        return Passes(
+            self.satellites,
+            self.places,
+            before[self.first],
+            self.satellite[kept],
+            begins,
+            begins if self.instants else self.end_s[kept],
+            self.period_s,
+        )
+
     def over(self, places: Iterable[int]) -> Passes:
         """Passes over some of the places."""
         chosen = list(places)
@@ -221,6 +236,11 @@ class Availability:
         flags = np.asarray(active, np.bool_)
         return cls(np.empty(0), flags.reshape(1, 1, -1))
 
+    @property
+    def constant(self) -> Flags | None:
+        """Shape (satellites,): whether each counts, where that is so at all times and places; None where it is not."""
+        return self.active[0, 0] if self.active.shape[:2] == (1, 1) else None
+
     def groups_of(self, places: int) -> Groups:
         """Group of each of so many places."""
         return np.zeros(places, np.int32) if self.group is None else self.group
@@ -233,7 +253,7 @@ class Availability:
         which
             Shape (satellites,).
         from_s
-            Instant, in seconds since the epoch of the passes.
+            Instant, in seconds since the epoch of the passes; minus infinity for all of the time.
         counts
             Whether they count from then on.
 
@@ -243,8 +263,12 @@ class Availability:
         >>> changed.cuts_s.tolist(), changed.active.tolist()
         ([60.0], [[[True, True], [False, True]]])
         """
-        at = int(np.searchsorted(self.cuts_s, from_s, side="left"))
         cuts_s, active = self.cuts_s, self.active
+        if from_s == -np.inf:
+            active = active.copy()
+            active[:, :, which] = counts
+            return Availability(cuts_s, active, self.group)
+        at = int(np.searchsorted(cuts_s, from_s, side="left"))
         if at == len(cuts_s) or cuts_s[at] != from_s:
             cuts_s = np.insert(cuts_s, at, from_s)
             active = np.insert(active, at, active[:, at], axis=1)
@@ -252,6 +276,13 @@ class Availability:
             active = active.copy()
         active[:, at + 1 :, which] = counts
         return Availability(cuts_s, active, self.group)
+
+    def united(self, other: Availability) -> Availability:
+        """What counts by either of two, about the same groups of places."""
+        cuts_s = np.union1d(self.cuts_s, other.cuts_s)
+        begins_s = np.concatenate(([-np.inf], cuts_s))
+        flags = [each.active[:, np.searchsorted(each.cuts_s, begins_s, side="right")] for each in (self, other)]
+        return Availability(cuts_s, flags[0] | flags[1], self.group)
 
 
 def everybody(passes: Passes) -> Availability:

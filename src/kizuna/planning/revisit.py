@@ -7,7 +7,7 @@ different numbers, so all are given.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from kizuna.planning.passes import everybody
 if TYPE_CHECKING:
     from kizuna.planning.passes import Availability, Passes
 
-__all__ = ["Revisit", "Spread", "images_s", "revisit", "spread"]
+__all__ = ["Baseline", "Revisit", "Spread", "images_s", "revisit", "spread"]
 
 type Floats = npt.NDArray[np.float64]
 type Integers = npt.NDArray[np.int64]
@@ -109,6 +109,74 @@ def revisit(passes: Passes, available: Availability | None = None) -> Revisit:
     return Revisit(images, *out)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Baseline:
+    """How often places are imaged today, to which changes are compared.
+
+    A satellite that is lost joins gaps and does nothing else: only its own passes are looked at, not those of all others
+    (benchmarks/speed/whatif.py). Any other change is worked out anew.
+
+    Parameters
+    ----------
+    passes
+        All passes.
+    counted
+        Those of the satellites that count today; None where that differs by time or place, or images take time.
+    available
+        Which satellites count today.
+    today
+        How often places are imaged today.
+    owner
+        Shape (satellites,): whose each satellite is, since satellites are lost by owners; any grouping does.
+    rows, first
+        Passes in `counted` of owner ``o``: ``rows[first[o]:first[o + 1]]``, ascending.
+    """
+
+    passes: Passes
+    counted: Passes | None
+    available: Availability
+    today: Revisit
+    owner: npt.NDArray[np.int32]
+    rows: npt.NDArray[np.int32]
+    first: Integers
+
+    @classmethod
+    def of(cls, passes: Passes, available: Availability | None = None, owner: npt.ArrayLike | None = None) -> Self:
+        """Baseline of passes and the satellites that count; all by default, each its own owner."""
+        available = everybody(passes) if available is None else available
+        of_satellite = np.arange(len(passes.satellites), dtype=np.int32) if owner is None else np.asarray(owner, np.int32)
+        counts = available.constant
+        today = revisit(passes, available)
+        if counts is None or not passes.instants:
+            return cls(passes, None, available, today, of_satellite, np.empty(0, np.int32), np.empty(0, np.int64))
+        counted = passes.only(counts)
+        owners = of_satellite[counted.satellite]
+        numbers = np.bincount(owners, minlength=int(of_satellite.max(initial=0)) + 1)
+        rows = np.argsort(owners, kind="stable").astype(np.int32)
+        return cls(passes, counted, available, today, of_satellite, rows, np.concatenate(([0], np.cumsum(numbers))))
+
+    def after(self, available: Availability) -> Revisit:
+        """How often places are imaged after a change."""
+        before, now = self.available.constant, available.constant
+        if self.counted is None or before is None or now is None or np.any(now & ~before):
+            return revisit(self.passes, available)
+        gone = np.flatnonzero(before & ~now)
+        if not len(gone):
+            return self.today
+        passes, today = self.counted, self.today
+        places = len(passes.places)
+        images, out = np.zeros(places, np.int64), np.full((4, places), np.nan)
+        parts = []
+        for owner in np.unique(self.owner[gone]):
+            rows = self.rows[self.first[owner] : self.first[owner + 1]]
+            whole = not np.any(now[self.owner == owner])
+            parts.append(rows if whole else rows[~now[passes.satellite[rows]]])
+        lost = parts[0] if len(parts) == 1 else np.sort(np.concatenate(parts))
+        low_s, high_s = passes.period_s
+        _join(passes.first, passes.begin_s, low_s, high_s, lost, today.images, today.worst_s, today.response_s, images, out)
+        return Revisit(images, *out)
+
+
 def spread(passes: Passes, available: Availability | None = None) -> Spread:
     """How the times between images are spread; slower than `revisit`, since it puts them in order.
 
@@ -176,6 +244,58 @@ def _scan_instants(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can
             row = until
         between = taken - 1
         _write(place, taken, between, reach_s - begun_s, worst_s, squares_s2, reach_s, low_s, high_s, images, out)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _join(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
+    first: Integers,
+    at_s: Floats,
+    low_s: float,
+    high_s: float,
+    lost: npt.NDArray[np.int32],
+    images_today: Integers,
+    worst_today_s: Floats,
+    response_today_s: Floats,
+    images: Integers,
+    out: Floats,
+) -> None:
+    next_lost = 0
+    for place in range(len(first) - 1):
+        row, end = first[place], first[place + 1]
+        taken, worst_s = images_today[place], worst_today_s[place]
+        # All gaps, those at the ends of the period too.
+        squares_s2 = 2.0 * (high_s - low_s) * response_today_s[place]
+        begun_s = at_s[row] if taken else low_s
+        reach_s = at_s[end - 1] if taken else low_s
+        while next_lost < len(lost) and lost[next_lost] < end:
+            # A run of lost images, one after the other: their gaps become one.
+            each = lost[next_lost]
+            from_s = at_s[each - 1] if each > row else low_s
+            last_s, joined_s2 = from_s, 0.0
+            while True:
+                gap_s = at_s[each] - last_s
+                joined_s2 += gap_s * gap_s
+                last_s = at_s[each]
+                taken -= 1
+                next_lost += 1
+                each += 1
+                if next_lost == len(lost) or lost[next_lost] != each or each == end:
+                    break
+            to_s = at_s[each] if each < end else high_s
+            squares_s2 += (to_s - from_s) ** 2 - joined_s2 - (to_s - last_s) ** 2
+            worst_s = max(worst_s, to_s - from_s)
+            begun_s = to_s if from_s == low_s and begun_s <= last_s else begun_s
+            reach_s = from_s if each == end else reach_s
+        if taken == 0:
+            begun_s = reach_s = low_s
+        tail_s = high_s - reach_s
+        images[place] = taken
+        out[1, place] = worst_s
+        out[3, place] = tail_s / (high_s - low_s)
+        if taken > 1:
+            out[0, place] = (reach_s - begun_s) / (taken - 1)
+        if taken > 0:
+            out[2, place] = squares_s2 / (2.0 * (high_s - low_s))
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

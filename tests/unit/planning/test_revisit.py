@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from kizuna.errors import InputError
 from kizuna.planning.passes import Availability, Passes, everybody
-from kizuna.planning.revisit import revisit, spread
+from kizuna.planning.revisit import Baseline, revisit, spread
 
 HOUR, DAY = 3600.0, 86400.0
 
@@ -121,7 +121,7 @@ def worlds(draw):
     return passes, Availability(np.array(cuts, float), active, np.array(group, np.int32))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(worlds())
 def test_the_fast_way_and_the_plain_way_agree(world):
     passes, available = world
@@ -135,3 +135,24 @@ def test_the_fast_way_and_the_plain_way_agree(world):
             atol=1e-9,
         )
         np.testing.assert_allclose([more.median_s[place], more.p95_s[place]], quantiles, atol=1e-9)
+
+
+@settings(max_examples=60, deadline=None)
+@given(worlds(), st.lists(st.booleans(), min_size=3, max_size=3), st.lists(st.booleans(), min_size=3, max_size=3), st.booleans())
+def test_a_loss_is_told_from_the_lost_passes_as_from_all(world, before, after, owned):
+    passes, changing = world
+    owner = [0, 0, 1] if owned else None
+    for today in (Availability.of(before), changing):
+        base = Baseline.of(passes, today, owner)
+        for then in (Availability.of(after), Availability.of([a and b for a, b in zip(before, after, strict=True)]), changing):
+            found, expected = base.after(then), revisit(passes, then)
+            for name in ("images", "mean_s", "worst_s", "response_s", "unanswered"):
+                np.testing.assert_allclose(getattr(found, name), getattr(expected, name), atol=1e-9, err_msg=name)
+
+
+def test_what_counts_by_either_of_two_counts_by_both_together():
+    one = Availability(np.array([10.0]), np.array([[[True, False], [False, False]]]))
+    other = Availability(np.array([20.0]), np.array([[[False, False], [False, True]]]))
+    both = one.united(other)
+    assert both.cuts_s.tolist() == [10.0, 20.0]
+    assert both.active.tolist() == [[[True, False], [False, False], [False, True]]]
