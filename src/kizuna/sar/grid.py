@@ -14,7 +14,7 @@ from kizuna.errors import InputError, Message
 if TYPE_CHECKING:
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["PlaneGrid", "ground_grid"]
+__all__ = ["PlaneGrid", "ground_grid", "slant_grid"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -108,19 +108,10 @@ def ground_grid(history: PhaseHistory, *, extent_m: float, spacing_m: float) -> 
     InputError
         The spacing is too coarse for the data's resolution, or nothing lies in the extent.
     """
-    if not (spacing_m > 0.0 and extent_m >= spacing_m):
-        raise InputError(
-            Message(
-                "an image of {extent} m with pixels of {spacing} m cannot be formed",
-                {"extent": extent_m, "spacing": spacing_m},
-            ),
-            hint=Message("Give a positive spacing that is smaller than the extent."),
-            field="spacing_m",
-        )
+    pixels = _pixels(extent_m, spacing_m)
     x, y, _ = -history.centre_position_m
     length = math.hypot(x, y)
     away = np.array([x / length, y / length, 0.0])
-    pixels = round(extent_m / spacing_m)
     return PlaneGrid(
         origin_m=np.zeros(3),
         row_direction=away,
@@ -130,3 +121,48 @@ def ground_grid(history: PhaseHistory, *, extent_m: float, spacing_m: float) -> 
         rows=pixels,
         cols=pixels,
     )
+
+
+def slant_grid(history: PhaseHistory, *, extent_m: float, spacing_m: float) -> PlaneGrid:
+    """Square grid on the slant plane, which the line of sight and the track span at the middle of the aperture.
+
+    Parameters
+    ----------
+    history
+        Phase history.
+    extent_m
+        Length of a side in that plane, metres.
+    spacing_m
+        Distance of neighbouring pixels, metres.
+
+    Returns
+    -------
+    PlaneGrid
+        Rows along the line of sight, columns so that row x column points up.
+
+    Raises
+    ------
+    InputError
+        The spacing is too coarse for the extent.
+    """
+    pixels = _pixels(extent_m, spacing_m)
+    away = -history.centre_position_m / np.linalg.norm(history.centre_position_m)
+    along = history.positions_m[-1] - history.positions_m[0]
+    across = along - (along @ away) * away
+    across /= np.linalg.norm(across)
+    if np.cross(away, across)[2] < 0.0:
+        across = -across
+    return PlaneGrid(np.zeros(3), away, across, spacing_m, spacing_m, pixels, pixels)
+
+
+def _pixels(extent_m: float, spacing_m: float) -> int:
+    if not (spacing_m > 0.0 and extent_m >= spacing_m):
+        raise InputError(
+            Message(
+                "an image of {extent} m with pixels of {spacing} m cannot be formed",
+                {"extent": extent_m, "spacing": spacing_m},
+            ),
+            hint=Message("Give a positive spacing that is smaller than the extent."),
+            field="spacing_m",
+        )
+    return round(extent_m / spacing_m)

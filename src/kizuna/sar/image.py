@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["FormedImage", "SpatialSupport", "detect", "form_image", "spatial_support"]
+__all__ = ["FormedImage", "SpatialSupport", "detect", "form_image", "spatial_support", "to_baseband"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -142,11 +142,17 @@ def form_image(
         The extent cannot be formed from these data.
     """
     grid = ground_grid(history, extent_m=extent_m, spacing_m=spacing_m)
-    pixels = form_pixels(history, grid, method, progress=progress)
+    return FormedImage(
+        to_baseband(form_pixels(history, grid, method, progress=progress), history, grid), grid, history, scene, nominal
+    )
+
+
+def to_baseband(pixels: npt.NDArray[np.complex64], history: PhaseHistory, grid: PlaneGrid) -> npt.NDArray[np.complex64]:
+    """Pixels, shape (rows, cols), without the carrier that `spatial_support` names; in place, and returned."""
     row, col = spatial_support(history, grid).centre
     pixels *= np.exp(-2j * math.pi * row * grid.row_offsets_m()).astype(np.complex64)[:, None]
     pixels *= np.exp(-2j * math.pi * col * grid.col_offsets_m()).astype(np.complex64)
-    return FormedImage(pixels, grid, history, scene, nominal)
+    return pixels
 
 
 def detect(pixels: npt.NDArray[np.complexfloating]) -> npt.NDArray[np.float32]:
