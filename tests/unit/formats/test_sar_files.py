@@ -65,6 +65,15 @@ def test_files_of_others_open(real_sicd, name):
     assert all(": " in finding for finding in findings)
 
 
+def test_a_time_beyond_all_calendars_is_refused_with_words(files):
+    """Found by fuzzing: a number that no timedelta holds."""
+    data = files[Format.CPHD].getvalue()
+    begin, end = data.index(b"<TxTime2>") + 9, data.index(b"</TxTime2>")
+    vast = data[:begin] + b"1e308".rjust(end - begin) + data[end:]
+    with pytest.raises(InputError, match="does not say when it was observed"):
+        read_sar_facts(io.BytesIO(vast))
+
+
 def test_what_has_no_standard_is_not_checked():
     with pytest.raises(InputError, match="no standard"):
         check_sar_file(io.BytesIO(), Format.CAPELLA)
