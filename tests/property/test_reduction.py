@@ -131,8 +131,12 @@ def source(seed=None, *, outside=None, tree=None, description=None):
     return file.getvalue()
 
 
+DIAMOND = (11.0, 36.0, 61.0, 36.0), (46.0, 71.0, 46.0, 21.0)
+WINDOW = (11.5, 11.5, 60.5, 60.5), (20.5, 70.5, 70.5, 20.5)
+
+
 def ring(rows, cols):
-    """Outline in longitude and latitude of a window of the car park's pixels, by its corners (it is a plane)."""
+    """Outline in longitude and latitude of corners among the car park's pixels (it is a plane)."""
     summary = read_summary(io.BytesIO(gotcha_sicd()))
     height, width = summary.shape
     # Row 0 col 0, row 0 col last, last last, last 0.
@@ -144,8 +148,7 @@ def ring(rows, cols):
         ]
     )
     down, across = (corners[3] - corners[0]) / (height - 1), (corners[1] - corners[0]) / (width - 1)
-    at = [(rows[0], cols[0]), (rows[0], cols[1]), (rows[1], cols[1]), (rows[1], cols[0])]
-    points = [tuple((corners[0] + row * down + col * across).tolist()) for row, col in at]
+    points = [tuple((corners[0] + row * down + col * across).tolist()) for row, col in zip(rows, cols, strict=True)]
     return (*points, points[0])
 
 
@@ -177,9 +180,10 @@ def meddle(tree):
 @settings(max_examples=4, deadline=None, phases=[Phase.generate])
 @given(seed=seeds)
 def test_files_that_differ_only_outside_the_area_and_what_is_kept_give_the_same_bytes(finest_m, seed):
-    area = ((ring((11.5, 60.5), (20.5, 70.5)),),)
-    outside = np.ones((80, 80), bool)
-    outside[12:61, 21:71] = False
+    # A diamond: its bounds hold pixels that are not of it.
+    area = ((ring(*DIAMOND),),)
+    row, col = np.meshgrid(np.arange(80), np.arange(80), indexing="ij")
+    outside = np.abs(row - 36) / 25.0 + np.abs(col - 46) / 25.0 > 1.0
     other = source(
         seed,
         outside=outside,
@@ -196,7 +200,7 @@ def test_files_that_differ_only_outside_the_area_and_what_is_kept_give_the_same_
 
 def test_a_change_inside_the_area_is_seen():
     """The test above could pass on constant bytes."""
-    area = ((ring((11.5, 60.5), (20.5, 70.5)),),)
+    area = ((ring(*WINDOW),),)
     inside = np.zeros((80, 80), bool)
     inside[30, 40] = True
     plain, other = (

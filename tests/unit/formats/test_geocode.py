@@ -91,7 +91,9 @@ def on_map(crs, lonlat):
 def test_a_point_at_a_height_lies_where_it_is_on_terrain_of_that_height(geometry):
     lonlat, pixels = point(geometry, HEIGHT)
     ground = geometry.scp_height_m
-    onto, crs = brightest(geocode(sicd(pixels), terrain=io.BytesIO(dem(np.full((60, 60), HEIGHT))), undulation_m=ground).cog)
+    onto, crs = brightest(
+        geocode(sicd(pixels), terrain=io.BytesIO(dem(np.full((60, 60), HEIGHT - 30.0))), undulation_m=ground + 30.0).cog
+    )
     truth = on_map(crs, lonlat)
     assert onto == pytest.approx(truth, abs=0.03)
     told, _ = brightest(geocode(sicd(pixels), height_m=ground + HEIGHT).cog)
