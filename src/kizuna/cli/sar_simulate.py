@@ -12,21 +12,23 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
+from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, read_file, say
 from kizuna.errors import InputError, Message
-from kizuna.wiring import machine_name, read_input, sample_folder, system_now
+from kizuna.wiring import machine_name, sample_folder, system_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import BinaryIO
 
     from kizuna.model.canonical import Json
+    from kizuna.sar.acquisition import Acquisition
     from kizuna.sar.scene import Scene
 
 __all__ = ["simulate"]
 
 _SAMPLES = ("port",)
 _KIB_A_GB = 1e9 / 1024.0
+_LOOK_AHEAD_S = 5.0 * 86400.0
 
 
 @dataclass(slots=True)
@@ -59,6 +61,7 @@ class _Stages:
     help=_("Simulate the echoes of a scene and write them as CPHD; RECIPE is a TOML file, or 'port', the reference port."),
     epilog=examples(
         "kizuna sar simulate port --output port.cphd --truth port.geojson --image port.tif",
+        "kizuna sar simulate port --elements satellite.tle --output port.cphd",
         "kizuna sar simulate port --extent 256 --at 35.6,139.9 --output small.cphd",
     ),
 )
@@ -69,6 +72,11 @@ class _Stages:
 @click.option("--extent", "extent_m", type=float, metavar="METRES", help=_("Side of the square (default: the recipe's)."))
 @click.option("--at", "place", metavar="LAT,LON", help=_("Where the scene lies, in degrees (default: the recipe's)."))
 @click.option("--seed", type=click.IntRange(min=0), help=_("Of all that is random (default: the recipe's)."))
+@click.option(
+    "--elements",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("Two-line elements of the satellite that observes, at its first pass after the recipe's start."),
+)
 @as_json
 def simulate(
     recipe: str,
@@ -78,6 +86,7 @@ def simulate(
     extent_m: float | None,
     place: str | None,
     seed: int | None,
+    elements: Path | None,
     json_: bool,
 ) -> None:
     """Simulate."""
@@ -99,7 +108,10 @@ def simulate(
 
         scene = _scene(recipe, place, extent_m, seed)
     with stages.stage("simulate"):
-        acquisition = acquisition_of(scene)
+        if elements is None:
+            acquisition = acquisition_of(scene)
+        else:
+            scene, acquisition = _flown(scene, elements)
         simulation = observe(scene, acquisition, progress=Progress(_("simulating")))
     with stages.stage("write echoes"):
         _write(output, lambda file: write_cphd(file, collection_of(simulation), produced=system_now()))
@@ -151,7 +163,7 @@ def _scene(recipe: str, place: str | None, extent_m: float | None, seed: int | N
     from kizuna.formats.simulated_product import moved
 
     path = sample_folder(recipe) / f"{recipe}.toml" if recipe in _SAMPLES else Path(recipe)
-    scene = read_scene(read_input(path), name=path.name)
+    scene = read_scene(read_file(path), name=path.name)
     centre = None
     if place is not None:
         try:
@@ -164,6 +176,24 @@ def _scene(recipe: str, place: str | None, extent_m: float | None, seed: int | N
             ) from None
         centre = latitude, longitude
     return moved(scene, place=centre, extent_m=extent_m, seed=seed)
+
+
+def _flown(scene: Scene, path: Path) -> tuple[Scene, Acquisition]:
+    """The scene and its pulses when the first satellite of a file of elements comes over it."""
+    from kizuna.earth.orbit import track_of
+    from kizuna.formats.element_sets import newest_sets
+    from kizuna.formats.tle import read_tle
+    from kizuna.sar.simulate import acquisition_by
+
+    sets = newest_sets(read_tle(read_file(path).decode("ascii", "replace")), scene.start)
+    if not sets:
+        raise InputError(
+            Message("{path} holds no elements", {"path": str(path)}),
+            hint=Message("Give a file of two-line elements."),
+            field="elements",
+        )
+    track = track_of(sets[0].elements, scene.start, _LOOK_AHEAD_S)
+    return acquisition_by(scene, track.position_ecef_m, scene.start, duration_s=track.end_s)
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

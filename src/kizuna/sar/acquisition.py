@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from kizuna.earth.frames import EARTH_RATE_RAD_S
 from kizuna.earth.wgs84 import SEMI_MAJOR_AXIS_M, enu_basis
 from kizuna.errors import InputError, Message
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
@@ -24,18 +25,18 @@ if TYPE_CHECKING:
     from kizuna.earth.scene import LocalScene
     from kizuna.earth.wgs84 import Geodetic
 
-__all__ = ["Acquisition", "CircularOrbit", "Radar", "spotlight", "sun_synchronous_inclination_rad"]
+__all__ = ["Acquisition", "CircularOrbit", "Radar", "pass_over", "spotlight", "sun_synchronous_inclination_rad"]
 
 type Floats = npt.NDArray[np.float64]
 
 GRAVITATIONAL_PARAMETER_M3_S2 = 3.986004418e14
 """WGS 84 (NGA.STND.0036, table 3.1)."""
-EARTH_RATE_RAD_S = 7.292115e-5
-"""WGS 84 (NGA.STND.0036, table 3.1)."""
 
 _J2 = 1.08262982e-3
 _YEAR_S = 365.2421897 * 86400.0
 _AZIMUTHS = 720
+_COARSE_S, _FINE_S = 20.0, 1e-4
+_INCIDENCES_RAD = (math.radians(20.0), math.radians(55.0))
 _MARGIN = 1.2
 """How much farther than the scene's sides the samples tell apart: heights lay over, and corners stand askew."""
 
@@ -254,6 +255,64 @@ def sun_synchronous_inclination_rad(height_m: float) -> float:
     radius = SEMI_MAJOR_AXIS_M + height_m
     rate = math.sqrt(GRAVITATIONAL_PARAMETER_M3_S2 / radius**3)
     return math.acos(-math.tau / _YEAR_S / (1.5 * _J2 * rate * (SEMI_MAJOR_AXIS_M / radius) ** 2))
+
+
+def pass_over(
+    scene: LocalScene,
+    track_ecef_m: Callable[[Floats], Floats],
+    *,
+    duration_s: float,
+    incidence_rad: tuple[float, float] = _INCIDENCES_RAD,
+) -> float:
+    """When a satellite first stands closest to a scene, at zero Doppler, and sees it under a wanted incidence.
+
+    Parameters
+    ----------
+    scene
+        Where the scene lies.
+    track_ecef_m
+        Positions in ECEF, shape (n, 3), metres, of times in seconds, shape (n,).
+    duration_s
+        Latest time that is looked at, from zero.
+    incidence_rad
+        Least and greatest angle between the line of sight and the vertical.
+
+    Returns
+    -------
+    float
+        Seconds.
+
+    Raises
+    ------
+    InputError
+        There is no such pass.
+    """
+    margin_s = 2.0 * _COARSE_S
+    times = np.arange(margin_s, duration_s - margin_s, _COARSE_S)
+    ranges = np.linalg.norm(scene.from_ecef(track_ecef_m(times)), axis=1)
+    for number in np.flatnonzero((ranges[1:-1] <= ranges[:-2]) & (ranges[1:-1] < ranges[2:])) + 1:
+        low, high = float(times[number - 1]), float(times[number + 1])
+        while high - low > _FINE_S:
+            first, second = low + (high - low) / 3.0, high - (high - low) / 3.0
+            near = np.linalg.norm(scene.from_ecef(track_ecef_m(np.array([first, second]))), axis=1)
+            low, high = (low, second) if near[0] < near[1] else (first, high)
+        found = 0.5 * (low + high)
+        antenna = scene.from_ecef(track_ecef_m(np.array([found])))[0]
+        incidence = math.acos(float(antenna[2] / np.linalg.norm(antenna)))
+        if incidence_rad[0] <= incidence <= incidence_rad[1]:
+            return found
+    raise InputError(
+        Message(
+            "no pass within {hours} hours sees the scene under {least} to {most} degrees",
+            {
+                "hours": round(duration_s / 3600.0, 1),
+                "least": round(math.degrees(incidence_rad[0]), 1),
+                "most": round(math.degrees(incidence_rad[1]), 1),
+            },
+        ),
+        hint=Message("Look farther ahead, or take another satellite."),
+        field="elements",
+    )
 
 
 def spotlight(

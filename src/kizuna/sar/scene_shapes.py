@@ -190,7 +190,7 @@ class Shapes:
         self.line(place(below[0], 1.0, 0.0), place(below[1], 1.0, 0.0), 12.0, 0.4, real=False)
         for side in np.linspace(-0.8, 0.8, 7):
             mirrored = -under
-            self.line(place(below[0], side, mirrored), place(below[1], side, mirrored), 0.5, 0.6, real=False)
+            self.line(place(below[0], side, mirrored), place(below[1], side, mirrored), 0.12, 0.6, real=False)
         for distance in bridge.towers_m:
             self._tower(place, distance, bridge)
 

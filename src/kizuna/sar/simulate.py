@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from kizuna.earth.scene import LocalScene
-from kizuna.sar.acquisition import CircularOrbit, spotlight, sun_synchronous_inclination_rad
+from kizuna.model.instants import instant_of
+from kizuna.sar.acquisition import CircularOrbit, pass_over, spotlight, sun_synchronous_inclination_rad
 from kizuna.sar.collection import Collection, Mode, Radiometry
 from kizuna.sar.echoes import Cloud, Movers, cloud_echoes, point_echoes
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
@@ -21,10 +23,11 @@ from kizuna.sar.shadow import Sight
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from kizuna.model.instants import Instant
     from kizuna.sar.acquisition import Acquisition
     from kizuna.sar.scene import Scene, Ship
 
-__all__ = ["Simulation", "acquisition_of", "collection_of", "seen_at", "simulate"]
+__all__ = ["Simulation", "acquisition_by", "acquisition_of", "collection_of", "seen_at", "simulate"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -86,6 +89,34 @@ def acquisition_of(scene: Scene, *, extent_m: float | None = None) -> Acquisitio
         looks_right=orbit.looks_right,
     )
     return spotlight(LocalScene(scene.place), scene.radar, track.positions_ecef_m, extent_m=extent_m or scene.extent_m)
+
+
+def acquisition_by(
+    scene: Scene, track_ecef_m: Callable[[Floats], Floats], epoch: Instant, *, duration_s: float
+) -> tuple[Scene, Acquisition]:
+    """Pulses from a real orbit, at the first pass that sees the scene under 20 to 55 degrees; and the scene at that time.
+
+    Parameters
+    ----------
+    scene
+        What is observed; of its orbit nothing is used.
+    track_ecef_m
+        Positions in ECEF, shape (n, 3), metres, of seconds after `epoch`, shape (n,): `kizuna.earth.orbit.Track.position_ecef_m`.
+    epoch
+        What the track's times count from.
+    duration_s
+        Latest time that is looked at.
+
+    Raises
+    ------
+    InputError
+        There is no such pass.
+    """
+    local = LocalScene(scene.place)
+    middle_s = pass_over(local, track_ecef_m, duration_s=duration_s)
+    planned = spotlight(local, scene.radar, track_ecef_m, extent_m=scene.extent_m, middle_s=middle_s)
+    start = instant_of(epoch + timedelta(seconds=middle_s - 0.5 * float(planned.times_s[-1])))
+    return replace(scene, start=start), planned
 
 
 def simulate(

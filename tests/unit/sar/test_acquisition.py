@@ -9,7 +9,7 @@ from kizuna.earth.scene import LocalScene
 from kizuna.earth.viewing import line_of_sight
 from kizuna.earth.wgs84 import SEMI_MAJOR_AXIS_M, Geodetic
 from kizuna.errors import InputError
-from kizuna.sar.acquisition import CircularOrbit, Radar, spotlight, sun_synchronous_inclination_rad
+from kizuna.sar.acquisition import CircularOrbit, Radar, pass_over, spotlight, sun_synchronous_inclination_rad
 
 PLACE = Geodetic.from_degrees(latitude_deg=35.35, longitude_deg=139.65)
 RADAR = Radar("test", 9.65e9, 469e6, 0.46, -20.0, "HH")
@@ -79,3 +79,16 @@ def test_refuses_what_cannot_be_observed():
         spotlight(LocalScene(PLACE), RADAR, orbit().positions_ecef_m, extent_m=0.0)
     with pytest.raises(InputError, match="below the scene's horizon"):
         spotlight(LocalScene(PLACE), RADAR, orbit().positions_ecef_m, extent_m=100.0, middle_s=3000.0)
+
+
+def test_finds_the_first_pass_that_sees_the_place_as_wanted():
+    found = orbit(incidence_deg=40.0)
+
+    def track(times_s):
+        return found.positions_ecef_m(times_s - 30_000.0)
+
+    scene = LocalScene(PLACE)
+    narrow = math.radians(39.9), math.radians(40.1)
+    assert pass_over(scene, track, duration_s=40_000.0, incidence_rad=narrow) == pytest.approx(30_000.0, abs=0.01)
+    with pytest.raises(InputError, match="no pass within"):
+        pass_over(scene, track, duration_s=29_000.0, incidence_rad=narrow)
