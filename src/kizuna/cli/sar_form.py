@@ -28,11 +28,12 @@ if TYPE_CHECKING:
 __all__ = ["form"]
 
 # Spelled out so that help needs no radar code; a test holds them against the enumerations.
-_METHODS = ("backprojection", "polar-format", "polar-reference")
+_METHODS = ("backprojection", "factorised", "polar-format", "polar-reference")
 _PLANES = ("ground", "slant")
 _AUTOFOCUS = ("none", "given", "own")
 _WORDS = {
     "backprojection": "time-domain backprojection",
+    "factorised": "factorised time-domain backprojection",
     "polar-format": "polar format",
     "polar-reference": "polar format by non-uniform Fourier transforms",
 }

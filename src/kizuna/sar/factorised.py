@@ -39,8 +39,8 @@ type Image = npt.NDArray[np.complex64]
 type Floats = npt.NDArray[np.float64]
 type Singles = npt.NDArray[np.float32]
 
-_MARGIN = 1.5  # how many times closer than the sampling theorem asks nodes stand
-_TAPS = 6  # nodes on either side of an echo over which it is spread: -69 dB
+_MARGIN = 1.6  # how many times closer than the sampling theorem asks nodes stand
+_TAPS = 6  # nodes on either side of an echo over which it is spread: -77 dB
 _SLACK = 1.03  # half of a part seldom needs exactly half the nodes
 _LEAF_PIXELS = 64
 _FEW_PULSES = 64
@@ -52,7 +52,7 @@ def factorise(
     history: PhaseHistory,
     grid: Surface,
     *,
-    oversampling: int = 12,
+    oversampling: int = 20,
     threads: int | None = None,
     engine: Engine = Engine.AUTO,
     progress: Callable[[int, int], None] | None = None,
@@ -77,7 +77,7 @@ def factorise(
     Returns
     -------
     ndarray of complex64, shape (rows, cols)
-        As `kizuna.sar.backprojection.backproject` gives, to about -57 dB.
+        As `kizuna.sar.backprojection.backproject` gives, to about -65 dB.
 
     Raises
     ------
@@ -91,8 +91,8 @@ def factorise(
     ||x - a| - |c - a||. Echoes between nodes are spread over the nodes about them with the weights that interpolate a signal of
     that band with the least mean square error. Where even a tile would need almost all pulses, this is exact backprojection.
 
-    Peak memory beside the history: the image, 8 bytes a pixel; up to three times the history while its first halvings are held;
-    a few megabytes a thread.
+    Peak memory beside the history: the image, 8 bytes a pixel; one and a half times the history with one thread, up to four
+    times with more, which begin side by side.
     """
     threads = thread_count(threads)
     tiles = cut_tiles(grid, history)

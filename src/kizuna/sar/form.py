@@ -30,7 +30,7 @@ class Method(StrEnum):
     """Every pulse at every pixel: exact, the measure of the others (`kizuna.sar.backprojection`)."""
 
     FACTORISED = "factorised"
-    """The same to -57 dB, for large scenes in a fraction of the time (`kizuna.sar.factorised`)."""
+    """The same to -65 dB, for large scenes in a fraction of the time (`kizuna.sar.factorised`)."""
 
     POLAR_FORMAT = "polar-format"
     """Planar wavefronts, their curvature put right afterwards: fast, below -45 dB (`kizuna.sar.polar`)."""

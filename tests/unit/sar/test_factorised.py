@@ -43,7 +43,7 @@ def error_db(image, exact):
     return 10.0 * math.log10(np.mean(np.abs(image - exact) ** 2) / np.mean(np.abs(exact) ** 2) + 1e-20)
 
 
-def held(history, grid, limit_db=-55.0):
+def held(history, grid, limit_db=-62.0):
     assert error_db(factorise(history, grid), backproject(history, grid, oversampling=32)) < limit_db
 
 
