@@ -1,0 +1,157 @@
+"""A provider of images that does not exist: takes orders, flies its satellites by their elements, and delivers.
+
+What it delivers are detected images with no content, marked SIMULATED, each with its label beside it, in a folder that a node
+watches (``kizuna ingest --watch``): so they take the way of all products through agreements and exchange. Its clock may run
+faster than the world's. Orders live in memory only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from datetime import timedelta
+from threading import Lock
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from kizuna.formats.label_toml import write_label_toml
+from kizuna.model.instants import Instant, format_instant
+from kizuna.model.label import Label
+from kizuna.planning.offers import Order, Status, advanced, fits, offers_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from pathlib import Path
+
+    from kizuna.model.canonical import Json
+    from kizuna.model.parties import Party
+    from kizuna.planning.offers import Offer, Wish
+    from kizuna.planning.tasking import Mode, Satellite
+    from kizuna.planning.windows import AccessWindows
+
+__all__ = ["SimulatedProvider", "faster_clock"]
+
+_PIXELS = 256
+_METRES_A_DEGREE = 111_320.0
+_LONGEST = timedelta(days=31)
+
+
+def faster_clock(begin: Instant, elapsed_s: Callable[[], float], speed: float) -> Callable[[], Instant]:
+    """Clock that shows `begin` now and runs `speed` times as fast as `elapsed_s`."""
+    started = elapsed_s()
+    return lambda: Instant(begin + timedelta(seconds=(elapsed_s() - started) * speed))
+
+
+class SimulatedProvider:
+    """Desk of a simulated provider (`kizuna.web.stapi.TaskingDesk`).
+
+    Parameters
+    ----------
+    party
+        Who it is: originator of what it delivers.
+    satellites
+        Its satellites.
+    access
+        Windows of them over a place, longitude and latitude in degrees, from an instant until another.
+    now
+        Its clock.
+    folder
+        Where it delivers to; None: nowhere.
+    policy, classification
+        Marking of what it delivers.
+    """
+
+    def __init__(
+        self,
+        party: Party,
+        satellites: Sequence[Satellite],
+        access: Callable[[float, float, Instant, Instant], AccessWindows],
+        now: Callable[[], Instant],
+        folder: Path | None,
+        *,
+        policy: str,
+        classification: str,
+    ) -> None:
+        self._party, self._satellites, self._access, self._now, self._folder = party, satellites, access, now, folder
+        self._marking = policy, classification
+        self._lock = Lock()
+        self._orders: dict[str, Order] = {}
+
+    def modes(self) -> list[tuple[Mode, str]]:
+        """Modes of its satellites."""
+        found = {mode: limits for satellite in self._satellites for mode, limits in satellite.modes.items()}
+        return [
+            (mode, f"{self._party} {mode.value}, scene {limits.scene_m / 1e3:g} km, simulated") for mode, limits in found.items()
+        ]
+
+    def offers(self, mode: Mode, wish: Wish) -> list[Offer]:
+        """Passes that are still to come and fit."""
+        begin = max(wish.begin, self._now())
+        end = min(wish.end, Instant(begin + _LONGEST))
+        if end <= begin:
+            return []
+        windows = self._access(wish.longitude_deg, wish.latitude_deg, begin, end)
+        return offers_of(windows, self._satellites, mode, replace(wish, begin=begin, end=end))
+
+    def order(self, mode: Mode, wish: Wish, geometry: Json) -> Order:
+        """Book the first pass that fits and is free."""
+        found = self.offers(mode, wish)
+        satellites = {satellite.name: satellite for satellite in self._satellites}
+        with self._lock:
+            now, booked = self._now(), [*self._orders.values()]
+            made = Order(f"order-{len(booked) + 1:05d}", mode, wish, geometry, now, (Status(now, "received"),))
+            offer = next((one for one in found if fits(one, booked, satellites[one.satellite])), None)
+            if offer is None:
+                why = "all passes that fit are taken" if found else "no pass fits"
+                made = replace(made, statuses=(*made.statuses, Status(now, "rejected", why)))
+            else:
+                text = f"{offer.satellite} {format_instant(offer.begin)}"
+                taken = (*made.statuses, Status(now, "accepted"), Status(now, "scheduled", text))
+                made = replace(made, statuses=taken, offer=offer)
+            self._orders[made.id] = made
+        return made
+
+    def orders(self) -> list[Order]:
+        """All orders, as they stand now; what became ready is delivered first."""
+        self.fly()
+        with self._lock:
+            return [*self._orders.values()]
+
+    def fly(self) -> int:
+        """Bring all orders to the present instant and deliver what is ready; how many were delivered."""
+        delivered = 0
+        with self._lock:
+            now = self._now()
+            for id_, order in self._orders.items():
+                after = advanced(order, now)
+                if after.status.code == "completed" and order.status.code != "completed":
+                    self._deliver(after)
+                    delivered += 1
+                self._orders[id_] = after
+        return delivered
+
+    def _deliver(self, order: Order) -> None:
+        """Write an image of noise where and when it was ordered, and its label beside it."""
+        if self._folder is None or order.offer is None:
+            return
+        import rasterio
+        from rasterio.transform import from_bounds
+
+        scene_m = next(one.modes[order.mode].scene_m for one in self._satellites if one.name == order.offer.satellite)
+        lon, lat = order.wish.longitude_deg, order.wish.latitude_deg
+        high = scene_m / 2 / _METRES_A_DEGREE
+        wide = high / max(math.cos(math.radians(lat)), 0.01)
+        image = np.random.default_rng(len(order.id)).exponential(40.0, (_PIXELS, _PIXELS)).clip(0, 255).astype(np.uint8)
+        path = self._folder / f"{order.id}-{order.offer.satellite.replace(' ', '-')}.tif"
+        label = Label(*self._marking, self._party, order.status.at, caveats=("SIMULATED",))
+        path.with_name(path.name + ".label.toml").write_bytes(write_label_toml(label))
+        part = path.with_name(path.name + ".part")
+        profile = {"driver": "GTiff", "width": _PIXELS, "height": _PIXELS, "count": 1, "dtype": "uint8", "crs": "EPSG:4326"}
+        transform = from_bounds(lon - wide, lat - high, lon + wide, lat + high, _PIXELS, _PIXELS)
+        with rasterio.open(part, "w", transform=transform, **profile) as file:
+            file.write(image, 1)
+            file.update_tags(
+                TIFFTAG_DATETIME=f"{order.offer.begin:%Y:%m:%d %H:%M:%S}", TIFFTAG_IMAGEDESCRIPTION=f"SIMULATED {order.id}"
+            )
+        part.rename(path)

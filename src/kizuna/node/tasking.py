@@ -1,0 +1,120 @@
+"""Who may be told that we want an image: asking for one is itself intelligence.
+
+A request is decided like a product of the kind ``request``: its label, its area, and the time that it is about are those of the
+request; its originator is whose label it bears. So a provider learns of it only where an agreement in force covers requests,
+and it alone. What the node's own organisation flies may be told of all.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from kizuna.formats.agreement_areas import area_to_json
+from kizuna.model.canonical import canonical
+from kizuna.model.digests import digest_of
+from kizuna.model.instants import Interval, format_instant
+from kizuna.model.label import label_to_json
+from kizuna.model.product import Footprint
+from kizuna.model.provenance import FactKind
+from kizuna.model.regions import NOWHERE_KNOWN
+from kizuna.release.decide import decide
+from kizuna.release.decision import ObligationKind, Outcome, decision_to_json
+from kizuna.release.subject import Subject
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kizuna.model.canonical import Json
+    from kizuna.model.instants import Instant
+    from kizuna.model.parties import Party
+    from kizuna.node.state import Node
+    from kizuna.planning.tasking import ImageRequest
+    from kizuna.release.decision import Decision
+
+__all__ = ["REQUEST_KIND", "decide_telling", "may_be_told", "record_telling", "told_of"]
+
+REQUEST_KIND = "request"
+"""Kind by which agreements name requests for images."""
+
+# These bind the receiver by the agreement alone. An order has no place for a marking or a caveat; and one that must be coarser,
+# later or cut is another request, which nobody made.
+_BIND_ALONE = frozenset({ObligationKind.NO_ONWARD, ObligationKind.PURPOSE, ObligationKind.DETECTED_ONLY})
+
+
+def _outline(request: ImageRequest) -> Footprint | None:
+    """The area's outline; None of one in several parts, which then lies inside nothing and perhaps in touch with all."""
+    polygons = request.area.polygons
+    return Footprint(polygons[0][0]) if len(polygons) == 1 and len(polygons[0]) == 1 else None
+
+
+def decide_telling(node: Node, request: ImageRequest, partner: Party, at: Instant) -> Decision:
+    """Whether a partner may be told of a request, with every reason.
+
+    Parameters
+    ----------
+    node
+        This node.
+    request
+        What would be told.
+    partner
+        Who would be told.
+    at
+        When.
+    """
+    outline = _outline(request)
+    subject = Subject(
+        product=f"{REQUEST_KIND}/{request.id}",
+        kind=REQUEST_KIND,
+        originator=request.label.originator,
+        holder=node.organisation,
+        label=request.label,
+        complex_data=False,
+        event=Interval(request.begin, request.deadline),
+        produced=request.label.created,
+        placement=NOWHERE_KNOWN if outline is None else node.placer().place(outline),
+    )
+    return decide(node.knowledge().register, subject, partner, at, at)
+
+
+def may_be_told(decision: Decision) -> bool:
+    """Whether a decision lets a request be told as it is."""
+    return decision.outcome is Outcome.PERMIT and all(one.kind in _BIND_ALONE for one in decision.obligations)
+
+
+def told_of(
+    node: Node, requests: Iterable[ImageRequest], providers: Iterable[Party], at: Instant
+) -> dict[str, dict[Party, Decision | None]]:
+    """Each request's providers that may be told, with the decision; None for the node's own organisation, which knows already."""
+    parties = tuple(providers)
+    found: dict[str, dict[Party, Decision | None]] = {}
+    for request in requests:
+        told: dict[Party, Decision | None] = {}
+        for party in parties:
+            if party == node.organisation:
+                told[party] = None
+            elif may_be_told(decision := decide_telling(node, request, party, at)):
+                told[party] = decision
+        found[request.id] = told
+    return found
+
+
+def record_telling(node: Node, request: ImageRequest, partner: Party, decision: Decision, at: Instant, *, authority: str) -> None:
+    """Put on record, before it is told, that a partner is told of a request, and why it may be."""
+    content: dict[str, Json] = {
+        "id": request.id,
+        "area": area_to_json(request.area),
+        "from": format_instant(request.begin),
+        "until": format_instant(request.deadline),
+    }
+    body: dict[str, Json] = {
+        "product": f"{REQUEST_KIND}/{request.id}",
+        "version": 1,
+        "content": digest_of(canonical(content)),
+        "label": label_to_json(request.label),
+        "partner": partner,
+        "purpose": "order",
+        "valid_at": format_instant(at),
+        "decision": decision_to_json(decision),
+    }
+    with node.store.transaction():
+        node.journal.record(FactKind.DECISION_MADE, body, by=node.by, authority=authority)

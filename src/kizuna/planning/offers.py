@@ -1,0 +1,201 @@
+"""What a provider can offer for a search, and an order's way from received to completed. Pure: the instant is an argument.
+
+The words are those of STAPI (Sensor Tasking API 0.1): a product is a mode, an opportunity is a pass on which it could be taken,
+an order has a history of statuses.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from kizuna.model.instants import Instant
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from kizuna.model.canonical import Json
+    from kizuna.planning.tasking import Mode, Satellite
+    from kizuna.planning.windows import AccessWindows
+
+__all__ = ["Offer", "Order", "Status", "Wish", "advanced", "fits", "matches", "offers_of"]
+
+_PREPARED_S = 600.0
+"""How long after the image its product is ready."""
+
+type Filter = Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What is searched for or ordered.
+
+    Parameters
+    ----------
+    begin, end
+        When.
+    longitude_deg, latitude_deg
+        Where: the middle of what was asked for.
+    filter
+        CQL2 JSON over `Offer.properties`; None for all.
+    """
+
+    begin: Instant
+    end: Instant
+    longitude_deg: float
+    latitude_deg: float
+    filter: Filter | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """One pass on which an image could be taken, with its SAR terms."""
+
+    satellite: str
+    mode: Mode
+    begin: Instant
+    end: Instant
+    incidence_rad: float
+    right: bool
+    ascending: bool
+
+    @property
+    def properties(self) -> dict[str, Json]:
+        """Terms by which it can be searched, named as STAC's extensions name them."""
+        return {
+            "platform": self.satellite,
+            "sar:instrument_mode": self.mode.value,
+            "sar:observation_direction": "right" if self.right else "left",
+            "sat:orbit_state": "ascending" if self.ascending else "descending",
+            "view:incidence_angle": round(math.degrees(self.incidence_rad), 4),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """One step of an order; `code` as STAPI names it."""
+
+    at: Instant
+    code: str
+    text: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """An order, with all its statuses, the oldest first."""
+
+    id: str
+    mode: Mode
+    wish: Wish
+    geometry: Json
+    created: Instant
+    statuses: tuple[Status, ...]
+    offer: Offer | None = None
+    asked: Mapping[str, Json] | None = None
+
+    @property
+    def status(self) -> Status:
+        """Latest status."""
+        return self.statuses[-1]
+
+
+def _value(term: object, properties: Mapping[str, Json]) -> object:
+    match term:
+        case {"property": str(name)}:
+            if name not in properties:
+                raise KeyError(name)
+            return properties[name]
+        case _:
+            return term
+
+
+def _compare(operator: str, left: object, right: object) -> bool:
+    if operator in {"=", "<>"}:
+        return (left == right) == (operator == "=")
+    if not isinstance(left, int | float) or not isinstance(right, int | float):
+        raise TypeError(operator)
+    return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]
+
+
+def matches(filter_: object, properties: Mapping[str, Json]) -> bool:
+    """Whether properties satisfy a filter in CQL2 JSON: and, or, not, in, between and comparisons.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the filter names what is not there, or is none of these.
+
+    Examples
+    --------
+    >>> matches({"op": "between", "args": [{"property": "view:incidence_angle"}, 20, 30]}, {"view:incidence_angle": 25.0})
+    True
+    """
+    match filter_:
+        case {"op": "and", "args": [*parts]}:
+            # INVARIANT: all parts are looked at, so that a fault in the last is found whatever the first says.
+            found = [matches(part, properties) for part in parts]
+            return all(found)
+        case {"op": "or", "args": [*parts]}:
+            found = [matches(part, properties) for part in parts]
+            return any(found)
+        case {"op": "not", "args": [part]}:
+            return not matches(part, properties)
+        case {"op": "between", "args": [term, low, high]}:
+            value = _value(term, properties)
+            return _compare(">=", value, low) and _compare("<=", value, high)
+        case {"op": "in", "args": [term, [*values]]}:
+            return _value(term, properties) in values
+        case {"op": ("=" | "<>" | "<" | "<=" | ">" | ">=") as operator, "args": [left, right]}:
+            return _compare(operator, _value(left, properties), _value(right, properties))
+        case _:
+            raise ValueError(filter_)
+
+
+def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mode, wish: Wish) -> list[Offer]:
+    """Passes that a wish fits, in the order of time: images about the closest approach, wholly within the time asked for.
+
+    Raises
+    ------
+    KeyError, TypeError, ValueError
+        If the filter cannot be understood; see `matches`.
+    """
+    known = {satellite.name: satellite for satellite in satellites}
+    found = []
+    for row in range(len(windows)):
+        satellite = known.get(windows.satellites[windows.satellite[row]])
+        limits = None if satellite is None else satellite.modes.get(mode)
+        incidence = float(windows.incidence_rad[row])
+        if satellite is None or limits is None or not limits.incidence_min_rad <= incidence <= limits.incidence_max_rad:
+            continue
+        latest = float(windows.end_s[row]) - limits.duration_s
+        start = min(float(windows.closest_s[row]) - limits.duration_s / 2, latest)
+        start = max(start, float(windows.start_s[row]))
+        begin, end = windows.instant(start), windows.instant(start + limits.duration_s)
+        offer = Offer(satellite.name, mode, begin, end, incidence, bool(windows.right[row]), bool(windows.ascending[row]))
+        fitting = latest >= windows.start_s[row] and wish.begin <= begin and end <= wish.end
+        if fitting and (wish.filter is None or matches(wish.filter, offer.properties)):
+            found.append(offer)
+    return sorted(found, key=lambda offer: (offer.begin, offer.satellite))
+
+
+def fits(offer: Offer, booked: Sequence[Order], satellite: Satellite) -> bool:
+    """Whether a satellite can take an image beside those that are booked."""
+    gap = timedelta(seconds=max(satellite.turn_s, satellite.side_s))
+    others = [order.offer for order in booked if order.offer is not None and order.offer.satellite == offer.satellite]
+    return all(offer.begin >= other.end + gap or other.begin >= offer.end + gap for other in others)
+
+
+def advanced(order: Order, now: Instant) -> Order:
+    """The order as it stands at an instant: taken once its pass is over, completed when its product is ready."""
+    offer = order.offer
+    if offer is None or order.status.code not in {"scheduled", "processing"}:
+        return order
+    ready = Instant(offer.end + timedelta(seconds=_PREPARED_S))
+    statuses = order.statuses
+    if order.status.code == "scheduled" and now >= offer.end:
+        statuses = (*statuses, Status(offer.end, "processing"))
+    if statuses[-1].code == "processing" and now >= ready:
+        statuses = (*statuses, Status(ready, "completed"))
+    return order if statuses is order.statuses else replace(order, statuses=statuses)
