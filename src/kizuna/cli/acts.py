@@ -34,6 +34,7 @@ _WORDS = {
         "plan access",
         "plan revisit",
         "plan design",
+        "plan provider",
         "completion bash",
         "completion zsh",
         "completion fish",
@@ -52,7 +53,7 @@ _WORDS = {
     Act.SEE_AGREEMENTS: ("agreement list", "agreement show", "plan whatif"),
     Act.SEE_PARTNERS: ("node status", "partner card", "partner show", "partner list", "doctor"),
     Act.SEE_LOG: ("audit log", "audit reads", "audit prove", "audit export"),
-    Act.ASK: ("request ask",),
+    Act.ASK: ("request ask", "plan schedule", "plan order"),
     Act.RELEASE: (
         "partner add",
         "partner remove",

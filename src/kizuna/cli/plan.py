@@ -15,6 +15,9 @@ _COMMANDS = {
     "revisit": "kizuna.cli.plan_revisit:revisit",
     "whatif": "kizuna.cli.plan_whatif:whatif",
     "design": "kizuna.cli.plan_design:design",
+    "schedule": "kizuna.cli.plan_schedule:schedule",
+    "order": "kizuna.cli.plan_order:order",
+    "provider": "kizuna.cli.plan_provider:provider",
 }
 
 

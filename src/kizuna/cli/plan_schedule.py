@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import time
 from collections import Counter
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +24,6 @@ if TYPE_CHECKING:
     from kizuna.node.state import Node
     from kizuna.planning.schedule import Problem, Schedule
     from kizuna.planning.tasking import ImageRequest, Spot, Task
-    from kizuna.planning.windows import AccessWindows
 
 __all__ = ["schedule"]
 
@@ -69,6 +67,7 @@ def schedule(
     json_: bool,
 ) -> None:
     """Schedule."""
+    from kizuna.cli.plan_fleet import fleet_windows, scene_m
     from kizuna.formats.tasking import read_fleet, read_requests, read_schedule
     from kizuna.planning.schedule import Problem
     from kizuna.planning.schedule import schedule as choose_schedule
@@ -82,9 +81,8 @@ def schedule(
         now = here.now()
         epoch = now if begin is None else parse_instant(begin, field="from")
         told = _told(here, wanted, known, now)
-    scene_m = {one.id: _scene_m(one, known) for one in wanted}
-    spots = [spot for one in wanted for spot in spots_of(one, scene_m[one.id])]
-    windows = _windows(elements, known, spots, epoch, hours)
+    spots = [spot for one in wanted for spot in spots_of(one, scene_m(one, known))]
+    windows = fleet_windows(elements, known, spots, epoch, hours)
     satellites = [one for name in windows.satellites if (one := known.satellite(name)) is not None]
     earlier = () if keep is None else read_schedule(read_file(keep), epoch, name=str(keep))
     committed = [task for task in earlier if task.start_s < commit_hours * 3600.0]
@@ -106,49 +104,6 @@ def _told(here: Node, wanted: Sequence[ImageRequest], known: Fleet, now: Instant
 
     parties = dict.fromkeys(provider.party for provider in known.providers)
     return {id_: frozenset(told) for id_, told in told_of(here, wanted, parties, now).items()}
-
-
-def _scene_m(request: ImageRequest, fleet: Fleet) -> float:
-    """Smallest scene of the modes that would do: each spot fits every one of them."""
-    sizes = [limits.scene_m for _name, one in fleet.patterns for mode, limits in one.modes.items() if mode in request.modes]
-    if not sizes:
-        raise InputError(
-            Message("{request}: no satellite of the fleet has one of its modes", {"request": request.id}),
-            hint=Message("correct its modes, or the fleet"),
-            field="modes",
-        )
-    return min(sizes)
-
-
-def _windows(elements: Sequence[Path], fleet: Fleet, spots: Sequence[Spot], epoch: Instant, hours: float) -> AccessWindows:
-    """Windows of all satellites that the fleet names, each within what its modes allow together."""
-    from kizuna.earth.orbit import track_of
-    from kizuna.earth.wgs84 import Geodetic
-    from kizuna.formats.element_sets import newest_sets, refuse_unusable
-    from kizuna.formats.tle import read_tle
-    from kizuna.planning.access import find_windows
-    from kizuna.planning.geometry import Geometry, Places
-
-    sets = [one for path in elements for one in read_tle(read_file(path).decode("ascii", "replace"))]
-    known = [one for one in sets if fleet.satellite(one.elements.name) is not None]
-    if not known:
-        raise InputError(
-            Message("no elements are of a satellite that the fleet names"),
-            hint=Message("the fleet names satellites by how their names begin"),
-            field="elements",
-        )
-    chosen = newest_sets(known, epoch)
-    refuse_unusable(chosen, epoch, Instant(epoch + timedelta(hours=hours)), most_days=30.0)
-    names, geometries = [one.elements.name for one in chosen], []
-    for name in names:
-        satellite = fleet.satellite(name)
-        modes = () if satellite is None else tuple(satellite.modes.values())
-        low, high = min(one.incidence_min_rad for one in modes), max(one.incidence_max_rad for one in modes)
-        geometries.append(Geometry(low, high, shortest_s=min(one.duration_s for one in modes)))
-    middles = [Geodetic.from_degrees(latitude_deg=spot.latitude_deg, longitude_deg=spot.longitude_deg) for spot in spots]
-    places = Places.of([spot.name for spot in spots], middles)
-    tracks = [track_of(one.elements, epoch, hours * 3600.0) for one in chosen]
-    return find_windows(tracks, names, places, geometries, epoch=epoch, progress=Progress(_("searching")))
 
 
 def _why(problem: Problem, made: Schedule, spot: Spot) -> str:
