@@ -43,3 +43,18 @@ def test_refuses_and_names_the_field(text, instead, field):
     with pytest.raises(InputError) as refused:
         read_scene(PORT.replace(text, instead, 1).encode(), name="port.toml")
     assert refused.value.field == field
+
+
+def test_counted_from_another_point_everything_moves_by_as_much():
+    scene = read_scene(PORT.encode(), name="port.toml")
+    other = scene.about((100.0, -30.0))
+
+    def places(one):
+        yield from (corner for area in one.areas for corner in area.outline_m)
+        yield from (corner for block in one.blocks for corner in block.outline_m)
+        yield from (end for bridge in one.bridges for end in bridge.ends_m)
+        yield from (part.centre_m for part in (*one.hills, *one.ships))
+        yield from (part.position_m[:2] for part in one.reflectors)
+
+    assert list(places(other)) == [(east - 100.0, north + 30.0) for east, north in places(scene)]
+    assert [part.position_m[2] for part in other.reflectors] == [part.position_m[2] for part in scene.reflectors]
