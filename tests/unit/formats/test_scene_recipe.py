@@ -35,7 +35,7 @@ def test_the_reference_port_has_what_it_says():
         ("heights_m = [2.6,", "heights_m = [-1,", "stacks[0].heights_m"),
         ("rows = 6", "rows = 100000", "stacks[0].rows"),
         ("position_m = [290, 430, 3.5]", "position_m = [290, 430]", "reflector[0].position_m"),
-        ("roughness_m = 2.5", "roughnes_m = 2.5", "surface[4].roughnes_m"),
+        ("roughness_m = 1.2", "roughnes_m = 1.2", "surface[4].roughnes_m"),
     ],
 )
 def test_refuses_and_names_the_field(text, instead, field):
