@@ -241,7 +241,15 @@ def _classification(image: DetectedImage) -> dict[str, str]:
     """IC-ISM attributes of the label; of an unmarked product, that it is unclassified."""
     label = image.marking.label
     if label is None:
-        mark = ENGLISH_MARKS.get(image.marking.classification.split(" (")[0], "U")
+        word = image.marking.classification.split(" (")[0]
+        mark = ENGLISH_MARKS.get(word)
+        if mark is None:
+            # INVARIANT: what cannot be said is not said to be unclassified.
+            raise InputError(
+                Message("the classification {got} has no place in IC-ISM", {"got": repr(word)[:100]}),
+                hint=Message("known are: {names}", {"names": ", ".join(ENGLISH_MARKS)}),
+                field="classification",
+            )
         attributes = {"classification": mark, "ownerProducer": "USA"}
     else:
         letter = image.marking.security.classification

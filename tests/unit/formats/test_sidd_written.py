@@ -80,6 +80,13 @@ def test_label_stands_in_nitf_and_ism(image, collection):
         assert attribute in text
 
 
+def test_a_word_that_ism_lacks_is_not_written_as_unclassified(image, collection):
+    marking = replace(UNCLASSIFIED, classification="COSMIC SOMETHING")
+    with pytest.raises(InputError) as caught:
+        written(detected(image, collection, marking))
+    assert caught.value.field == "classification"
+
+
 def test_levels_span_dark_to_bright():
     amplitude = np.geomspace(1e-3, 1e3, 10_000, dtype=np.float32).reshape(100, 100)
     levels, words = eye_levels(amplitude)
