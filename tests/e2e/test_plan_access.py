@@ -60,7 +60,7 @@ def test_options_narrow_the_windows(sets, tmp_path):
 
 def test_a_table_is_printed_for_people(sets):
     result = run(sets, "--target", "Tokyo=35.68,139.69", "--from", "2026-05-08")
-    assert "QPS-SAR-5 (TSUKUYOMI-I)  2026-05-08T00:50:28Z  112.3    28.7°" in result.stdout
+    assert "QPS-SAR-5 (TSUKUYOMI-I)  2026-05-08T00:50:28Z  112.3    ±0.1 s        28.7°" in result.stdout
     assert "No window." in run(sets, "--target", "Pole=-90,0", "--from", "2026-05-08", "--hours", "1").stdout
 
 

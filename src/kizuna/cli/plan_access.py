@@ -56,6 +56,7 @@ _LONGEST_H = 24.0 * 366
 @click.option(
     "--max-age", default=30.0, show_default=True, metavar="DAYS", help=_("Refuse elements whose epoch lies farther off.")
 )
+@click.option("--history", type=click.Path(path_type=Path), help=_("Older element sets, from which to learn how they age."))
 @as_json
 def access(
     elements: tuple[Path, ...],
@@ -70,6 +71,7 @@ def access(
     squint: float | None,
     shortest: float,
     max_age: float,
+    history: Path | None,
     json_: bool,
 ) -> None:
     """Access."""
@@ -79,6 +81,7 @@ def access(
     from kizuna.formats.tle import read_tle
     from kizuna.planning.access import find_windows
     from kizuna.planning.geometry import Direction, Geometry, Look, Places
+    from kizuna.planning.uncertainty import PUBLIC_SETS, learn_ageing, with_uncertainty
 
     low, high = _range(incidence)
     geometry = Geometry(low, high, Look(look), Direction(direction), None if squint is None else math.radians(squint), shortest)
@@ -98,6 +101,11 @@ def access(
     tracks = [track_of(one.elements, epoch, hours * 3600.0) for one in chosen]
     index = Places.of([name for name, _place in places], [place for _name, place in places])
     windows = find_windows(tracks, [one.elements.name for one in chosen], index, geometry, epoch=epoch, progress=progress)
+    ageing = PUBLIC_SETS
+    if history is not None:
+        older = [one.elements for one in read_tle(read_file(history).decode("ascii", "replace"))]
+        ageing = learn_ageing(older, progress=Progress(_("learning")))
+    windows = with_uncertainty(windows, [one.elements for one in chosen], ageing)
     if json_:
         print_json({"from": format_instant(epoch), "hours": hours, "windows": [*_rows(windows)]})
     else:
@@ -129,9 +137,7 @@ def _rows(windows: AccessWindows) -> list[Json]:
             "incidence_deg": round(math.degrees(windows.incidence_rad[row]), 3),
             "look": "right" if windows.right[row] else "left",
             "direction": "ascending" if windows.ascending[row] else "descending",
-            "edge_uncertainty_s": None
-            if math.isnan(windows.edge_uncertainty_s[row])
-            else round(float(windows.edge_uncertainty_s[row]), 3),
+            "edge_uncertainty_s": round(float(windows.edge_uncertainty_s[row]), 3),
         }
         for row in range(len(windows))
     ]
@@ -141,13 +147,14 @@ def _show(windows: AccessWindows) -> None:
     if not len(windows):
         say(Message("No window."))
         return
-    head = (_("target"), _("satellite"), _("start"), _("seconds"), _("incidence"), _("look"), _("direction"))
+    head = (_("target"), _("satellite"), _("start"), _("seconds"), _("edges (95 %)"), _("incidence"), _("look"), _("direction"))
     rows = [
         (
             windows.targets[windows.target[row]],
             windows.satellites[windows.satellite[row]],
             format_instant(Instant(windows.instant(windows.start_s[row]).replace(microsecond=0))),
             f"{windows.duration_s[row]:.1f}",
+            f"±{windows.edge_uncertainty_s[row]:.1f} s",
             f"{math.degrees(windows.incidence_rad[row]):.1f}°",
             _("right") if windows.right[row] else _("left"),
             _("ascending") if windows.ascending[row] else _("descending"),
