@@ -206,3 +206,12 @@ def test_an_area_larger_than_a_scene_is_cut_into_scenes_that_cover_it():
         near = [s for s in spots if abs(s.longitude_deg - lon) * across <= 3_510 and abs(s.latitude_deg - lat) * up <= 3_510]
         assert near
     assert len(spots_of(request("b"), 7_000.0)) == 1
+
+
+def test_what_is_committed_uses_up_duty_and_quota():
+    requests = [request(f"r{k}", modes=[Mode.SPOTLIGHT]) for k in range(4)]
+    passes = [("S", f"r{k}", 500 * k, 500 * k + 60, 30, True) for k in range(4)]
+    held = Task("r0", "r0", "S", IQPS, Mode.SPOTLIGHT, 25.0, 35.0, math.radians(30), True, True, None)
+    assert len(solve(problem(requests, [satellite("S", duty_s=35)], passes, committed=[held])).tasks) == 3
+    quota = (Provider(IQPS, orders_a_day=2), Provider(ICEYE))
+    assert len(solve(problem(requests, [satellite("S")], passes, providers=quota, committed=[held])).tasks) == 2
