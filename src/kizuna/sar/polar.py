@@ -46,6 +46,7 @@ _RANGE_FILL = 1.0 / 1.5
 """The same along rays, where the roll-off is undone by a short filter instead of a division."""
 _MOST_PIXELS = 4608 * 4608
 _SHARPENERS = 6
+_SAME_RANGE_M = 1e-8  # rounding of ranges from orbit
 
 
 def polar_format(
@@ -121,12 +122,12 @@ class _Piece:
     @property
     def row_over_half(self) -> Floats:
         """Row offsets of the pixels from the centre over `places.half_m[0]`, shape (rows,)."""
-        return (np.arange(self.rows, dtype=np.float64) - 0.5 * (self.rows - 1)) * self.grid.row_spacing_m / self.places.half_m[0]
+        return (np.arange(self.rows, dtype=np.float64) - self.rows // 2) * self.grid.row_spacing_m / self.places.half_m[0]
 
     @property
     def col_over_half(self) -> Floats:
         """Column offsets of the pixels from the centre over `places.half_m[1]`, shape (cols,)."""
-        return (np.arange(self.cols, dtype=np.float64) - 0.5 * (self.cols - 1)) * self.grid.col_spacing_m / self.places.half_m[1]
+        return (np.arange(self.cols, dtype=np.float64) - self.cols // 2) * self.grid.col_spacing_m / self.places.half_m[1]
 
 
 type _Former = Callable[[PhaseHistory, _Piece, Image, int], None]
@@ -168,9 +169,10 @@ def _pieces(history: PhaseHistory, grid: PlaneGrid, blur_rad: float, most_pixels
 
 
 def _piece(history: PhaseHistory, grid: PlaneGrid, rows: npt.NDArray[np.int64], cols: npt.NDArray[np.int64]) -> _Piece:
-    centre = grid.to_scene(0.5 * (rows[0] + rows[-1]), 0.5 * (cols[0] + cols[-1]))
+    # A pixel, not the middle between two: of a grid about the point that phases are referred to, nothing need be turned.
+    centre = grid.to_scene(rows[0] + len(rows) // 2, cols[0] + len(cols) // 2)
     waves = PlaneWaves.about(history, centre, grid.row_direction, grid.col_direction)
-    half = (0.5 * len(rows) * grid.row_spacing_m, 0.5 * len(cols) * grid.col_spacing_m)
+    half = (0.5 * (len(rows) + 1) * grid.row_spacing_m, 0.5 * (len(cols) + 1) * grid.col_spacing_m)
     places = ApparentPlaces.over(waves, grid.row_direction, grid.col_direction, half)
     span = (places.reach_m[1] - places.reach_m[0]) * abs(float(np.median(waves.row_cosine)))
     if span > history.unambiguous_range_m:
@@ -354,6 +356,7 @@ def _spread_separably(
     # Phases are referred to the piece's centre: exp(+4j pi f (|x0 - a| - r0) / c), in cycles and cycles a sample.
     cycles_hz = 2.0 / SPEED_OF_LIGHT_M_S
     change = waves.centre_range_m - history.reference_range_m
+    change[np.abs(change) < _SAME_RANGE_M] = 0.0
     turns = np.stack([cycles_hz * change * history.frequencies_hz[0], cycles_hz * change * history.frequency_step_hz], axis=-1)
     a_sample = cycles_hz * history.frequency_step_hz * waves.row_cosine
     first = (rows.frequencies[0] - cycles_hz * history.frequencies_hz[0] * waves.row_cosine) / a_sample

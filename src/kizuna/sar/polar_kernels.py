@@ -76,7 +76,7 @@ def _gather(real: Singles, imag: Singles, count: int, positions: Floats, stretch
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
-def range_lines(  # noqa: C901, PLR0912 # one pulse from its samples to its place in the blocks, while it lies in the cache
+def range_lines(  # noqa: C901 # one pulse from its samples to its place in the blocks, while it lies in the cache
     samples: Singles,
     turns: Floats,
     first: Floats,
@@ -89,7 +89,7 @@ def range_lines(  # noqa: C901, PLR0912 # one pulse from its samples to its plac
     """Resample pulses onto one spacing of the spatial frequency along rows.
 
     `samples`, shape (pulses, 2 frequencies), are turned by turns[p, 0] + i turns[p, 1] cycles, then spread: output m lies at
-    sample first[p] + stretch[p] m, m from minus the reach of `sharpen`. That, symmetric, undoes the kernel's roll-off.
+    sample first[p] + stretch[p] m, m from minus the reach of `sharpen`. That, symmetric, of seven, undoes the kernel's roll-off.
     Pulse p goes to row place[p] of `blocks`.
     """
     count = samples.shape[1] // 2
@@ -128,10 +128,16 @@ def range_lines(  # noqa: C901, PLR0912 # one pulse from its samples to its plac
                 target, source = blocks[block, row, part], spread[part]
                 centre = block * LANES + reach
                 for k in range(LANES):
-                    target[k] = sharpen[0] * source[centre + k]
-                for t in range(1, reach + 1):
-                    for k in range(LANES):
-                        target[k] += sharpen[t] * (source[centre + k - t] + source[centre + k + t])
+                    at = centre + k
+                    target[k] = (
+                        sharpen[0] * source[at]
+                        + sharpen[1] * (source[at - 1] + source[at + 1])
+                        + sharpen[2] * (source[at - 2] + source[at + 2])
+                        + sharpen[3] * (source[at - 3] + source[at + 3])
+                        + sharpen[4] * (source[at - 4] + source[at + 4])
+                        + sharpen[5] * (source[at - 5] + source[at + 5])
+                        + sharpen[6] * (source[at - 6] + source[at + 6])
+                    )
 
 
 @numba.njit(cache=True, nogil=True, fastmath=True)
