@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -75,10 +74,9 @@ def access(
     json_: bool,
 ) -> None:
     """Access."""
-    from kizuna.earth.orbit import track_of
-    from kizuna.formats.element_sets import newest_sets, refuse_unusable
+    from kizuna.cli.plan_orbits import orbits_of
+    from kizuna.formats.orbit_files import read_orbits
     from kizuna.formats.places import parse_place, read_places
-    from kizuna.formats.tle import read_tle
     from kizuna.planning.access import find_windows
     from kizuna.planning.geometry import Direction, Geometry, Look, Places
     from kizuna.planning.uncertainty import PUBLIC_SETS, learn_ageing, with_uncertainty
@@ -91,21 +89,14 @@ def access(
     places = [parse_place(text) for text in named] + ([] if targets is None else list(read_places(read_file(targets))))
     if not places:
         raise InputError(Message("no place is named"), hint=Message("name one with --target or --targets"), field="target")
-    sets = [one for path in elements for one in read_tle(read_file(path).decode("ascii", "replace"))]
-    sets = [one for one in sets if not only or one.elements.name.startswith(only)]
-    if not sets:
-        raise InputError(Message("no satellite is left"), hint=Message("correct --satellite"), field="satellite")
-    chosen = newest_sets(sets, epoch)
-    refuse_unusable(chosen, epoch, Instant(epoch + timedelta(hours=hours)), most_days=max_age)
-    progress = Progress(_("searching"))
-    tracks = [track_of(one.elements, epoch, hours * 3600.0) for one in chosen]
+    orbits = orbits_of(elements, only, epoch, hours * 3600.0, max_age_days=max_age)
     index = Places.of([name for name, _place in places], [place for _name, place in places])
-    windows = find_windows(tracks, [one.elements.name for one in chosen], index, geometry, epoch=epoch, progress=progress)
+    windows = find_windows(orbits.tracks, orbits.names, index, geometry, epoch=epoch, progress=Progress(_("searching")))
     ageing = PUBLIC_SETS
     if history is not None:
-        older = [one.elements for one in read_tle(read_file(history).decode("ascii", "replace"))]
+        older = [one.elements for one in read_orbits(read_file(history))[0]]
         ageing = learn_ageing(older, progress=Progress(_("learning")))
-    windows = with_uncertainty(windows, [one.elements for one in chosen], ageing)
+    windows = with_uncertainty(windows, orbits.elements, ageing)
     if json_:
         print_json({"from": format_instant(epoch), "hours": hours, "windows": [*_rows(windows)]})
     else:
@@ -137,7 +128,7 @@ def _rows(windows: AccessWindows) -> list[Json]:
             "incidence_deg": round(math.degrees(windows.incidence_rad[row]), 3),
             "look": "right" if windows.right[row] else "left",
             "direction": "ascending" if windows.ascending[row] else "descending",
-            "edge_uncertainty_s": round(float(windows.edge_uncertainty_s[row]), 3),
+            "edge_uncertainty_s": None if math.isnan(sure := float(windows.edge_uncertainty_s[row])) else round(sure, 3),
         }
         for row in range(len(windows))
     ]
@@ -154,7 +145,7 @@ def _show(windows: AccessWindows) -> None:
             windows.satellites[windows.satellite[row]],
             format_instant(Instant(windows.instant(windows.start_s[row]).replace(microsecond=0))),
             f"{windows.duration_s[row]:.1f}",
-            f"±{windows.edge_uncertainty_s[row]:.1f} s",
+            "–" if math.isnan(windows.edge_uncertainty_s[row]) else f"±{windows.edge_uncertainty_s[row]:.1f} s",
             f"{math.degrees(windows.incidence_rad[row]):.1f}°",
             _("right") if windows.right[row] else _("left"),
             _("ascending") if windows.ascending[row] else _("descending"),

@@ -61,13 +61,13 @@ _DOPPLER = 5
 
 _MOST_ROOTS = 64
 
-_STACK = 64
 _FLOOR = 1e-7
 """An interval as short as that is not halved any more: the condition touches zero there and does not cross it for longer."""
 _NOTHING = 1e-12
 _CLOSE = 1e-7
 """A step of Newton's as short as that is the last: he doubles the digits."""
-_CLOSE_S = 1e-6
+_CLOSE_ENOUGH = 1e-9
+_CLOSE_S = 1e-3
 
 
 @compiled(several(FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, FLOAT, FLOAT)(TABLE, FLOAT))
@@ -203,10 +203,68 @@ def _root(  # noqa: PLR0913, PLR0917 - a kernel: what it is compiled with are nu
         new = u - value / slope if slope != 0.0 else low - 1.0
         if not low <= new <= high:
             new = 0.5 * (low + high)
-        if abs(new - u) < _CLOSE:
+        # Newton's error is half the step's square times the bend over the slope; of a derivative's bend nothing is known here.
+        step = abs(new - u)
+        if step < _CLOSE or (derivative == 0 and step * step * abs(f[2]) < _CLOSE_ENOUGH * abs(slope)):
             return new
         u = new
     return u
+
+
+@compiled(INTEGER(INTEGER, FLOAT, TABLE, ROW, FLOAT, FLOAT, FLOAT, FLOAT, ROW, INTEGER))
+def _settle(  # noqa: PLR0913, PLR0917 - as above
+    kind: int,
+    c2: float,
+    poly: Floats,
+    place: Floats,
+    third: float,
+    nothing: float,
+    low: float,
+    high: float,
+    roots: Floats,
+    count: int,
+) -> int:
+    """Put the roots between two times behind the `count` that there are; their number then, or -1 if it cannot be told.
+
+    `third` bounds the third derivative; a condition below `nothing` is zero but for rounding.
+    """
+    half, middle = 0.5 * (high - low), 0.5 * (low + high)
+    f0, f1, f2 = _condition(kind, c2, poly, place, middle)
+    remainder = third * half * half * half / 6.0
+    # Least that the parabola, turned so that it is positive in the middle, comes down to.
+    g2 = f2 if f0 > 0.0 else -f2
+    least = abs(f0) - abs(f1) * half + 0.5 * g2 * half * half
+    if g2 > 0.0 and abs(f1) < g2 * half:
+        least = abs(f0) - f1 * f1 / (2.0 * g2)
+    # One that is zero but for rounding crosses it nowhere: northwards, on an orbit above the equator.
+    if least > remainder or abs(f0) + abs(f1) * half + 0.5 * abs(f2) * half * half + remainder < nothing:
+        return count
+    monotone = abs(f1) > abs(f2) * half + 0.5 * third * half * half
+    one_bend = abs(f2) > third * half
+    if not monotone and not one_bend and half > _FLOOR:
+        return -1
+    at_low = _condition(kind, c2, poly, place, low)
+    at_high = _condition(kind, c2, poly, place, high)
+    # Where the parabola is zero: near enough for Newton.
+    under = f1 * f1 - 2.0 * f0 * f2
+    spread = np.sqrt(under) if under > 0.0 else 0.0
+    bend = high
+    at_bend = at_high
+    if not monotone and one_bend and (at_low[1] > 0.0) != (at_high[1] > 0.0):
+        bend = middle - f1 / f2
+        at_bend = _condition(kind, c2, poly, place, bend)
+        if not low < bend < high or (at_bend[0] > 0.0) == (f2 > 0.0):
+            # The parabola's vertex does not lie beyond zero; whether the true one does is asked exactly.
+            bend = _root(kind, c2, poly, place, low, high, bend, 1, at_low[1])
+            at_bend = _condition(kind, c2, poly, place, bend)
+    if (at_low[0] > 0.0) != (at_bend[0] > 0.0):
+        guess = middle - f1 / f2 - spread / abs(f2) if bend < high else middle - f0 / f1
+        roots[count] = _root(kind, c2, poly, place, low, bend, guess, 0, at_low[0])
+        count += 1
+    if bend < high and (at_bend[0] > 0.0) != (at_high[0] > 0.0):
+        roots[count] = _root(kind, c2, poly, place, bend, high, middle - f1 / f2 + spread / abs(f2), 0, at_bend[0])
+        count += 1
+    return count
 
 
 @compiled(INTEGER(INTEGER, FLOAT, TABLE, ROW, ROW, FLOAT, FLOAT, FLOAT, ROW))
@@ -233,80 +291,46 @@ def _isolate(  # noqa: PLR0913, PLR0917 - as above
     int
         How many there are.
     """
-    count = 0
     third, nothing = _third(kind, c2, bounds, place, far), _NOTHING * _largest(kind, bounds, place, far)
-    lows, highs = np.empty(_STACK), np.empty(_STACK)
-    lows[0], highs[0] = low, high
-    waiting = 1
-    while waiting > 0:
-        waiting -= 1
-        low, high = lows[waiting], highs[waiting]
-        half, middle = 0.5 * (high - low), 0.5 * (low + high)
-        f0, f1, f2 = _condition(kind, c2, poly, place, middle)
-        remainder = third * half * half * half / 6.0
-        # Least that the parabola, turned so that it is positive in the middle, comes down to.
-        g2 = f2 if f0 > 0.0 else -f2
-        least = abs(f0) - abs(f1) * half + 0.5 * g2 * half * half
-        if g2 > 0.0 and abs(f1) < g2 * half:
-            least = abs(f0) - f1 * f1 / (2.0 * g2)
-        # One that is zero but for rounding crosses it nowhere: northwards, on an orbit above the equator.
-        if least > remainder or abs(f0) + abs(f1) * half + 0.5 * abs(f2) * half * half + remainder < nothing:
+    count = 0
+    # Part number `part` of 2 to the power of `depth`, from the earliest on.
+    depth, part, width = 0, 0, high - low
+    while count <= _MOST_ROOTS - 2:
+        until = high if (part + 1) * width >= high - low else low + (part + 1) * width
+        settled = _settle(kind, c2, poly, place, third, nothing, low + part * width, until, roots, count)
+        if settled < 0:
+            depth, part, width = depth + 1, 2 * part, 0.5 * width
             continue
-        monotone = abs(f1) > abs(f2) * half + 0.5 * third * half * half
-        one_bend = abs(f2) > third * half
-        if not monotone and not one_bend and half > _FLOOR and waiting < _STACK - 2:
-            # The earlier half lies on top, so that roots come in their order.
-            lows[waiting], highs[waiting] = middle, high
-            lows[waiting + 1], highs[waiting + 1] = low, middle
-            waiting += 2
-            continue
-        at_low = _condition(kind, c2, poly, place, low)
-        at_high = _condition(kind, c2, poly, place, high)
-        # Where the parabola is zero: near enough for Newton.
-        under = f1 * f1 - 2.0 * f0 * f2
-        spread = np.sqrt(under) if under > 0.0 else 0.0
-        bend = high
-        if not monotone and one_bend and (at_low[1] > 0.0) != (at_high[1] > 0.0):
-            bend = middle - f1 / f2
-            if not low < bend < high or (_condition(kind, c2, poly, place, bend)[0] > 0.0) == (f2 > 0.0):
-                # The parabola's vertex does not lie beyond zero; whether the true one does is asked exactly.
-                bend = _root(kind, c2, poly, place, low, high, bend, 1, at_low[1])
-        at_bend = at_high if bend == high else _condition(kind, c2, poly, place, bend)
-        if (at_low[0] > 0.0) != (at_bend[0] > 0.0):
-            guess = middle - f1 / f2 - spread / abs(f2) if bend < high else middle - f0 / f1
-            roots[count] = _root(kind, c2, poly, place, low, bend, guess, 0, at_low[0])
-            count += 1
-        if bend < high and (at_bend[0] > 0.0) != (at_high[0] > 0.0):
-            roots[count] = _root(kind, c2, poly, place, bend, high, middle - f1 / f2 + spread / abs(f2), 0, at_bend[0])
-            count += 1
-        if count > _MOST_ROOTS - 2:
+        count, part = settled, part + 1
+        while depth > 0 and part % 2 == 0:
+            depth, part, width = depth - 1, part // 2, 2.0 * width
+        if depth == 0:
             break
     return count
 
 
-@compiled(several(FLOAT, FLOAT)(INTEGER, FLOAT, PIECES, FLOAT, FLOAT, ROW, FLOAT))
-def _at(kind: int, c2: float, pieces: Floats, begin_s: float, step_s: float, place: Floats, time_s: float) -> tuple[float, float]:
-    """Value of a condition at a time, and its derivative by time."""
+@compiled(several(FLOAT, FLOAT)(PIECES, FLOAT, FLOAT, ROW, FLOAT))
+def _approach(pieces: Floats, begin_s: float, step_s: float, place: Floats, time_s: float) -> tuple[float, float]:
+    """Half of what the squared distance to a place rises by in a second at a time, and the derivative of that."""
     piece = min(max(int((time_s - begin_s) / step_s), 0), len(pieces) - 1)
-    value, slope, _ = _condition(kind, c2, pieces[piece], place, 2.0 * ((time_s - begin_s) / step_s - piece) - 1.0)
-    return value, slope * 2.0 / step_s
+    rise, bend, _ = _condition(_DOPPLER, 0.0, pieces[piece], place, 2.0 * ((time_s - begin_s) / step_s - piece) - 1.0)
+    return rise * 2.0 / step_s, bend * 4.0 / (step_s * step_s)
 
 
-@compiled(FLOAT(INTEGER, FLOAT, PIECES, FLOAT, FLOAT, ROW, FLOAT, FLOAT))
-def _crossing(
-    kind: int, c2: float, pieces: Floats, begin_s: float, step_s: float, place: Floats, low_s: float, high_s: float
-) -> float:
-    """Time between two at which a condition rises through zero; the one next to it where it does not.
-
-    Where it does so more than once, one of these times.
-    """
-    if _at(kind, c2, pieces, begin_s, step_s, place, low_s)[0] >= 0.0:
+@compiled(FLOAT(PIECES, FLOAT, FLOAT, ROW, FLOAT, FLOAT))
+def _closest(pieces: Floats, begin_s: float, step_s: float, place: Floats, low_s: float, high_s: float) -> float:
+    """Time between two at which the satellite is the nearest to a place; where it comes near more than once, one of these."""
+    at_low, at_high = (
+        _approach(pieces, begin_s, step_s, place, low_s)[0],
+        _approach(pieces, begin_s, step_s, place, high_s)[0],
+    )
+    if at_low >= 0.0:
         return low_s
-    if _at(kind, c2, pieces, begin_s, step_s, place, high_s)[0] <= 0.0:
+    if at_high <= 0.0:
         return high_s
-    time_s = 0.5 * (low_s + high_s)
+    time_s = low_s - (high_s - low_s) * at_low / (at_high - at_low)
     for _ in range(100):
-        value, slope = _at(kind, c2, pieces, begin_s, step_s, place, time_s)
+        value, slope = _approach(pieces, begin_s, step_s, place, time_s)
         if value < 0.0:
             low_s = time_s
         else:
@@ -314,6 +338,7 @@ def _crossing(
         new_s = time_s - value / slope if slope > 0.0 else low_s
         if not low_s < new_s < high_s:
             new_s = 0.5 * (low_s + high_s)
+        # The rise is nearly a straight line: a step of a millisecond leaves less than a nanosecond.
         if abs(new_s - time_s) < _CLOSE_S:
             return new_s
         time_s = new_s
@@ -415,6 +440,18 @@ def _inside_cap(poly: Floats, bounds: Floats, incidence_max_rad: float, index: _
     return count
 
 
+@compiled(FLOAT(TABLE, ROW, FLOAT))
+def _cosine(poly: Floats, place: Floats, u: float) -> float:
+    """Cosine of the incidence angle at a time of a piece; below zero the satellite stands below the horizon."""
+    x = y = z = 0.0
+    for k in range(poly.shape[0] - 1, -1, -1):
+        x = x * u + poly[k, 0]
+        y = y * u + poly[k, 1]
+        z = z * u + poly[k, 2]
+    x, y, z = x - place[0], y - place[1], z - place[2]
+    return (x * place[3] + y * place[4] + z * place[5]) / np.sqrt(x * x + y * y + z * z)
+
+
 @compiled(FLAG(TABLE, ROW, FLOAT, ROW))
 def _never(poly: Floats, bounds: Floats, c2: float, place: Floats) -> bool:
     """Whether the largest incidence angle is exceeded during all of a piece, by the parabola about its middle; mostly it is."""
@@ -452,7 +489,7 @@ def _sort(values: Floats, count: int) -> None:
 def _allowed(poly: Floats, place: Floats, limits: _Limits, u: float) -> bool:
     """Whether all limits but the largest incidence angle hold."""
     _, _, upper, squint, side, direction = limits
-    if upper <= 1.0 and _condition(_RAISED, upper * upper, poly, place, u)[0] > 0.0:
+    if upper <= 1.0 and _cosine(poly, place, u) > upper:
         return False
     if squint > 0.0 and _condition(_SQUINT, squint * squint, poly, place, u)[0] < 0.0:
         return False
@@ -520,9 +557,7 @@ def _spans(poly: Floats, bounds: Floats, place: Floats, limits: _Limits, high: f
     for part in range(_raised(poly, bounds, place, limits, high, edges)):
         low, up = edges[part], edges[part + 1]
         middle = 0.5 * (low + up)
-        if _condition(_ELEVATED, 0.0, poly, place, middle)[0] < 0.0:
-            continue
-        if _condition(_RAISED, cosine * cosine, poly, place, middle)[0] < 0.0:
+        if _cosine(poly, place, middle) < cosine:
             continue
         if squint == 0.0:
             # Only the zero-Doppler instants themselves.
@@ -540,14 +575,14 @@ def _spans(poly: Floats, bounds: Floats, place: Floats, limits: _Limits, high: f
 @compiled(NOTHING(PIECES, FLOAT, FLOAT, ROW, ROW))
 def _describe(pieces: Floats, begin_s: float, step_s: float, place: Floats, row: Floats) -> None:
     """Set how a window looks at its closest approach: columns 2 to 5 of its row."""
-    row[2] = _crossing(_DOPPLER, 0.0, pieces, begin_s, step_s, place, row[0], row[1])
+    row[2] = _closest(pieces, begin_s, step_s, place, row[0], row[1])
     piece = min(max(int((row[2] - begin_s) / step_s), 0), len(pieces) - 1)
-    poly, u = pieces[piece], 2.0 * ((row[2] - begin_s) / step_s - piece) - 1.0
-    up = _condition(_ELEVATED, 0.0, poly, place, u)[0]
-    # (s.n)^2 - 1 s.s leaves s.s.
-    row[3] = up / np.sqrt(up * up - _condition(_RAISED, 1.0, poly, place, u)[0])
-    row[4] = -_condition(_SIDE, 0.0, poly, place, u)[0]
-    row[5] = _condition(_ASCENDING, 0.0, poly, place, u)[0]
+    px, py, pz, vx, vy, vz, _, _, _ = _powers(pieces[piece], 2.0 * ((row[2] - begin_s) / step_s - piece) - 1.0)
+    tx, ty, tz = place[0], place[1], place[2]
+    sx, sy, sz = px - tx, py - ty, pz - tz
+    row[3] = (sx * place[3] + sy * place[4] + sz * place[5]) / np.sqrt(sx * sx + sy * sy + sz * sz)
+    row[4] = vx * (py * tz - pz * ty) + vy * (pz * tx - px * tz) + vz * (px * ty - py * tx)
+    row[5] = vz
 
 
 @compiled(INTEGER(FLOAT, FLOAT, INTEGER, TABLE, INTEGER))

@@ -80,7 +80,7 @@ PUBLIC_SETS = Ageing((0.0056, 0.188, 0.274, 0.590))
 """Public element sets of 88 radar satellites, 9,707 of March and April 2026; no satellite by itself."""
 
 
-def with_uncertainty(windows: AccessWindows, elements: Sequence[MeanElements], ageing: Ageing) -> AccessWindows:
+def with_uncertainty(windows: AccessWindows, elements: Sequence[MeanElements | None], ageing: Ageing) -> AccessWindows:
     """Windows with the uncertainty of their edges, from the age of each satellite's elements at its closest approach.
 
     Parameters
@@ -88,12 +88,14 @@ def with_uncertainty(windows: AccessWindows, elements: Sequence[MeanElements], a
     windows
         Windows.
     elements
-        Elements by the satellites' places in the windows.
+        Elements by the satellites' places in the windows; of one without, nothing is said.
     ageing
         How they age.
     """
     uncertainty_s = np.full(len(windows), np.nan)
     for number, one in enumerate(elements):
+        if one is None:
+            continue
         rows = np.flatnonzero(windows.satellite == number)
         since_s = (windows.epoch - one.epoch).total_seconds()
         uncertainty_s[rows] = ageing.half_width_s(one, since_s + windows.closest_s[rows])
