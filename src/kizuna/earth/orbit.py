@@ -42,6 +42,8 @@ Ten metres are a millisecond of time."""
 _HALVINGS_AT_A_BEND = 2
 _HALVINGS = 8
 _CHECK_EVERY = 16
+_ROUGH_M = 2e-11
+"""A smooth orbit leaves less in the last coefficient, which counts for 11 to the power of 11 where the nodes lie."""
 _LAST_MOMENT_S = 1e-3
 
 
@@ -277,9 +279,11 @@ def _through_nodes(
 
 
 def _farthest_m(where: Callable[[Floats], tuple[Floats, Flags]], track: Track) -> float:
-    """How far the track lies from the positions, at most, in the middle of the last and of every so-manieth piece."""
+    """How far the track lies from the positions, at most, in the middles of every sixteenth piece and of those in doubt."""
     pieces = len(track.coefficients)
-    checked = np.unique(np.append(np.arange(0, pieces, _CHECK_EVERY), pieces - 1))
+    rough = np.flatnonzero(np.abs(track.coefficients[:, -1]).max(axis=1) > _ROUGH_M)
+    # The last ones too: there the polynomial may have nodes on one side alone, and an orbit that comes down is at its steepest.
+    checked = np.unique(np.concatenate([np.arange(0, pieces, _CHECK_EVERY), np.arange(max(pieces - NODES, 0), pieces), rough]))
     times = (checked + 0.5) * track.step_s
     position_m, known = where(times)
     # Between two known positions SGP4 may be silent in the last moments of an orbit: that is no error of the track.
