@@ -1,9 +1,6 @@
 """Radar images in a notebook: `open_image` gives what a cell shows as a picture with its outline, and xarray in and out.
 
->>> from kizuna.notebook import open_image  # doctest: +SKIP
->>> image = open_image("scene.nitf")  # doctest: +SKIP
->>> array = image.to_xarray()  # doctest: +SKIP
->>> image.with_array(array * 2).save("brighter.nitf")  # doctest: +SKIP
+``image = open_image("scene.nitf")``, ``array = image.to_xarray()``, ``image.with_array(array * 2).save("brighter.nitf")``.
 """
 
 from __future__ import annotations

@@ -250,7 +250,7 @@ def sun_synchronous_inclination_rad(height_m: float) -> float:
     Examples
     --------
     >>> round(math.degrees(sun_synchronous_inclination_rad(575e3)), 2)
-    97.68
+    97.69
     """
     radius = SEMI_MAJOR_AXIS_M + height_m
     rate = math.sqrt(GRAVITATIONAL_PARAMETER_M3_S2 / radius**3)
