@@ -211,7 +211,7 @@ class StacFace:
         read_span(asked.get("datetime") or None)
         read_where(boxed(asked))
         words = [word.strip().casefold() for word in asked.get("q", "").split(",") if word.strip()]
-        known = [collection_document(base, name) for name in kind_names()]
+        known = [self._collection(base, name) for name in kind_names()]
         matched = [
             one for one in known if not words or any(word in f"{one['id']} {one['description']}".casefold() for word in words)
         ]
@@ -228,13 +228,16 @@ class StacFace:
 
     def collection(self, request: Request, _caller: Party | None) -> Response:
         """One collection."""
-        return _written(collection_document(self._base(request), self._known(request)))
+        return _written(self._collection(self._base(request), self._known(request)))
 
     def _known(self, request: Request) -> str:
         name: str = request.path_params.get("collection", kind_names()[0])
         if name not in kind_names():
             raise HTTPException(404)
         return name
+
+    def _collection(self, base: str, name: str) -> dict[str, Json]:
+        return collection_document(base, name)
 
     # ---- items
 
