@@ -82,3 +82,51 @@ def test_what_cannot_be_meant_is_refused(sets, arguments, field):
     with pytest.raises(InputError) as caught:
         run(sets, "--from", "2026-05-08", *arguments)
     assert caught.value.field == field
+
+
+def test_each_satellite_has_the_limits_of_its_radar_and_says_which_are_assumed(sets, tmp_path):
+    answer = json.loads(run(sets, "--target", "Tokyo=35.68,139.69", "--from", "2026-05-08", "--json").stdout)
+    [first, _] = answer["satellites"]
+    assert (first["sensor"], first["party"], first["incidence_deg"]) == ("QPS-SAR", "JPN/IQPS", [15.0, 45.0])
+    assert "incidence_deg" in first["assumed"]
+    own = tmp_path / "sensors.toml"
+    own.write_text(
+        'schema = "kizuna/sensors/1"\n[[sensor]]\nparty = "JPN/IQPS"\nname = "Q"\nsatellites = ["QPS-SAR-5"]\n'
+        'incidence_deg = [20, 30]\nlook = "left"\nmodes.spot = { kind = "spot", swath_km = 5, shortest_s = 60 }\n'
+    )
+    base = (sets, "--target", "Tokyo=35.68,139.69", "--from", "2026-05-08", "--hours", "72", "--sensors", own)
+    narrow = [w for w in windows(*base) if w["satellite"].startswith("QPS-SAR-5")]
+    assert narrow
+    assert all(20 <= w["incidence_deg"] <= 30 and w["look"] == "left" for w in narrow)
+    assert {w["satellite"] for w in windows(*base, "--mode", "spot")} <= {"QPS-SAR-5 (TSUKUYOMI-I)"}
+    told = run(sets, "--target", "Tokyo=35.68,139.69", "--from", "2026-05-08").stderr
+    assert "assumed, for nobody published it: QPS-SAR incidence_deg" in told
+    with pytest.raises(InputError, match="no satellite has a mode scansar"):
+        run(*base, "--mode", "scansar")
+
+
+def test_an_ephemeris_of_a_partner_gives_windows_without_uncertainty(tmp_path):
+    from datetime import timedelta
+
+    from kizuna.earth.orbit import Sgp4
+    from kizuna.formats.tle import read_tle
+    from kizuna.model.instants import parse_instant
+
+    epoch = parse_instant("2026-05-08")
+    orbit = Sgp4(read_tle(SETS)[0].elements, epoch)
+    times = [60.0 * step for step in range(240)]
+    position, velocity, _ = orbit.teme(times)
+    head = "CCSDS_OEM_VERS = 2.0\nMETA_START\nOBJECT_NAME = SARAH-1\nCENTER_NAME = EARTH\nREF_FRAME = TEME\nTIME_SYSTEM = UTC\n"
+    rows = [
+        f"{epoch + timedelta(seconds=t):%Y-%m-%dT%H:%M:%S} {' '.join(f'{v / 1e3:.9f}' for v in (*p, *w))}"
+        for t, p, w in zip(times, position, velocity, strict=True)
+    ]
+    path = tmp_path / "partner.oem"
+    path.write_text(head + "META_STOP\n" + "\n".join(rows))
+    given = ("--target", "Tokyo=35.68,139.69", "--from", "2026-05-08", "--hours", "3", "--incidence", "15:45", "--squint", "80")
+    elements = tmp_path / "sets.3le"
+    elements.write_text(SETS)
+    [ours] = windows(path, *given)
+    [theirs] = windows(elements, *given, "--satellite", "QPS-SAR-5")
+    assert (ours["satellite"], ours["edge_uncertainty_s"]) == ("SARAH-1", None)
+    assert (ours["start"][:22], ours["end"][:22]) == (theirs["start"][:22], theirs["end"][:22])

@@ -29,6 +29,14 @@ class Orbits:
     tracks: tuple[Track, ...]
     elements: tuple[MeanElements | None, ...]
 
+    def take(self, which: Sequence[int]) -> Orbits:
+        """Some of them, by their places."""
+        return Orbits(
+            tuple(self.names[number] for number in which),
+            tuple(self.tracks[number] for number in which),
+            tuple(self.elements[number] for number in which),
+        )
+
 
 def orbits_of(paths: Sequence[Path], only: Sequence[str], begin: Instant, duration_s: float, *, max_age_days: float) -> Orbits:
     """Satellites of files of orbits.
