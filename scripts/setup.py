@@ -32,6 +32,7 @@ PARTS = (
     (("ogrinfo",), ("gdal-bin",)),
     (("qgis",), ("qgis", "python3-qgis", "qgis-providers")),
     (("npm",), ("npm",)),
+    (("c++", "g++"), ("g++",)),
 )
 # STAC Browser, built from its package with the dependencies that its own lock here names.
 BROWSER = os.path.join(ROOT, "build", "stac-browser")
