@@ -36,9 +36,9 @@ NODES = 12
 
 _PIECES_A_TURN = 38
 _LARGEST_ERROR_M = 1e-3
-_BEND_ERROR_M = 10.0
-"""SGP4 holds an eccentricity that drag has used up at 1e-6, all at once: there its path has a bend that no polynomial follows.
-Ten metres are a millisecond of time."""
+_BEND_ERROR = 3e-6
+"""SGP4 holds an eccentricity that drag has used up at 1e-6, all at once: there its path has a bend that no polynomial follows. In
+parts of the distance from the Earth's centre; of a low orbit that is 20 m, or 3 ms."""
 _HALVINGS_AT_A_BEND = 2
 _HALVINGS = 8
 _CHECK_EVERY = 16
@@ -162,13 +162,14 @@ def track_of(elements: MeanElements, epoch: Instant, duration_s: float) -> Track
     Returns
     -------
     Track
-        Within 1 mm of SGP4, within 10 m where SGP4's path has a bend; it ends early where SGP4 says that the satellite has
-        decayed.
+        Within 1 mm of SGP4, within 3 millionths of the distance where its path has a bend; it ends early where SGP4 says that
+        the satellite has decayed.
 
     Raises
     ------
     InputError
-        SGP4 knows no position at the begin: the satellite has decayed by then, or the elements are no orbit.
+        SGP4 knows no position at the begin: the satellite has decayed by then, or the elements are no orbit. Or its path jumps
+        farther than that, as that of some deep orbits of little inclination does.
     """
     orbit = Sgp4(elements, epoch)
     if not orbit.ecef([0.0])[1][0]:
@@ -227,8 +228,8 @@ def track_through(
     for halvings in range(_HALVINGS):
         pieces = max(math.ceil(length_s / step_s - 1e-9), 1)
         track = _through_nodes(where, epoch, pieces, max(length_s, _LAST_MOMENT_S) / pieces, length_s)
-        most_m = error_m if halvings < _HALVINGS_AT_A_BEND else _BEND_ERROR_M
-        if track is not None and _farthest_m(where, track) <= most_m:
+        bend_m = 0.0 if track is None or halvings < _HALVINGS_AT_A_BEND else _BEND_ERROR * float(np.abs(track.coefficients).max())
+        if track is not None and _farthest_m(where, track) <= max(error_m, bend_m):
             return replace(track, begin_s=begin_s, end_s=begin_s + track.end_s)
         if length_s == duration_s:
             length_s = _known_for(where, duration_s, step_s)

@@ -44,12 +44,14 @@ def test_a_track_ends_where_the_satellite_comes_down():
     assert orbit.ecef([track.end_s])[1][0]
     assert not orbit.ecef([track.end_s + 0.01])[1][0]
     # On its way drag uses up the eccentricity.
-    assert farthest_m(FALLING, 10 * 86400.0) < 15.0
+    assert farthest_m(FALLING, 10 * 86400.0) < 25.0
 
 
 def test_a_bend_of_sgp4_is_followed_to_metres():
     round_orbit = replace(LOW, eccentricity=1e-9, bstar_per_radius=1e-3)
-    assert farthest_m(round_orbit, 86400.0) < 10.0
+    assert farthest_m(round_orbit, 86400.0) < 20.0
+    standing = replace(round_orbit, mean_motion_rad_s=7.2921159e-5, inclination_rad=0.0625, bstar_per_radius=1e-4)
+    assert farthest_m(standing, 86400.0) < 130.0
 
 
 def test_elements_that_give_no_orbit_at_the_begin_are_refused():
