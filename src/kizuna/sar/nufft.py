@@ -21,6 +21,7 @@ import scipy.fft
 from kizuna.errors import InputError, Message
 from kizuna.sar.nufft_kernels import LANES, interpolate_points, sort_points, spread_points
 from kizuna.sar.parallel import run_spread, thread_count
+from kizuna.sar.quadrature import gauss_legendre
 
 __all__ = ["FINEST_TOLERANCE", "ModeInterpolator", "PointSpreader", "PointTransform", "type_1", "type_2", "type_3"]
 
@@ -32,7 +33,6 @@ FINEST_TOLERANCE = 1e-6
 
 _OVERSAMPLING = (1.25, 1.5, 2.0)
 _BIN_ROWS, _BIN_COLS = 64, 256  # 128 KiB of the oversampled grid: a bin stays in the second-level cache
-_NODES = 96
 _TABLE_STEPS = 512
 
 
@@ -54,22 +54,15 @@ class _Kernel:
 
     def transform(self, turns: Floats) -> Floats:
         """Fourier transform of the kernel in units of the fine grid's step, at frequencies in cycles a step, any shape."""
-        nodes, weights = _quadrature()
+        nodes, weights = gauss_legendre()
         half = 0.5 * self.width
         weighted = weights * self.values(nodes) * half
         flat = np.asarray(turns, np.float64).ravel()
         # Even, smooth and wanted at millions of places for type 3: from a polynomial over the band |turns| <= 1/2.
-        if len(flat) <= 4 * _NODES:
+        if len(flat) <= 4 * len(nodes):
             return np.asarray(np.cos(2.0 * math.pi * half * np.outer(flat, nodes)) @ weighted).reshape(np.shape(turns))
         table = np.polynomial.Chebyshev.interpolate(lambda t: np.log(self.transform(0.5 * (t + 1.0) * 0.5)), 32, domain=[-1, 1])
         return np.asarray(np.exp(table(4.0 * np.abs(turns) - 1.0)))
-
-
-@lru_cache(maxsize=1)
-def _quadrature() -> tuple[Floats, Floats]:
-    """Nodes and weights of Gauss and Legendre's rule over [-1, 1]."""
-    nodes, weights = np.polynomial.legendre.leggauss(_NODES)
-    return nodes, weights
 
 
 @lru_cache(maxsize=8)

@@ -100,6 +100,8 @@ class ApparentPlaces:
         Least and greatest xi, least and greatest eta, over the rectangle.
     phase_rad
         Greatest rms phase over the aperture that no place explains.
+    bend
+        How much eta changes at most with xi where the column's offset stays, metres a metre.
     """
 
     half_m: tuple[float, float]
@@ -108,6 +110,7 @@ class ApparentPlaces:
     col_at_row: Floats
     reach_m: tuple[float, float, float, float]
     phase_rad: float
+    bend: float
 
     @classmethod
     def over(cls, waves: PlaneWaves, row_direction: Floats, col_direction: Floats, half_m: tuple[float, float]) -> ApparentPlaces:
@@ -116,13 +119,16 @@ class ApparentPlaces:
         u, v = (axis.ravel() for axis in np.meshgrid(nodes, nodes, indexing="ij"))
         points = waves.centre_m + half_m[0] * u[:, None] * row_direction + half_m[1] * v[:, None] * col_direction
         xi, eta, phase = waves.apparent(points)
+        col_at_row = _fitted(xi / half_m[0], v, eta)
+        slope = np.polynomial.polynomial.polyval2d(xi / half_m[0], v, np.polynomial.polynomial.polyder(col_at_row)) / half_m[0]
         return cls(
             half_m,
             _fitted(u, v, xi),
             _fitted(u, v, eta),
-            _fitted(xi / half_m[0], v, eta),
+            col_at_row,
             (float(xi.min()), float(xi.max()), float(eta.min()), float(eta.max())),
             float(phase.max()),
+            float(np.abs(slope).max()),
         )
 
     def along_rows(self, coefficients: Floats, row: Floats) -> Floats:

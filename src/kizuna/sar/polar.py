@@ -26,7 +26,8 @@ from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.nufft import PointTransform
 from kizuna.sar.parallel import run_spread, thread_count
 from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves
-from kizuna.sar.polar_kernels import LANES, SCALE_STEPS, columns_of_image, range_lines, rows_of_image, spread_pulses
+from kizuna.sar.polar_kernels import LANES, columns_of_image, range_lines, rows_of_image, spread_pulses
+from kizuna.sar.quadrature import gauss_legendre
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,6 +47,7 @@ _RANGE_FILL = 1.0 / 1.5
 """The same along rays, where the roll-off is undone by a short filter instead of a division."""
 _MOST_PIXELS = 4608 * 4608
 _SHARPENERS = 6
+_FEW = 300
 _SAME_RANGE_M = 1e-8  # rounding of ranges from orbit
 
 
@@ -85,10 +87,10 @@ def polar_format(
 
     Notes
     -----
-    Peak memory beyond history and image, for pieces of N pixels: about 40 N bytes, N at most 21 million; less where the data
+    Peak memory beyond history and image, for pieces of N pixels: about 20 N bytes, N at most 21 million; less where the data
     resolve less than the pixels.
     """
-    return _in_pieces(history, grid, blur_rad, _MOST_PIXELS, _form_separably, thread_count(threads), progress)
+    return _in_pieces(history, grid, (blur_rad, _bent_rad), _MOST_PIXELS, _form_separably, thread_count(threads), progress)
 
 
 def polar_reference(
@@ -104,7 +106,7 @@ def polar_reference(
     Parameters and results are those of `polar_format`; the blur allowed is less. Piece by piece, one sum from the samples to the
     apparent place of each pixel (type 3).
     """
-    return _in_pieces(history, grid, blur_rad, _MOST_PIXELS // 4, _form_by_points, thread_count(threads), progress)
+    return _in_pieces(history, grid, (blur_rad, None), _MOST_PIXELS // 4, _form_by_points, thread_count(threads), progress)
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,34 +133,37 @@ class _Piece:
 
 
 type _Former = Callable[[PhaseHistory, _Piece, Image, int], None]
+type _Limit = tuple[float, Callable[[PhaseHistory, _Piece], float] | None]
 
 
 def _in_pieces(
     history: PhaseHistory,
     grid: PlaneGrid,
-    blur_rad: float,
+    limit: _Limit,
     most_pixels: int,
     form: _Former,
     threads: int,
     progress: Callable[[int, int], None] | None,
 ) -> Image:
-    pieces = _pieces(history, grid, blur_rad, most_pixels)
+    pieces = _pieces(history, grid, limit, most_pixels)
     image = np.empty(grid.shape, np.complex64)
     for done, piece in enumerate(pieces):
         form(history, piece, image[piece.top : piece.top + piece.rows, piece.left : piece.left + piece.cols], threads)
         if progress is not None:
             progress(done + 1, len(pieces))
-    image *= np.float32(1.0 / history.samples.size)
     return image
 
 
-def _pieces(history: PhaseHistory, grid: PlaneGrid, blur_rad: float, most_pixels: int) -> list[_Piece]:
-    """The grid cut into equal pieces, as few as keep blur and size below what is allowed."""
+def _pieces(history: PhaseHistory, grid: PlaneGrid, limit: _Limit, most_pixels: int) -> list[_Piece]:
+    """The grid cut into equal pieces, as few as keep blur, what a way of forming adds to it, and size below what is allowed."""
+    most_rad, added_rad = limit
     down = across = 1
     while True:
         rows, cols = np.array_split(np.arange(grid.rows), down), np.array_split(np.arange(grid.cols), across)
         pieces = [_piece(history, grid, row, col) for row in rows for col in cols]
-        blurred = max(piece.places.phase_rad for piece in pieces) > blur_rad
+        blurred = max(piece.places.phase_rad for piece in pieces) > most_rad
+        if added_rad is not None:
+            blurred = blurred or max(added_rad(history, piece) for piece in pieces) > most_rad
         large = len(rows[0]) * len(cols[0]) > most_pixels
         if not (blurred or large) or down * across > grid.rows * grid.cols // 64:
             return pieces
@@ -214,8 +219,12 @@ class _Kernel:
         return np.array([self.reach, *self.coefficients], np.float32)
 
     def transform(self, turns: Floats) -> Floats:
-        """Fourier transform at frequencies in cycles a step, shape (n,)."""
-        return np.asarray(_basis_transforms(self.reach, turns) @ self.coefficients, np.float64)
+        """Fourier transform at frequencies in cycles a step, shape (n,), none beyond half a cycle if they are many."""
+        if len(turns) <= _FEW:
+            return np.asarray(_basis_transforms(self.reach, turns) @ self.coefficients, np.float64)
+        # Even and smooth: a polynomial of the square tells it to all digits.
+        table = np.polynomial.Chebyshev.interpolate(lambda s: self.transform(np.sqrt(s)), 20, domain=[0.0, 0.25])
+        return np.asarray(table(turns**2), np.float64)
 
     def sharpener(self) -> Singles:
         """Symmetric filter, shape (7,), that undoes the transform's roll-off over the filled band to -60 dB."""
@@ -227,7 +236,7 @@ class _Kernel:
 
 
 def _basis_transforms(reach: float, turns: Floats) -> Floats:
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = gauss_legendre()
     v = 1.0 - nodes**2
     basis = np.stack([v**j for j in range(1, 7)], axis=-1) * (weights * reach)[:, None]
     return np.asarray(np.cos(2.0 * math.pi * reach * np.outer(turns, nodes)) @ basis, np.float64)
@@ -238,7 +247,7 @@ def _kernel(width: int, fill: float) -> _Kernel:
     """Kernel of `width` steps with the least energy in the images of the filled band, relative to that in the band itself."""
     reach, turns = 0.5 * width, np.linspace(-0.5 * fill, 0.5 * fill, 257)
     # Errors count relative to the kernel's transform in the band, which that of an exponential of a semicircle stands in for.
-    nodes, weights = np.polynomial.legendre.leggauss(96)
+    nodes, weights = gauss_legendre()
     model = np.exp(0.976 * math.pi * width * (1.0 - 0.5 * fill) * (np.sqrt(1.0 - nodes**2) - 1.0)) * weights
     size = np.cos(2.0 * math.pi * reach * np.outer(turns, nodes)) @ model
     band = _basis_transforms(reach, turns) / size[:, None]
@@ -288,8 +297,9 @@ class _Axis:
     kept: int
 
     @classmethod
-    def holding(cls, low: float, high: float, near_m: float, far_m: float, fill: float, margin: int) -> _Axis:
-        """For frequencies low ... high and an image from near to far; `margin` steps are added at both ends of the former."""
+    def holding(cls, ends: Floats, reach_m: tuple[float, float], fill: float, margin: int) -> _Axis:
+        """For frequencies between `ends` and an image between `reach_m`; `margin` steps are added at both ends of the former."""
+        low, high, (near_m, far_m) = float(ends.min()), float(ends.max()), reach_m
         band = max(high - low, 1e-6)
         reach = 2.0 * max(abs(near_m), abs(far_m))
         # Spacing of the image's points so that the band fills _FILL of its period, and of frequencies so that the image does.
@@ -320,6 +330,37 @@ class _Axis:
             np.where(index % 2, -1.0, 1.0) / kernel.transform(np.asarray(index / self.length, np.float64)), np.float64
         )
 
+    def undo_in_image(self, kernel: _Kernel) -> Singles:
+        """Polynomial in the squared distance from place 0, in points, highest power first, of one over the kernel's transform."""
+        half = (0.5 * self.length * _FILL + 1.0) ** 2
+        found = np.polynomial.Chebyshev.interpolate(
+            lambda s: 1.0 / kernel.transform(np.sqrt(s) / self.length), 7, domain=[0.0, half]
+        )
+        return found.convert(kind=np.polynomial.Polynomial).coef[::-1].astype(np.float32)
+
+
+def _band_ends(history: PhaseHistory, waves: PlaneWaves) -> tuple[Floats, Floats]:
+    """Spatial frequencies along rows and across them, cycles per metre, of the ends of each pulse, shape (2, pulses) each."""
+    ends = np.outer(2.0 / SPEED_OF_LIGHT_M_S * history.frequencies_hz[[0, -1]], waves.row_cosine)
+    return ends, ends * (waves.col_cosine / waves.row_cosine)
+
+
+def _bent_rad(history: PhaseHistory, piece: _Piece) -> float:
+    """Relative error, rms over the band, of reading along columns what was read across along bent lines.
+
+    A bend lends the rows' frequencies some of the columns', and the kernel's roll-off there is not the one that was undone.
+    """
+    along, across = (float(np.ptp(ends)) for ends in _band_ends(history, piece.waves))
+    return _unevenness() * piece.places.bend * across / along
+
+
+@lru_cache(maxsize=1)
+def _unevenness() -> float:
+    """Relative change of the kernel's transform over the band, rms, for a shift of one column's frequency, rms."""
+    turns = np.linspace(-0.5 * _FILL, 0.5 * _FILL, 257)
+    change = np.gradient(np.log(_kernel(6, _FILL).transform(turns)), turns)
+    return float(np.sqrt(np.mean(change**2) * np.mean(turns**2)))
+
 
 def _form_separably(history: PhaseHistory, piece: _Piece, out: Image, threads: int) -> None:
     waves, places = piece.waves, piece.places
@@ -329,30 +370,24 @@ def _form_separably(history: PhaseHistory, piece: _Piece, out: Image, threads: i
             hint=Message("Turn the grid, or use the reference method or backprojection."),
             field="grid",
         )
-    cycles_hz = 2.0 / SPEED_OF_LIGHT_M_S
-    ends = np.outer(cycles_hz * history.frequencies_hz[[0, -1]], waves.row_cosine)
-    across = ends * (waves.col_cosine / waves.row_cosine)
+    along, across = _band_ends(history, waves)
     near, far, left, right = places.reach_m
     ray, cross = _kernel(5, _RANGE_FILL), _kernel(6, _FILL)
     # A ray sees a point at xi + tan eta along itself: the rays' roll-off must be undone as far as that.
     slack = float(np.abs(waves.col_cosine / waves.row_cosine).max()) * max(-left, right)
-    rows = _Axis.holding(float(ends.min()), float(ends.max()), near - slack, far + slack, _RANGE_FILL, 3 + _SHARPENERS)
-    cols = _Axis.holding(float(across.min()), float(across.max()), left, right, _FILL, 3)
-    spectrum = _spread_separably(history, waves, (rows, cols), (ray, cross), threads)
-    apparent = _transformed(spectrum, rows, cols, threads)
-    del spectrum
+    rows = _Axis.holding(along, (near - slack, far + slack), _RANGE_FILL, 3 + _SHARPENERS)
+    cols = _Axis.holding(across, (left, right), _FILL, 3)
+    apparent = _apparent_image(history, waves, (rows, cols), (ray, cross), threads)
     _moved(apparent, piece, (rows, cols), cross, out, threads)
 
 
-def _spread_separably(
+def _apparent_image(
     history: PhaseHistory, waves: PlaneWaves, axes: tuple[_Axis, _Axis], kernels: tuple[_Kernel, _Kernel], threads: int
 ) -> Image:
-    """Samples on the even grid of spatial frequencies, shape (rows.count, cols.count)."""
+    """Image of apparent places, turned over: shape (cols.kept, rows.length)."""
     (rows, cols), (ray, cross) = axes, kernels
     tangents = waves.col_cosine / waves.row_cosine
     order = np.argsort(tangents, kind="stable")
-    place = np.empty_like(order)
-    place[order] = np.arange(len(order))
     # Phases are referred to the piece's centre: exp(+4j pi f (|x0 - a| - r0) / c), in cycles and cycles a sample.
     cycles_hz = 2.0 / SPEED_OF_LIGHT_M_S
     change = waves.centre_range_m - history.reference_range_m
@@ -361,46 +396,39 @@ def _spread_separably(
     a_sample = cycles_hz * history.frequency_step_hz * waves.row_cosine
     first = (rows.frequencies[0] - cycles_hz * history.frequencies_hz[0] * waves.row_cosine) / a_sample
     stretch = rows.step / a_sample
-    blocks = np.empty((-(-rows.count // LANES), history.pulses, 2, LANES), np.float32)
-    samples = np.ascontiguousarray(history.samples, np.complex64).view(np.float32)
-    sharpen = ray.sharpener()
-
-    def resample(begin: int, end: int) -> None:
-        some = slice(begin, end)
-        range_lines(samples[some], turns[some], first[some], stretch[some], place[some], ray.packed, sharpen, blocks)
-
-    run_spread(resample, history.pulses, threads)
-    spectrum = np.zeros((rows.count, cols.length), np.complex64)
-    begin = cols.frequencies[0] / cols.step
-    # Columns below the centre belong at the end of the transform's index.
-    half = cols.count // 2
-    per_tangent = np.pad(rows.frequencies / cols.step, (0, blocks.shape[0] * LANES - rows.count), mode="edge")
+    samples, sharpen = np.ascontiguousarray(history.samples, np.complex64).view(np.float32), ray.sharpener()
+    blocks = -(-rows.count // LANES)
+    per_tangent = np.pad(rows.frequencies / cols.step, (0, blocks * LANES - rows.count), mode="edge")
     row_scale, col_scale = (axis.roll_off(cross).astype(np.float32) for axis in axes)
-    ascending = tangents[order]
+    row_scale = np.pad(row_scale * np.float32(1.0 / history.samples.size), (0, len(per_tangent) - rows.count))
+    ascending, begin, middle = tangents[order], cols.frequencies[0] / cols.step, cols.count // 2
+    image = np.zeros((cols.kept, rows.length), np.complex64)
 
-    upper, lower = spectrum[:, : cols.count - half], spectrum[:, cols.length - half :]
+    def some_rows(start: int, end: int) -> None:
+        lines = np.empty((history.pulses, 2, LANES), np.float32)
+        # Columns stand a little more than LANES apart: a power of two would have them all in the same lines of the cache.
+        columns = np.zeros((cols.length, LANES + 8), np.complex64)
+        pairs = columns.view(np.float32)
+        for block in range(start, end):
+            range_lines(samples, order, turns, first + block * LANES * stretch, stretch, ray.packed, sharpen, lines)
+            lanes = slice(block * LANES, (block + 1) * LANES)
+            columns[cols.count - middle : cols.length - middle] = 0.0
+            # Columns below the centre belong at the end of the transform's index, and so do rows.
+            for at, scale, part in (
+                (begin + middle, col_scale[middle:], pairs[: cols.count - middle]),
+                (begin, col_scale[:middle], pairs[cols.length - middle :]),
+            ):
+                spread_pulses(lines, per_tangent[lanes], ascending, at, row_scale[lanes], scale, cross.packed, part)
+            across = scipy.fft.ifft(columns[:, :LANES], axis=0, norm="forward", overwrite_x=True)
+            across = across[cols.first : cols.first + cols.kept]
+            low = block * LANES - rows.count // 2
+            high = min(low + LANES, rows.count - rows.count // 2)
+            below = min(max(-low, 0), high - low)
+            image[:, rows.length + low : rows.length + low + below] = across[:, :below]
+            image[:, low + below : high] = across[:, below : high - low]
 
-    def keystone(first: int, end: int) -> None:
-        for block in range(first, end):
-            lanes = per_tangent[block * LANES : (block + 1) * LANES]
-            spread_pulses(blocks, block, lanes, ascending, begin + half, row_scale, col_scale[half:], cross.packed, upper)
-            spread_pulses(blocks, block, lanes, ascending, begin, row_scale, col_scale[:half], cross.packed, lower)
-
-    run_spread(keystone, len(blocks), threads)
-    return spectrum
-
-
-def _transformed(spectrum: Image, rows: _Axis, cols: _Axis, threads: int) -> Image:
-    """Image of apparent places, shape (rows.kept, cols.kept)."""
-    across = scipy.fft.ifft(spectrum, axis=1, norm="forward", overwrite_x=True, workers=threads)
-    down = np.zeros((rows.length, cols.kept), np.complex64)
-    half, kept = rows.count // 2, slice(cols.first, cols.first + cols.kept)
-    down[: rows.count - half] = across[half:, kept]
-    if half:
-        down[-half:] = across[:half, kept]
-    del across
-    whole = scipy.fft.ifft(down, axis=0, norm="forward", overwrite_x=True, workers=threads)
-    return np.asarray(whole[rows.first : rows.first + rows.kept], np.complex64)
+    run_spread(some_rows, blocks, threads)
+    return np.asarray(scipy.fft.ifft(image, axis=1, norm="forward", overwrite_x=True, workers=threads), np.complex64)
 
 
 def _moved(apparent: Image, piece: _Piece, axes: tuple[_Axis, _Axis], kernel: _Kernel, out: Image, threads: int) -> None:
@@ -409,28 +437,23 @@ def _moved(apparent: Image, piece: _Piece, axes: tuple[_Axis, _Axis], kernel: _K
     u, v = piece.row_over_half, piece.col_over_half
     lines = (np.arange(rows.kept) + rows.first - rows.length // 2) / (rows.points_a_metre * places.half_m[0])
     wanted = places.along_rows(places.col_at_row, lines) * cols.points_a_metre
-    wanted[:, 0] += cols.length // 2 - cols.first
-    undo = np.arange(SCALE_STEPS * (cols.kept - 1) + 1) / SCALE_STEPS + cols.first - cols.length // 2
-    col_scale = (1.0 / kernel.transform(undo / cols.length)).astype(np.float32)
-    blocks = np.empty((-(-piece.cols // LANES), rows.kept, 2, LANES), np.float32)
-    pairs = apparent.view(np.float32)
-
-    def along(begin: int, end: int) -> None:
-        rows_of_image(pairs[begin:end], col_scale, wanted[begin:end], v, begin, kernel.packed, blocks)
-
-    run_spread(along, rows.kept, threads)
+    centre = float(cols.length // 2 - cols.first)
+    wanted[:, 0] += centre
+    pairs, undo = apparent[:, rows.first : rows.first + rows.kept].view(np.float32), cols.undo_in_image(kernel)
     row, col = places.along_rows(places.row, u), places.along_rows(places.col, u)
     turns = rows.centre * row + cols.centre * col
     row = row * rows.points_a_metre
     row[:, 0] += rows.length // 2 - rows.first
     target = out.view(np.float32) if out.flags.c_contiguous else np.empty((piece.rows, 2 * piece.cols), np.float32)
 
-    def down(first: int, end: int) -> None:
-        for block in range(first, end):
-            lanes = v[block * LANES : (block + 1) * LANES]
-            columns_of_image(blocks, block, row, turns, lanes, _phasor(), kernel.packed, target)
+    def some_columns(start: int, end: int) -> None:
+        lines = np.empty((rows.kept, 2, LANES), np.float32)
+        for left in range(start * LANES, min(end * LANES, piece.cols), LANES):
+            at = v[left : left + LANES]
+            rows_of_image(pairs, wanted, at, undo, centre, kernel.packed, lines)
+            columns_of_image(lines, row, turns, at, _phasor(), kernel.packed, target[:, 2 * left :])
 
-    run_spread(down, len(blocks), threads)
+    run_spread(some_columns, -(-piece.cols // LANES), threads)
     if not out.flags.c_contiguous:
         out[:] = target.view(np.complex64)
 
@@ -463,4 +486,5 @@ def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: i
     for start in range(0, piece.rows, block):
         u = piece.row_over_half[start : start + block]
         xi, eta = places.along_rows(places.row, u) @ powers, places.along_rows(places.col, u) @ powers
-        out[start : start + block] = transform.at(2.0 * math.pi * xi, 2.0 * math.pi * eta).reshape(xi.shape)
+        values = transform.at(2.0 * math.pi * xi, 2.0 * math.pi * eta).reshape(xi.shape)
+        np.multiply(values, np.float32(1.0 / history.samples.size), out=out[start : start + block])

@@ -121,6 +121,50 @@ def test_turned_grids_are_the_references(collected):
     assert error_db(polar_format(history, turned), history, turned, POINTS[:3]) < -58.0
 
 
+def test_squinted_rays_reach_beyond_the_rows_of_the_image(collected):
+    # Rows turned by 0.4 from the line of sight: a ray sees a corner 0.42 x 32 m farther along itself than its row is.
+    _, grid = collected
+    c, s = math.cos(0.4), math.sin(0.4)
+    squinted = replace(
+        grid,
+        row_direction=c * grid.row_direction + s * grid.col_direction,
+        col_direction=c * grid.col_direction - s * grid.row_direction,
+    )
+    corners = np.array([squinted.to_scene(row, col) for row, col in ((6, 6), (6, 249), (249, 6), (249, 249))])
+    echoes = orbit(corners)
+    assert error_db(polar_format(echoes, squinted), echoes, squinted, corners) < -48.0
+
+
+def near(*, half_m, bandwidth_hz, points):
+    """Echoes heard 600 m away over a short track of `half_m` to either side."""
+    positions = np.array([0.0, -500.0, 331.66]) + np.linspace(-half_m, half_m, 48)[:, None] * np.array([1.0, 0.0, 0.0])
+    reference = np.linalg.norm(positions, axis=-1)
+    frequency = 9.65e9 + bandwidth_hz * (np.arange(480) / 480 - 0.5)
+    offset = np.linalg.norm(positions[:, None] - points, axis=-1) - reference[:, None]
+    samples = np.exp(-4j * math.pi / SPEED_OF_LIGHT_M_S * offset[:, :, None] * frequency).sum(axis=1)
+    return PhaseHistory(samples.astype(np.complex64), frequency, positions, reference, "VV")
+
+
+CORNERS = np.array([[27.0, 27.0, 0.0], [-27.0, 26.0, 0.0], [27.0, -27.0, 0.0], [0.0, 0.0, 0.0]])
+
+
+def test_wavefronts_that_bend_much_move_pixels_across_as_well_as_along():
+    # A corner appears 0.9 m farther, three resolution cells, and out there the way across is another by a twentieth of that.
+    history = near(half_m=1.9, bandwidth_hz=600e6, points=CORNERS)
+    grid = ground_grid(history, extent_m=58.0, spacing_m=0.25)
+    told = []
+    image = polar_format(history, grid, blur_rad=2e-2, progress=lambda *at: told.append(at))
+    assert told == [(1, 1)]
+    assert error_db(image, history, grid, CORNERS) < -48.0
+
+
+def test_pieces_are_cut_where_lines_across_bend_too_much():
+    # Resolved coarsely in range, and as coarsely across: nothing blurs, but reading along bent lines would cost -27 dB.
+    history = near(half_m=1.5, bandwidth_hz=60e6, points=CORNERS)
+    grid = ground_grid(history, extent_m=58.0, spacing_m=1.0)
+    assert error_db(polar_format(history, grid), history, grid, CORNERS) < -44.0
+
+
 def test_refuses_more_range_than_the_frequencies_tell_apart(collected):
     history, _ = collected
     with pytest.raises(InputError, match="the frequency step tells") as refusal:
