@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
+import functools
 import hashlib
 import json
 import os
@@ -13,13 +15,16 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from simulators.forked import Forks, Running, may_fork
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
-    from pathlib import Path
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kizuna.model.provenance import Fact
 
@@ -57,6 +62,7 @@ class Done:
 
     def json(self) -> Any:
         """What it printed, which must be JSON and nothing else."""
+        assert self.out, (self.status, self.err)
         return json.loads(self.out)
 
     def fault(self) -> dict[str, Any]:
@@ -73,20 +79,51 @@ def kizuna(
     *arguments: object, env: Mapping[str, str] | None = None, cwd: Path | None = None, before: str = "", timeout_s: float = 120.0
 ) -> Done:
     """Run a command to its end; `before` is shell that limits it first (``ulimit -f 100``)."""
-    words = command(*arguments)
-    if before:
-        words = ["bash", "-c", f'{before} && exec "$@"', "limited", *words]
-    done = subprocess.run(words, env=environment(env), cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
-    assert "Traceback" not in done.stderr, done.stderr
-    return Done(done.returncode, done.stdout, done.stderr)
+    if not before and may_fork(env):
+        done = _forked([str(argument) for argument in arguments], environment(env), cwd, timeout_s)
+    else:
+        words = command(*arguments)
+        if before:
+            words = ["bash", "-c", f'{before} && exec "$@"', "limited", *words]
+        ran = subprocess.run(words, env=environment(env), cwd=cwd, capture_output=True, text=True, timeout=timeout_s, check=False)
+        done = Done(ran.returncode, ran.stdout, ran.stderr)
+    assert "Traceback" not in done.err, done.err
+    return done
+
+
+@functools.cache
+def _forks() -> Forks:
+    forks = Forks(environment())
+    atexit.register(forks.close)
+    return forks
+
+
+def _forked(words: Sequence[str], env: Mapping[str, str], cwd: Path | None, timeout_s: float) -> Done:
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err, Path(os.devnull).open() as nothing:
+        files = nothing.fileno(), out.fileno(), err.fileno()
+        number, ended = _forks().begin(words, env, str(cwd or Path.cwd()), files)
+        with ended:
+            ended.settimeout(timeout_s)
+            try:
+                status = int(ended.recv(64))
+            except TimeoutError:
+                os.kill(number, signal.SIGKILL)
+                raise subprocess.TimeoutExpired(words, timeout_s) from None
+        out.seek(0)
+        err.seek(0)
+        return Done(status, out.read(), err.read())
 
 
 @contextlib.contextmanager
-def begin(*arguments: object, env: Mapping[str, str] | None = None) -> Iterator[subprocess.Popen[str]]:
+def begin(*arguments: object, env: Mapping[str, str] | None = None) -> Iterator[Running | subprocess.Popen[str]]:
     """Start a command; it is killed if it still runs when the block ends."""
-    process = subprocess.Popen(
-        command(*arguments), env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
-    )
+    process: Running | subprocess.Popen[str]
+    if may_fork(env):
+        process = Running(_forks(), [str(argument) for argument in arguments], environment(env), str(Path.cwd()))
+    else:
+        process = subprocess.Popen(
+            command(*arguments), env=environment(env), stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
     try:
         yield process
     finally:
@@ -99,7 +136,7 @@ def begin(*arguments: object, env: Mapping[str, str] | None = None) -> Iterator[
 class Serving:
     """A node that answers."""
 
-    process: subprocess.Popen[str]
+    process: Running | subprocess.Popen[str]
     partner_url: str
     people_url: str
 
