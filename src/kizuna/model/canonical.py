@@ -14,7 +14,7 @@ from typing import Any, NewType, assert_never
 
 from kizuna.errors import InputError, Message
 
-__all__ = ["CanonicalBytes", "Json", "canonical", "parse_json"]
+__all__ = ["CanonicalBytes", "Json", "canonical", "canonical_text", "parse_json", "utf8"]
 
 type Json = bool | int | float | str | list[Json] | tuple[Json, ...] | dict[str, Json] | None
 
@@ -71,7 +71,8 @@ def _members(names: tuple[str, ...]) -> list[tuple[str, str]]:
     return _kept_members(names) if recurs else _sorted_members(names)
 
 
-def _written(value: Any) -> str:  # noqa: ANN401 - JSON, whose exact type is asked for
+def canonical_text(value: Any) -> str:  # noqa: ANN401 - JSON, whose exact type is asked for
+    """Text of which `canonical` gives the bytes; for whoever joins values that were written before."""
     # A node writes thousands of values at once: the types that nearly all have are told apart cheaply.
     kind = type(value)
     if kind is str:
@@ -79,12 +80,12 @@ def _written(value: Any) -> str:  # noqa: ANN401 - JSON, whose exact type is ask
         return encode_basestring(value)
     if kind is dict:
         members = [
-            begin + (encode_basestring(member) if type(member := value[name]) is str else _written(member))
+            begin + (encode_basestring(member) if type(member := value[name]) is str else canonical_text(member))
             for name, begin in _members(tuple(value))
         ]
         return f"{{{','.join(members)}}}"
     if kind is list or kind is tuple:
-        return f"[{','.join([_written(item) for item in value])}]"
+        return f"[{','.join([canonical_text(item) for item in value])}]"
     if kind is float and _ALIKE_FROM <= abs(value) < _ALIKE_TO:
         return str(int(value)) if value.is_integer() else repr(value)
     if kind is int and -_LARGEST_INTEGER <= value <= _LARGEST_INTEGER:
@@ -112,9 +113,9 @@ def _written_out(value: Json) -> str:
         case str():
             return encode_basestring(value)
         case list() | tuple():
-            return _written([*value])
+            return canonical_text([*value])
         case dict():
-            return _written({**value})
+            return canonical_text({**value})
         case _:
             assert_never(value)
 
@@ -132,8 +133,19 @@ def canonical(value: Json) -> CanonicalBytes:
     >>> canonical({"b": [1.0, 1e21], "a": "絆"}).decode()
     '{"a":"絆","b":[1,1e+21]}'
     """
+    return utf8(canonical_text(value))
+
+
+def utf8(text: str) -> CanonicalBytes:
+    """Bytes of what `canonical_text` wrote.
+
+    Raises
+    ------
+    InputError
+        If a string in it holds a lone surrogate.
+    """
     try:
-        return CanonicalBytes(_written(value).encode())
+        return CanonicalBytes(text.encode())
     except UnicodeEncodeError as error:
         raise InputError(
             Message("a string holds half a character (a lone surrogate)"), hint=Message("write the text as valid Unicode")

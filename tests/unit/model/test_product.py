@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import dataclasses
 from datetime import timedelta
 
 import pytest
@@ -25,6 +26,7 @@ from kizuna.model.product import (
     Verdict,
     make_product_id,
     product_from_json,
+    product_to_bytes,
     product_to_json,
 )
 from kizuna.model.provenance import Fact, FactKind, fact_from_json, fact_to_json
@@ -109,6 +111,16 @@ PRODUCTS = st.builds(
 @given(PRODUCTS)
 def test_a_product_survives_its_json(product):
     assert product_from_json(parse_json(canonical(product_to_json(product)))) == product
+
+
+@given(PRODUCTS)
+def test_a_product_is_written_at_once_as_its_json_would_be(product):
+    assert product_to_bytes(product) == canonical(product_to_json(product))
+
+
+def test_a_product_whose_title_is_no_text_is_not_written():
+    with pytest.raises(InputError, match="half a character"):
+        product_to_bytes(dataclasses.replace(a_product(), title="\ud800"))
 
 
 @given(labels())
