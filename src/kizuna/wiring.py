@@ -49,15 +49,18 @@ if TYPE_CHECKING:
     from datetime import timedelta
     from typing import BinaryIO
 
+    from kizuna.adapters.stapi_client import StapiClient
     from kizuna.catalog.query import Index
     from kizuna.exchange.transport import Transport
     from kizuna.formats.agreement_areas import Loader
     from kizuna.model.instants import Instant
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
+    from kizuna.model.product import Product
     from kizuna.node.access import Person, Role
     from kizuna.node.ports import Medium, NewMedium, Shelf, Store
     from kizuna.node.state import Announced, Partner
+    from kizuna.node.take_orders import OrderDesk
     from kizuna.release.agreements import Agreement, Suspension
     from kizuna.release.markings import Ladder
 
@@ -67,6 +70,8 @@ __all__ = [
     "KEYS",
     "LANGUAGES",
     "SETTINGS_FILE",
+    "STAPI_TOKEN",
+    "TASKING_PATH",
     "TOKEN_VARIABLE",
     "Arrived",
     "FoundItem",
@@ -96,6 +101,7 @@ __all__ = [
     "open_medium",
     "open_node",
     "open_product",
+    "order_desk",
     "person_at_terminal",
     "read_certificate_end",
     "read_input",
@@ -111,6 +117,7 @@ __all__ = [
     "subject_of_file",
     "system_now",
     "take_due_keys",
+    "tasking_of",
     "translate",
     "transport_to",
     "write_settings",
@@ -118,6 +125,10 @@ __all__ = [
 
 SETTINGS_FILE = "kizuna.toml"
 TOKEN_VARIABLE = "KIZUNA_TOKEN"  # noqa: S105 - the name of a variable
+STAPI_TOKEN = "KIZUNA_STAPI_TOKEN"  # noqa: S105 - the name of a variable
+"""Environment variable of the token that providers' tasking interfaces ask for."""
+TASKING_PATH = "/exchange/stapi"
+"""Where on its partners' listener a node takes orders."""
 _BLOBS = "blobs"
 _SHELF = "media"
 KEYS = "keys"
@@ -165,6 +176,10 @@ class Settings:
         Header in which the proxy passes the token on.
     oidc_analysts, oidc_officers, oidc_operators
         Texts of the roles claim that make a person an analyst, release officer or operator.
+    tasking_provider
+        Address of the tasking interface (STAPI) of who flies, with whom partners place orders over this node; empty: they cannot.
+    tasking_label
+        File of the label that images will bear that partners order, in the node's folder or elsewhere.
     """
 
     partner_listen: str = "127.0.0.1:8443"
@@ -192,6 +207,8 @@ class Settings:
     oidc_analysts: tuple[str, ...] = ()
     oidc_officers: tuple[str, ...] = ()
     oidc_operators: tuple[str, ...] = ()
+    tasking_provider: str = ""
+    tasking_label: str = ""
 
 
 def address(text: str, *, field: str) -> tuple[str, int]:
@@ -253,6 +270,12 @@ def _checked(settings: Settings) -> Settings:
                     hint=Message("see docs/settings.md"),
                     field=name,
                 )
+    if settings.tasking_provider and not settings.tasking_label:
+        raise InputError(
+            Message("tasking_label: nothing is set, and tasking_provider is"),
+            hint=Message("see docs/settings.md"),
+            field="tasking_label",
+        )
     for name in (field.name for field in fields(Settings)):
         value = getattr(settings, name)
         if isinstance(value, int) and value < 1:
@@ -817,6 +840,23 @@ def _tail_of(node: Node) -> tuple[int, bytes]:
     return size, leaf_hash(leaf_data(entry.salt, entry.envelope))
 
 
+def _certificates_of(partner: Partner) -> tuple[bytes, ...]:
+    """Certificates that a partner's node may show, if it can be reached at all."""
+    if not partner.url:
+        raise InputError(
+            Message("{partner} was pinned without an address", {"partner": partner.party}),
+            hint=Message("ask it for a card with its address, then: kizuna partner add FILE"),
+            field="partner",
+        )
+    accepted = partner.certificates(SystemClock().now())
+    if not accepted:
+        raise PartnerMisbehaved(
+            Message("the key {key} of {partner} was revoked", {"key": key_id_of(partner.signing_key), "partner": partner.party}),
+            hint=Message("nothing was asked of its node; ask the partner's operator for a new card by a way that you trust"),
+        )
+    return accepted
+
+
 @contextmanager
 def transport_to(
     folder: Path, partner: Partner, on_clock: Callable[[Instant, Instant], object] | None = None
@@ -839,18 +879,7 @@ def transport_to(
     """
     from kizuna.adapters.http_transport import HttpTransport
 
-    if not partner.url:
-        raise InputError(
-            Message("{partner} was pinned without an address", {"partner": partner.party}),
-            hint=Message("ask it for a card with its address, then: kizuna partner add FILE"),
-            field="partner",
-        )
-    accepted = partner.certificates(SystemClock().now())
-    if not accepted:
-        raise PartnerMisbehaved(
-            Message("the key {key} of {partner} was revoked", {"key": key_id_of(partner.signing_key), "partner": partner.party}),
-            hint=Message("nothing was asked of its node; ask the partner's operator for a new card by a way that you trust"),
-        )
+    accepted = _certificates_of(partner)
     try:
         way = HttpTransport(partner.url, FileKeys.load(folder / KEYS), *accepted)
     except StoreError:
@@ -859,6 +888,61 @@ def transport_to(
     with way as transport:
         transport.on_clock = on_clock
         yield transport
+
+
+@contextmanager
+def tasking_of(folder: Path, partner: Partner) -> Iterator[StapiClient]:
+    """The tasking interface of a partner's node: STAPI over mutual TLS, as `transport_to` the rest.
+
+    Raises
+    ------
+    InputError, PartnerMisbehaved
+        As `transport_to`.
+    """
+    from kizuna.adapters.stapi_client import StapiClient
+    from kizuna.adapters.tls import client_context
+
+    accepted = _certificates_of(partner)
+    context = client_context(FileKeys.load(folder / KEYS), *accepted)
+    with closing(StapiClient(partner.url.rstrip("/") + TASKING_PATH, tls=context)) as client:
+        yield client
+
+
+def order_desk(folder: Path, node: Node, settings: Settings, item_path: Callable[[Product], str]) -> OrderDesk | None:
+    """What takes orders of partners for images; None where no provider is set.
+
+    Parameters
+    ----------
+    folder, node, settings
+        The node in `folder`.
+    item_path
+        Path of a product on this node, for a partner.
+
+    Raises
+    ------
+    InputError
+        If the label cannot be read, is another's, or the provider's address is none.
+    """
+    if not settings.tasking_provider:
+        return None
+    from kizuna.adapters.stapi_client import StapiClient
+    from kizuna.adapters.stapi_provider import StapiProvider
+    from kizuna.node.publish import require_understood
+    from kizuna.node.take_orders import OrderDesk
+
+    label = read_label_file(folder / settings.tasking_label)
+    if label.originator != node.organisation:
+        raise InputError(
+            Message(
+                "{path}: the originator is {got}, and images that partners order are {expected}'s",
+                {"path": settings.tasking_label, "got": label.originator, "expected": node.organisation},
+            ),
+            hint=Message("correct the label that tasking_label names"),
+            field="originator",
+        )
+    require_understood(node, label)
+    client = StapiClient(settings.tasking_provider, os.environ.get(STAPI_TOKEN))
+    return OrderDesk(node, StapiProvider(client), label, item_path)
 
 
 def read_tile(source: BinaryIO, z: int, x: int, y: int) -> bytes | None:

@@ -15,7 +15,8 @@ from kizuna.cli.main import kizuna as root
 from kizuna.web.exchange import partner_app
 from kizuna.web.pages import people_app
 from kizuna.web.stac import partner_stac
-from kizuna.wiring import Settings
+from kizuna.web.stapi import stapi_app
+from kizuna.wiring import TASKING_PATH, Settings
 
 SOURCE = Path(kizuna.__file__).parent
 HOME = Path(__file__).parents[2]
@@ -56,6 +57,7 @@ def routes(app):
 
 
 PARTNERS = [*routes(partner_app(_Desk())), *routes(partner_stac(str, _Desk(), "JPN", _Desk()))]
+PARTNERS += routes(stapi_app(_Desk(), "JPN", _Desk(), TASKING_PATH))
 PEOPLE = list(routes(people_app(_Desk(), {"en": str}, catalogue=_Desk(), tiles=_Desk())))
 
 

@@ -8,6 +8,7 @@ faster than the world's. Orders live in memory only.
 from __future__ import annotations
 
 import math
+import secrets
 from dataclasses import replace
 from datetime import timedelta
 from threading import Lock
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from kizuna.formats.label_toml import write_label_toml
+from kizuna.model.digests import content_uri, digest_of
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.label import Label
 from kizuna.planning.offers import Order, Status, advanced, fits, offers_of
@@ -30,17 +32,41 @@ if TYPE_CHECKING:
     from kizuna.planning.tasking import Mode, Satellite
     from kizuna.planning.windows import AccessWindows
 
-__all__ = ["SimulatedProvider", "faster_clock"]
+__all__ = ["FasterClock", "SimulatedProvider"]
 
 _PIXELS = 256
 _METRES_A_DEGREE = 111_320.0
 _LONGEST = timedelta(days=31)
 
 
-def faster_clock(begin: Instant, elapsed_s: Callable[[], float], speed: float) -> Callable[[], Instant]:
-    """Clock that shows `begin` now and runs `speed` times as fast as `elapsed_s`."""
-    started = elapsed_s()
-    return lambda: Instant(begin + timedelta(seconds=(elapsed_s() - started) * speed))
+class FasterClock:
+    """Clock that shows `begin` at first, and runs `speed` times as fast as `elapsed_s` from its start on.
+
+    Parameters
+    ----------
+    begin
+        What it shows at first.
+    elapsed_s
+        Seconds of the world.
+    speed
+        How many times as fast as these.
+    held
+        Whether it stands still until `start`.
+    """
+
+    def __init__(self, begin: Instant, elapsed_s: Callable[[], float], speed: float, *, held: bool = False) -> None:
+        self._begin, self._elapsed_s, self._speed = begin, elapsed_s, speed
+        self._started = None if held else elapsed_s()
+
+    def start(self) -> None:
+        """Let it run, if it stands."""
+        if self._started is None:
+            self._started = self._elapsed_s()
+
+    def __call__(self) -> Instant:
+        """Present instant."""
+        passed_s = 0.0 if self._started is None else self._elapsed_s() - self._started
+        return Instant(self._begin + timedelta(seconds=passed_s * self._speed))
 
 
 class SimulatedProvider:
@@ -55,7 +81,7 @@ class SimulatedProvider:
     access
         Windows of them over a place, longitude and latitude in degrees, from an instant until another.
     now
-        Its clock.
+        Its clock, which the first pass that is booked starts.
     folder
         Where it delivers to; None: nowhere.
     policy, classification
@@ -67,7 +93,7 @@ class SimulatedProvider:
         party: Party,
         satellites: Sequence[Satellite],
         access: Callable[[float, float, Instant, Instant], AccessWindows],
-        now: Callable[[], Instant],
+        now: FasterClock,
         folder: Path | None,
         *,
         policy: str,
@@ -94,21 +120,32 @@ class SimulatedProvider:
         windows = self._access(wish.longitude_deg, wish.latitude_deg, begin, end)
         return offers_of(windows, self._satellites, mode, replace(wish, begin=begin, end=end))
 
-    def order(self, mode: Mode, wish: Wish, geometry: Json) -> Order:
-        """Book the first pass that fits and is free."""
+    def still(self, offers: Sequence[Offer]) -> list[Offer]:
+        """Those that are still to come."""
+        now = self._now()
+        return [one for one in offers if one.begin >= now]
+
+    def order(self, mode: Mode, wish: Wish, geometry: Json, token: str | None = None) -> Order:
+        """Book the first pass that fits and is free; an order with a token that is known is the one that bore it first."""
         found = self.offers(mode, wish)
         satellites = {satellite.name: satellite for satellite in self._satellites}
         with self._lock:
             now, booked = self._now(), [*self._orders.values()]
-            made = Order(f"order-{len(booked) + 1:05d}", mode, wish, geometry, now, (Status(now, "received"),))
+            known = next((one for one in booked if token is not None and one.token == token), None)
+            if known is not None:
+                return known
+            statuses = (Status(now, "received"),)
+            # No id tells how many orders there are.
+            made = Order(f"order-{secrets.token_hex(6)}", mode, wish, geometry, now, statuses, token=token)
             offer = next((one for one in found if fits(one, booked, satellites[one.satellite])), None)
             if offer is None:
-                why = "all passes that fit are taken" if found else "no pass fits"
-                made = replace(made, statuses=(*made.statuses, Status(now, "rejected", why)))
+                # Whether another customer was first is nobody's business.
+                made = replace(made, statuses=(*made.statuses, Status(now, "rejected", "no pass fits, or none is free")))
             else:
                 text = f"{offer.satellite} {format_instant(offer.begin)}"
                 taken = (*made.statuses, Status(now, "accepted"), Status(now, "scheduled", text))
                 made = replace(made, statuses=taken, offer=offer)
+                self._now.start()
             self._orders[made.id] = made
         return made
 
@@ -126,15 +163,15 @@ class SimulatedProvider:
             for id_, order in self._orders.items():
                 after = advanced(order, now)
                 if after.status.code == "completed" and order.status.code != "completed":
-                    self._deliver(after)
+                    after = replace(after, delivery=self._deliver(after))
                     delivered += 1
                 self._orders[id_] = after
         return delivered
 
-    def _deliver(self, order: Order) -> None:
-        """Write an image of noise where and when it was ordered, and its label beside it."""
+    def _deliver(self, order: Order) -> str | None:
+        """Write an image of noise where and when it was ordered, and its label beside it; give the URI of its bytes."""
         if self._folder is None or order.offer is None:
-            return
+            return None
         import rasterio
         from rasterio.transform import from_bounds
 
@@ -152,6 +189,11 @@ class SimulatedProvider:
         with rasterio.open(part, "w", transform=transform, **profile) as file:
             file.write(image, 1)
             file.update_tags(
-                TIFFTAG_DATETIME=f"{order.offer.begin:%Y:%m:%d %H:%M:%S}", TIFFTAG_IMAGEDESCRIPTION=f"SIMULATED {order.id}"
+                TIFFTAG_DATETIME=f"{order.offer.begin:%Y:%m:%d %H:%M:%S}",
+                TIFFTAG_IMAGEDESCRIPTION=f"SIMULATED {order.mode.value} of {order.offer.satellite}",
             )
+        # By its content (RFC 6920): whoever takes the file in knows by this which order it is of.
+        address = content_uri(digest_of(part.read_bytes()))
         part.rename(path)
+        path.with_name(path.name + ".ready").touch()
+        return address

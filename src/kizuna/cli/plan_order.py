@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
-from contextlib import closing
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,11 +16,15 @@ from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, p
 from kizuna.errors import InputError, KizunaError, Message
 from kizuna.model.instants import Instant, format_instant
 from kizuna.model.parties import Party
-from kizuna.wiring import open_node
+from kizuna.model.product import ProductId, parse_product_id
+from kizuna.wiring import STAPI_TOKEN, open_node, tasking_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from stapi_pydantic import Order, OrderStatus
+
+    from kizuna.adapters.stapi_client import StapiClient
     from kizuna.formats.tasking import Fleet
     from kizuna.model.canonical import Json
     from kizuna.node.state import Node
@@ -30,59 +34,93 @@ __all__ = ["order"]
 
 _MARGIN_S = 30.0
 _MARGIN_DEG = 1.0
-_TOKEN = "KIZUNA_STAPI_TOKEN"  # noqa: S105 - its name
-"""Environment variable of the token that providers ask for."""
 _KEPT = "order/"
+_UNCLEAR = "unclear"
+"""State of an order of which the provider may have heard, and of which we heard nothing."""
+_ORDERED = ("spot", "provider", "satellite", "start", "order", "state", "product", "why")
+_TAKEN = ("partner", "mode", "satellite", "start", "order", "state", "product")
 
 
 @click.command(
     help=_(
         "Order what was scheduled by each provider's tasking interface (STAPI). Who may be told is decided again, and put on "
-        "record first. With --status, ask how the orders stand."
+        "record first. A provider that the fleet gives no address of is asked over its node, if it is a partner. With --status, "
+        "ask how the orders stand; with --taken, show those that partners placed with this node."
     ),
     epilog=examples(
         "kizuna plan order schedule.json --requests requests.toml --fleet fleet.toml",
         "kizuna plan order --status --fleet fleet.toml",
+        "kizuna plan order --taken",
     ),
 )
 @click.argument("schedule", required=False, type=click.Path(path_type=Path))
 @click.option("--requests", type=click.Path(path_type=Path), help=_("Requests that were scheduled, TOML."))
-@click.option("--fleet", required=True, type=click.Path(path_type=Path), help=_("Providers and their addresses, TOML."))
+@click.option("--fleet", type=click.Path(path_type=Path), help=_("Providers and their addresses, TOML."))
 @click.option("--status", is_flag=True, help=_("Ask how the orders stand, and order nothing."))
+@click.option("--taken", is_flag=True, help=_("Show the orders that partners placed with this node, and order nothing."))
 @click.option("--authority", default="collection manager", show_default=True, help=_("By what authority."))
 @node_option
 @as_json
 def order(
-    schedule: Path | None, requests: Path | None, fleet: Path, status: bool, authority: str, folder: Path, json_: bool
+    schedule: Path | None,
+    requests: Path | None,
+    fleet: Path | None,
+    status: bool,
+    taken: bool,
+    authority: str,
+    folder: Path,
+    json_: bool,
 ) -> None:
     """Order."""
     from kizuna.formats.tasking import read_fleet
 
-    known = read_fleet(read_file(fleet), name=str(fleet))
+    if fleet is None and not taken:
+        raise InputError(
+            Message("the fleet is needed, which says who the providers are"),
+            hint=Message("write: kizuna plan order schedule.json --requests requests.toml --fleet fleet.toml"),
+            field="fleet",
+        )
     with open_node(folder) as here:
-        if status:
-            rows = _standing(here, known)
-        elif schedule is None or requests is None:
-            raise InputError(
-                Message("a schedule and its requests are needed"),
-                hint=Message("write: kizuna plan order schedule.json --requests requests.toml --fleet fleet.toml"),
-                field="schedule" if schedule is None else "requests",
-            )
+        if fleet is None or taken:
+            members: tuple[str, ...] = _TAKEN
+            rows = _taken(here)
         else:
-            rows = _order_all(here, known, schedule, requests, authority)
+            known = read_fleet(read_file(fleet), name=str(fleet))
+            members = _ORDERED
+            if status:
+                rows = _standing(here, folder, known)
+            elif schedule is None or requests is None:
+                raise InputError(
+                    Message("a schedule and its requests are needed"),
+                    hint=Message("write: kizuna plan order schedule.json --requests requests.toml --fleet fleet.toml"),
+                    field="schedule" if schedule is None else "requests",
+                )
+            else:
+                rows = _order_all(here, folder, known, (schedule, requests), authority)
     if json_:
         print_json([dict(row) for row in rows])
         return
-    head = [_("place"), _("provider"), _("satellite"), _("start"), _("order"), _("state"), _("why")]
-    members = ("spot", "provider", "satellite", "start", "order", "state", "why")
-    print_table(head, [[str(row.get(name) or "") for name in members] for row in rows])
+    heads = {
+        "spot": _("place"),
+        "partner": _("partner"),
+        "provider": _("provider"),
+        "mode": _("mode"),
+        "satellite": _("satellite"),
+        "start": _("start"),
+        "order": _("order"),
+        "state": _("state"),
+        "product": _("product"),
+        "why": _("why"),
+    }
+    print_table([heads[name] for name in members], [[str(row.get(name) or "") for name in members] for row in rows])
 
 
-def _order_all(here: Node, fleet: Fleet, schedule: Path, requests: Path, authority: str) -> Sequence[Mapping[str, Json]]:
+def _order_all(here: Node, folder: Path, fleet: Fleet, files: tuple[Path, Path], authority: str) -> Sequence[Mapping[str, Json]]:
     from kizuna.cli.plan_fleet import scene_m
     from kizuna.formats.tasking import read_requests, read_schedule
     from kizuna.planning.tasking import spots_of
 
+    schedule, requests = files
     wanted = read_requests(read_file(requests), name=str(requests))
     by_id = {one.id: one for one in wanted}
     spots = {spot.name: spot for one in wanted for spot in spots_of(one, scene_m(one, fleet))}
@@ -97,7 +135,7 @@ def _order_all(here: Node, fleet: Fleet, schedule: Path, requests: Path, authori
                 hint=Message("name the requests that the schedule was made of"),
                 field="requests",
             )
-        rows.append(_order_one(here, fleet, task, (request, spot, epoch), authority))
+        rows.append(_order_one(here, folder, fleet, task, (request, spot, epoch), authority))
     return rows
 
 
@@ -111,45 +149,73 @@ def _row(task: Task, epoch: Instant, state: str, *, order: str | None = None, wh
         "order": order,
         "state": state,
         "why": why,
+        "product": None,
     }
 
 
+@contextmanager
+def _interface(here: Node, folder: Path, fleet: Fleet, provider: Party) -> Iterator[StapiClient | None]:
+    """Tasking interface of a provider: that of the fleet, else that of its node if it is a partner; None where there is none."""
+    from kizuna.adapters.stapi_client import StapiClient
+
+    address = next((one.stapi for one in fleet.providers if one.party == provider and one.stapi is not None), None)
+    partner = here.knowledge().partners.get(provider)
+    if address is not None:
+        with closing(StapiClient(address, os.environ.get(STAPI_TOKEN))) as client:
+            yield client
+    elif partner is not None and partner.url:
+        with tasking_of(folder, partner) as client:
+            yield client
+    else:
+        yield None
+
+
 def _order_one(
-    here: Node, fleet: Fleet, task: Task, asked: tuple[ImageRequest, Spot, Instant], authority: str
+    here: Node, folder: Path, fleet: Fleet, task: Task, asked: tuple[ImageRequest, Spot, Instant], authority: str
 ) -> dict[str, Json]:
     from stapi_pydantic import OrderStatusCode
 
-    from kizuna.adapters.stapi_client import StapiClient
-    from kizuna.node.tasking import decide_telling, may_be_told, record_telling
+    from kizuna.node.messages import new_id
+    from kizuna.node.tasking import binds_alone, decide_telling, record_telling
 
     request, spot, epoch = asked
     # A task is named by what it is: the same is not ordered twice.
     start = Instant((epoch + timedelta(seconds=task.start_s)).replace(microsecond=0))
     name = f"{_KEPT}{task.provider}/{task.spot}/{format_instant(start)}"
     kept = here.store.setting(name)
-    if kept is not None:
-        row: dict[str, Json] = json.loads(kept)
-        return {**row, "why": _("ordered already")}
-    address = next((one.stapi for one in fleet.providers if one.party == task.provider and one.stapi is not None), None)
-    if address is None:
-        return _row(task, epoch, "not ordered", why=_("the fleet knows no tasking interface"))
-    if task.provider != here.organisation:
-        now = here.now()
-        decision = decide_telling(here, request, task.provider, now)
-        if not may_be_told(decision):
-            return _row(task, epoch, "not ordered", why=_("it may not be told"))
-        record_telling(here, request, task.provider, decision, now, authority=authority)
-    with closing(StapiClient(address, os.environ.get(_TOKEN))) as client:
+    before: dict[str, Json] = {} if kept is None else json.loads(kept)
+    if before and before["state"] != _UNCLEAR:
+        return {**before, "why": _("ordered already")}
+    with _interface(here, folder, fleet, task.provider) as client:
+        if client is None:
+            return _row(task, epoch, "not ordered", why=_("the fleet knows no tasking interface, and no partner has one"))
+        if task.provider != here.organisation:
+            now = here.now()
+            decision = decide_telling(here, request, task.provider, now)
+            if not binds_alone(decision):
+                return _row(task, epoch, "not ordered", why=_("it may not be told"))
+            record_telling(here, request, task.provider, decision, now, authority=authority)
+        token = str(before.get("token") or new_id(here))
+        # INVARIANT: that it may have been ordered, and under which token, is durable before the provider hears of it.
+        unclear = {**_row(task, epoch, _UNCLEAR), "token": token}
+        _keep(here, name, unclear)
         try:
-            made = client.order(task.mode.value, _wish(task, spot, epoch))
+            made = client.order_once(task.mode.value, _wish(task, spot, epoch), token, asked_before=bool(before))
         except KizunaError as error:
-            return _row(task, epoch, "not ordered", why=str(error))
+            return {**unclear, "why": str(error)}
     latest = made.properties.status
-    row = _row(task, epoch, latest.status_code.value, order=made.id, why=latest.reason_text)
-    if latest.status_code is not OrderStatusCode.rejected:
+    row = {**_row(task, epoch, latest.status_code.value, order=made.id, why=latest.reason_text), "token": token}
+    if latest.status_code is OrderStatusCode.rejected:
         with here.store.transaction():
-            here.store.keep_setting(name, json.dumps(row))
+            here.store.drop_setting(name)
+    else:
+        _keep(here, name, row)
     return row
+
+
+def _keep(here: Node, name: str, row: Mapping[str, Json]) -> None:
+    with here.store.transaction():
+        here.store.keep_setting(name, json.dumps(row))
 
 
 def _wish(task: Task, spot: Spot, epoch: Instant) -> dict[str, Json]:
@@ -172,23 +238,56 @@ def _wish(task: Task, spot: Spot, epoch: Instant) -> dict[str, Json]:
     }
 
 
-def _standing(here: Node, fleet: Fleet) -> Sequence[Mapping[str, Json]]:
+def _standing(here: Node, folder: Path, fleet: Fleet) -> Sequence[Mapping[str, Json]]:
     """All orders, as their providers say that they stand."""
-    from kizuna.adapters.stapi_client import StapiClient
-
     rows: list[Mapping[str, Json]] = []
-    addresses = {one.party: one.stapi for one in fleet.providers}
     for name, text in sorted(here.store.settings(_KEPT).items()):
         row: dict[str, Json] = json.loads(text)
-        address = addresses.get(Party(str(row["provider"])))
-        if address is not None:
-            with closing(StapiClient(address, os.environ.get(_TOKEN))) as client:
-                try:
-                    latest = client.order_named(str(row["order"])).properties.status
-                    row |= {"state": latest.status_code.value, "why": latest.reason_text}
-                    with here.store.transaction():
-                        here.store.keep_setting(name, json.dumps(row))
-                except KizunaError as error:
-                    row["why"] = str(error)
+        if row["state"] == _UNCLEAR:
+            rows.append({**row, "why": _("order again: it is looked for first")})
+            continue
+        with _interface(here, folder, fleet, Party(str(row["provider"]))) as client:
+            try:
+                if client is not None:
+                    found = client.order_named(str(row["order"]))
+                    latest = found.properties.status
+                    row |= {"state": latest.status_code.value, "why": latest.reason_text, "product": _product_of(found)}
+                    _keep(here, name, row)
+            except KizunaError as error:
+                row["why"] = str(error)
+        product = row.get("product")
+        if isinstance(product, str):
+            held = here.store.items.get(ProductId(product)) is not None
+            row["why"] = _("it is here") if held else _("not here yet: kizuna sync")
         rows.append(row)
     return rows
+
+
+def _product_of(order: Order[OrderStatus]) -> Json:
+    """Id of the product that was delivered to a kizuna node; None where none is linked."""
+    for link in order.links:
+        path = (link.href.path or "") if link.rel == "delivery" else ""
+        if "/items/" in path:
+            try:
+                return parse_product_id(path.rpartition("/")[2])
+            except KizunaError:
+                return None
+    return None
+
+
+def _taken(here: Node) -> Sequence[Mapping[str, Json]]:
+    """Orders that partners placed with this node."""
+    from kizuna.node.take_orders import taken_orders
+
+    return [
+        {
+            "partner": one.partner,
+            "mode": one.order.mode.value,
+            "satellite": None if one.order.offer is None else one.order.offer.satellite,
+            "start": None if one.order.offer is None else format_instant(one.order.offer.begin),
+            "order": one.order.id,
+            "state": one.order.status.code,
+            "product": one.product,
+        }
+        for one in taken_orders(here)
+    ]

@@ -45,6 +45,7 @@ _FASTEST = 100_000.0
 @click.option("--port", default=8090, show_default=True, help=_("Port on this machine; 0 takes a free one."))
 @click.option("--from", "begin", metavar="INSTANT", help=_("What its clock shows at the start, RFC 3339; now if left out."))
 @click.option("--speed", default=1.0, show_default=True, help=_("How many times as fast as the world its clock runs."))
+@click.option("--hold", is_flag=True, help=_("Let its clock stand still until it has taken an order."))
 @click.option("--deliver", type=click.Path(path_type=Path, file_okay=False), help=_("Folder to deliver into."))
 @click.option("--policy", default="NATO", show_default=True, help=_("Policy of the label of what it delivers."))
 @click.option("--classification", default="UNCLASSIFIED", show_default=True, help=_("Classification there."))
@@ -56,6 +57,7 @@ def provider(
     port: int,
     begin: str | None,
     speed: float,
+    hold: bool,
     deliver: Path | None,
     policy: str,
     classification: str,
@@ -64,11 +66,11 @@ def provider(
     """Serve until stopped."""
     import uvicorn
 
-    from kizuna.adapters.provider_simulator import SimulatedProvider, faster_clock
+    from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
     from kizuna.cli.plan_fleet import fleet_elements, windows_of
     from kizuna.formats.tasking import read_fleet
     from kizuna.web.serve import Listener, bind
-    from kizuna.web.stapi import stapi_app
+    from kizuna.web.stapi import Customer, stapi_app
 
     if not 0.0 < speed <= _FASTEST:
         raise InputError(Message("got speed {got}, expected up to {most}", {"got": speed, "most": _FASTEST}), field="speed")
@@ -88,11 +90,12 @@ def provider(
     def access(lon: float, lat: float, since: Instant, until: Instant) -> AccessWindows:
         return windows_of(flown, known, [("place", lat, lon)], since, (until - since).total_seconds() / 3600.0)
 
-    clock = faster_clock(system_now() if begin is None else parse_instant(begin, field="from"), time.monotonic, speed)
+    first = system_now() if begin is None else parse_instant(begin, field="from")
+    clock = FasterClock(first, time.monotonic, speed, held=hold)
     if deliver is not None:
         deliver.mkdir(parents=True, exist_ok=True)
     made = SimulatedProvider(who, own, access, clock, deliver, policy=policy, classification=classification)
-    app = stapi_app(made, f"{who} (simulated)")
+    app = stapi_app(lambda _request: Customer("", made), f"{who} (simulated)", clock)
     stop = Event()
     with bind(Listener(app, "127.0.0.1", port)) as listening:
         address = f"http://127.0.0.1:{listening.getsockname()[1]}"

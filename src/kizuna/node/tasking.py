@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from kizuna.planning.tasking import ImageRequest
     from kizuna.release.decision import Decision
 
-__all__ = ["REQUEST_KIND", "decide_telling", "may_be_told", "record_telling", "told_of"]
+__all__ = ["REQUEST_KIND", "binds_alone", "decide_telling", "record_telling", "told_of"]
 
 REQUEST_KIND = "request"
 """Kind by which agreements name requests for images."""
@@ -76,8 +76,8 @@ def decide_telling(node: Node, request: ImageRequest, partner: Party, at: Instan
     return decide(node.knowledge().register, subject, partner, at, at)
 
 
-def may_be_told(decision: Decision) -> bool:
-    """Whether a decision lets a request be told as it is."""
+def binds_alone(decision: Decision) -> bool:
+    """Whether a decision lets something go that has no form to change: a request, or what could be imaged."""
     return decision.outcome is Outcome.PERMIT and all(one.kind in _BIND_ALONE for one in decision.obligations)
 
 
@@ -92,7 +92,7 @@ def told_of(
         for party in parties:
             if party == node.organisation:
                 told[party] = None
-            elif may_be_told(decision := decide_telling(node, request, party, at)):
+            elif binds_alone(decision := decide_telling(node, request, party, at)):
                 told[party] = decision
         found[request.id] = told
     return found

@@ -9,9 +9,9 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
-from kizuna.model.instants import Instant
+from kizuna.model.instants import Instant, Interval
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -20,12 +20,30 @@ if TYPE_CHECKING:
     from kizuna.planning.tasking import Mode, Satellite
     from kizuna.planning.windows import AccessWindows
 
-__all__ = ["Offer", "Order", "Status", "Wish", "advanced", "fits", "matches", "offers_of"]
+__all__ = [
+    "Filter",
+    "Offer",
+    "Order",
+    "Ring",
+    "Status",
+    "TaskingDesk",
+    "Wish",
+    "advanced",
+    "fits",
+    "matches",
+    "offers_of",
+    "only",
+]
 
 _PREPARED_S = 600.0
 """How long after the image its product is ready."""
+_MARGIN = timedelta(seconds=1)
+_MARGIN_DEG = 0.01
+_METRES_A_DEGREE = 111_320.0
+_POLE_DEG = 89.9
 
 type Filter = Mapping[str, object]
+type Ring = tuple[tuple[float, float], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +69,21 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Offer:
-    """One pass on which an image could be taken, with its SAR terms."""
+    """One pass on which an image could be taken, with its SAR terms.
+
+    Parameters
+    ----------
+    satellite, mode
+        Who takes it, and how.
+    begin, end
+        When.
+    incidence_rad, right, ascending
+        At closest approach.
+    resolution_m
+        Coarser resolution on the ground; None where nobody says.
+    scene
+        Outline of what the image shows: closed ring of longitudes and latitudes in degrees; None where nobody says.
+    """
 
     satellite: str
     mode: Mode
@@ -60,16 +92,24 @@ class Offer:
     incidence_rad: float
     right: bool
     ascending: bool
+    resolution_m: float | None = None
+    scene: Ring | None = None
+
+    @property
+    def when(self) -> Interval:
+        """When it would be taken."""
+        return Interval(self.begin, self.end)
 
     @property
     def properties(self) -> dict[str, Json]:
-        """Terms by which it can be searched, named as STAC's extensions name them."""
+        """Terms by which it can be searched, named as STAC's extensions name them; None where nobody says."""
         return {
             "platform": self.satellite,
             "sar:instrument_mode": self.mode.value,
             "sar:observation_direction": "right" if self.right else "left",
             "sat:orbit_state": "ascending" if self.ascending else "descending",
             "view:incidence_angle": round(math.degrees(self.incidence_rad), 4),
+            "sar:resolution_range": self.resolution_m,
         }
 
 
@@ -84,7 +124,21 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order, with all its statuses, the oldest first."""
+    """An order, with all its statuses, the oldest first.
+
+    Parameters
+    ----------
+    id, mode, wish, geometry, created
+        What was asked for, and when.
+    statuses
+        Its history.
+    offer
+        The pass that it is given.
+    token
+        By which its customer knows it again; None where it gave none.
+    delivery
+        Address of what was delivered: a URI, or a path on the server that tells of the order.
+    """
 
     id: str
     mode: Mode
@@ -93,12 +147,51 @@ class Order:
     created: Instant
     statuses: tuple[Status, ...]
     offer: Offer | None = None
-    asked: Mapping[str, Json] | None = None
+    token: str | None = None
+    delivery: str | None = None
 
     @property
     def status(self) -> Status:
         """Latest status."""
         return self.statuses[-1]
+
+
+class TaskingDesk(Protocol):
+    """Who takes orders for images: a provider, or who speaks to one. Called from several threads at once."""
+
+    def modes(self) -> Sequence[tuple[Mode, str]]:
+        """Modes that are offered, each with one line on it."""
+        ...
+
+    def offers(self, mode: Mode, wish: Wish) -> list[Offer]:
+        """Passes that a wish fits, in the order of time; see `offers_of`."""
+        ...
+
+    def still(self, offers: Sequence[Offer]) -> list[Offer]:
+        """Those of earlier offers that may be shown now."""
+        ...
+
+    def order(self, mode: Mode, wish: Wish, geometry: Json, token: str | None = None) -> Order:
+        """Take an order; it is rejected by its status where no pass fits. With a token that it knows, it is that order."""
+        ...
+
+    def orders(self) -> list[Order]:
+        """All orders, as they stand now."""
+        ...
+
+
+def only(offer: Offer, wish: Wish) -> Wish:
+    """The wish for this one pass and no other, at the place of another wish."""
+    same: list[tuple[str, str]] = [
+        ("platform", offer.satellite),
+        ("sar:observation_direction", "right" if offer.right else "left"),
+        ("sat:orbit_state", "ascending" if offer.ascending else "descending"),
+    ]
+    terms: list[object] = [{"op": "=", "args": [{"property": name}, value]} for name, value in same]
+    angle = math.degrees(offer.incidence_rad)
+    terms.append({"op": "between", "args": [{"property": "view:incidence_angle"}, angle - _MARGIN_DEG, angle + _MARGIN_DEG]})
+    begin, end = Instant(offer.begin - _MARGIN), Instant(offer.end + _MARGIN)
+    return replace(wish, begin=begin, end=end, filter={"op": "and", "args": terms})
 
 
 def _value(term: object, properties: Mapping[str, Json]) -> object:
@@ -114,6 +207,9 @@ def _value(term: object, properties: Mapping[str, Json]) -> object:
 def _compare(operator: str, left: object, right: object) -> bool:
     if operator in {"=", "<>"}:
         return (left == right) == (operator == "=")
+    if left is None or right is None:
+        # Nobody says: CQL2 (section 6.6) has null compare as unknown, which lets nothing through.
+        return False
     if not isinstance(left, int | float) or not isinstance(right, int | float):
         raise TypeError(operator)
     return {"<": left < right, "<=": left <= right, ">": left > right, ">=": left >= right}[operator]
@@ -153,6 +249,15 @@ def matches(filter_: object, properties: Mapping[str, Json]) -> bool:
             raise ValueError(filter_)
 
 
+def _scene(longitude_deg: float, latitude_deg: float, scene_m: float) -> Ring:
+    """Outline of a scene about a place, along the meridians."""
+    high = scene_m / 2 / _METRES_A_DEGREE
+    wide = high / math.cos(math.radians(min(abs(latitude_deg), _POLE_DEG)))
+    south, north = max(latitude_deg - high, -90.0), min(latitude_deg + high, 90.0)
+    west, east = ((lon + 180.0) % 360.0 - 180.0 for lon in (longitude_deg - wide, longitude_deg + wide))
+    return ((west, south), (east, south), (east, north), (west, north), (west, south))
+
+
 def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mode, wish: Wish) -> list[Offer]:
     """Passes that a wish fits, in the order of time: images about the closest approach, wholly within the time asked for.
 
@@ -173,7 +278,17 @@ def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mod
         start = min(float(windows.closest_s[row]) - limits.duration_s / 2, latest)
         start = max(start, float(windows.start_s[row]))
         begin, end = windows.instant(start), windows.instant(start + limits.duration_s)
-        offer = Offer(satellite.name, mode, begin, end, incidence, bool(windows.right[row]), bool(windows.ascending[row]))
+        offer = Offer(
+            satellite.name,
+            mode,
+            begin,
+            end,
+            incidence,
+            bool(windows.right[row]),
+            bool(windows.ascending[row]),
+            limits.resolution_m,
+            _scene(wish.longitude_deg, wish.latitude_deg, limits.scene_m),
+        )
         fitting = latest >= windows.start_s[row] and wish.begin <= begin and end <= wish.end
         if fitting and (wish.filter is None or matches(wish.filter, offer.properties)):
             found.append(offer)

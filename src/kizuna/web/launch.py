@@ -27,8 +27,19 @@ from kizuna.web.limits import Limits, Meter
 from kizuna.web.metrics import metrics_text
 from kizuna.web.pages import people_app
 from kizuna.web.serve import Listener, serve
-from kizuna.web.stac import PARTNER_PATH, beside, partner_stac
-from kizuna.wiring import KEYS, LANGUAGES, address, catalogue_index, open_node, read_tile, signed_identities, take_due_keys
+from kizuna.web.stac import PARTNER_PATH, beside, item_path, partner_stac
+from kizuna.wiring import (
+    KEYS,
+    LANGUAGES,
+    TASKING_PATH,
+    address,
+    catalogue_index,
+    open_node,
+    order_desk,
+    read_tile,
+    signed_identities,
+    take_due_keys,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -207,6 +218,12 @@ def serve_node(folder: Path, settings: Settings, started: Callable[[str, str], N
         tiles = Tiles(node, catalogue)
         stac = partner_stac(desk.peer_of, catalogue, node.organisation, tiles)
         for_partners = beside(partner_app(desk), PARTNER_PATH, stac)
+        orders = order_desk(folder, node, settings, lambda product: item_path(PARTNER_PATH, product))
+        if orders is not None:
+            # Most nodes take no orders, and load nothing of this.
+            from kizuna.web.stapi_partner import partner_stapi
+
+            for_partners = partner_stapi(for_partners, desk.peer_of, orders, node.organisation, node.now, TASKING_PATH)
         partners = Listener(
             # Names are kept up by the watcher, so that the gate asks no database: who is let in is still asked of the desk.
             gated(for_partners, meter, lambda seen: door.names.get(seen, _STRANGER), tell, SystemClock().now),

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from kizuna.web.stac_openapi import Operation
     from kizuna.web.tiles import TileDesk
 
-__all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "collection_document", "partner_stac"]
+__all__ = ["PARTNER_PATH", "PEOPLE_PATH", "StacDesk", "StacFace", "beside", "collection_document", "item_path", "partner_stac"]
 
 PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 
@@ -399,6 +399,11 @@ def collection_document(base: str, name: str) -> dict[str, Json]:
             {"rel": "aggregate", "type": JSON, "href": here + "/aggregate", "method": "GET"},
         ],
     }
+
+
+def item_path(path: str, product: Product) -> str:
+    """Path of the item of a product, of the STAC API below another path."""
+    return f"{path}/collections/{product.kind}/items/{product.id}"
 
 
 def partner_stac(peer_of: Callable[[str], Party | None], desk: StacDesk, title: str, tiles: TileDesk | None = None) -> Starlette:

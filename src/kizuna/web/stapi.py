@@ -1,355 +1,309 @@
 """STAPI (Sensor Tasking API 0.1.0) as a provider serves it: products, opportunities, orders with the history of their statuses.
 
-A product is an imaging mode; its queryables are SAR terms, which docs/stapi.md defines. The models are those of
-`stapi-pydantic`, the routing is plain Starlette: no second framework for twelve addresses. Who asks is told by what stands
-before this application.
+A product is an imaging mode; its queryables are SAR terms, which docs/stapi.md defines. The routing is plain Starlette: no
+second framework for a few addresses. Who asks is told by what stands before this application.
 """
 
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
+import anyio
 import cql2
+from anyio import to_thread
 from pydantic import ValidationError
 from stapi_pydantic import (
     Conformance,
     Link,
-    Opportunity,
     OpportunityCollection,
     OpportunityPayload,
     OpportunityProperties,
+    OpportunitySearchRecord,
+    OpportunitySearchRecords,
+    OpportunitySearchStatus,
     OrderCollection,
-    OrderParameters,
     OrderPayload,
-    OrderProperties,
-    OrderSearchParameters,
     OrderStatus,
     OrderStatuses,
-    Product,
     ProductsCollection,
     RootResponse,
 )
-from stapi_pydantic import Order as StapiOrder
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
 
-from kizuna.model.instants import Instant, instant_of
-from kizuna.planning.offers import Offer, Wish, matches
-from kizuna.planning.tasking import Mode
+from kizuna.errors import PartnerMisbehaved, PartnerUnreachable
+from kizuna.web.stapi_forms import (
+    CONFORMANCE,
+    GEOJSON,
+    PRODUCT_CONFORMANCE,
+    QUERYABLES,
+    SarOrderParameters,
+    opportunity_form,
+    order_form,
+    product_form,
+    status_form,
+    wish_of,
+)
+from kizuna.web.stapi_searches import Searches, TooMany
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from pydantic import BaseModel
     from starlette.requests import Request
 
     from kizuna.model.canonical import Json
-    from kizuna.planning.offers import Order, Status
+    from kizuna.model.instants import Instant
+    from kizuna.planning.offers import Offer, Order, TaskingDesk
+    from kizuna.planning.tasking import Mode
+    from kizuna.web.stapi_searches import Search
 
-__all__ = ["CONFORMANCE", "QUERYABLES", "TaskingDesk", "stapi_app"]
+__all__ = ["CONFORMANCE", "QUERYABLES", "Customer", "stapi_app"]
 
-_CORE = "https://stapi.example.com/v0.1.0"
-CONFORMANCE = (f"{_CORE}/core", f"{_CORE}/order-statuses")
-_PRODUCT_CONFORMANCE = (
-    f"{_CORE}/opportunities",
-    "https://geojson.org/schema/Point.json",
-    "https://geojson.org/schema/Polygon.json",
-)
 _MOST_BODY_BYTES = 1 << 20
 _MOST_PAGE = 1000
-_GEOJSON = "application/geo+json"
-
-QUERYABLES: dict[str, Json] = {
-    "$schema": "https://json-schema.org/draft/2020-12/schema",
-    "type": "object",
-    "title": "SAR queryables",
-    "additionalProperties": False,
-    "properties": {
-        "platform": {"type": "string", "description": "Name of the satellite."},
-        "sar:instrument_mode": {"type": "string", "enum": [*(mode.value for mode in Mode)], "description": "Imaging mode."},
-        "sar:observation_direction": {
-            "type": "string",
-            "enum": ["left", "right"],
-            "description": "Side of the track that the antenna looks to.",
-        },
-        "sat:orbit_state": {
-            "type": "string",
-            "enum": ["ascending", "descending"],
-            "description": "Whether the satellite moves north or south.",
-        },
-        "view:incidence_angle": {
-            "type": "number",
-            "minimum": 0,
-            "maximum": 90,
-            "description": "Degrees between the line of sight and the normal of the ellipsoid, at closest approach.",
-        },
-    },
-}
+# Threads of its own: what stands behind may hang, and others answer in this process too.
+_MOST_AT_ONCE = 8
+_PAGE = 100
+_JSON = "application/json"
+_SCHEMA = "application/schema+json"
 
 
-_EXAMPLE = Offer(
-    "",
-    Mode.SPOTLIGHT,
-    Instant(datetime.max.replace(tzinfo=UTC)),
-    Instant(datetime.max.replace(tzinfo=UTC)),
-    0.0,
-    right=True,
-    ascending=True,
-)
-"""A filter is tried on it: what cannot be understood is refused even where no pass is there to try it on."""
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """Who asks, by a name that is its own, and the desk as it stands for it."""
+
+    name: str
+    desk: TaskingDesk
 
 
-class TaskingDesk(Protocol):
-    """Answers customers. Called from several threads at once."""
-
-    def modes(self) -> Sequence[tuple[Mode, str]]:
-        """Modes that are offered, each with one line on it."""
-        ...
-
-    def offers(self, mode: Mode, wish: Wish) -> list[Offer]:
-        """Passes that a wish fits, in the order of time; see `kizuna.planning.offers.offers_of`."""
-        ...
-
-    def order(self, mode: Mode, wish: Wish, geometry: Json) -> Order:
-        """Take an order; it is rejected by its status where no pass fits."""
-        ...
-
-    def orders(self) -> list[Order]:
-        """All orders, as they stand now."""
-        ...
+type _Endpoint = Callable[[Request, Customer, bytes], Response]
 
 
-class _NoParameters(OrderParameters):
-    """Orders have no parameters beyond what is searched for."""
-
-
-def _answer(model: BaseModel, status: int = 200, kind: str = "application/json") -> Response:
+def _answer(model: BaseModel, status: int = 200, kind: str = _JSON) -> Response:
     return Response(model.model_dump_json(by_alias=True), status, {"cache-control": "no-store"}, kind)
 
 
 def _fault(status: int, code: str, why: str) -> Response:
-    return Response(json.dumps({"code": code, "description": why}), status, media_type="application/json")
+    return Response(json.dumps({"code": code, "description": why}), status, media_type=_JSON)
 
 
-def _link(request: Request, path: str, rel: str, kind: str = "application/json", **more: Any) -> Link:  # noqa: ANN401 - STAPI's own
-    return Link(href=f"{str(request.base_url).rstrip('/')}{path}", rel=rel, type=kind, **more)
+def _prefers_later(request: Request) -> bool:
+    """Whether the search may be answered later (RFC 7240); a preference that is unknown is none."""
+    asked = [part.split(";")[0].strip().lower() for value in request.headers.getlist("prefer") for part in value.split(",")]
+    return "respond-async" in asked
 
 
-def _middle(geometry: Any) -> tuple[float, float]:  # noqa: ANN401 - any GeoJSON geometry
-    """Middle of the box around a geometry."""
-    positions: list[tuple[float, float]] = []
-
-    def collect(coordinates: Any) -> None:  # noqa: ANN401
-        match coordinates:
-            case [int() | float() as lon, int() | float() as lat, *_]:
-                positions.append((lon, lat))
-            case [*parts]:
-                for part in parts:
-                    collect(part)
-            case _:
-                pass
-
-    collect(geometry.model_dump(mode="json").get("coordinates"))
-    if not positions:
-        raise HTTPException(422, "the geometry has no position")
-    lons, lats = zip(*positions, strict=True)
-    return (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
-
-
-def _wish(payload: OpportunityPayload | OrderPayload[_NoParameters]) -> Wish:
-    begin, end = payload.datetime
-    wish = Wish(instant_of(begin), instant_of(end), *_middle(payload.geometry), payload.filter)
-    if wish.filter is not None:
-        try:
-            matches(wish.filter, _EXAMPLE.properties)
-        except (KeyError, TypeError, ValueError) as error:
-            raise HTTPException(422, "the filter cannot be understood: see the queryables") from error
-    return wish
-
-
-def _status(one: Status) -> OrderStatus:
-    return OrderStatus.model_validate({"timestamp": one.at, "status_code": one.code, "reason_text": one.text})
-
-
-def _form(request: Request, order: Order) -> StapiOrder[OrderStatus]:
-    searched = {"datetime": (order.wish.begin, order.wish.end), "geometry": order.geometry, "filter": order.wish.filter}
-    offer = order.offer
-    taken = {} if offer is None else {"datetime": f"{offer.begin.isoformat()}/{offer.end.isoformat()}", **offer.properties}
-    search = OrderSearchParameters.model_validate(searched)
-    return StapiOrder[OrderStatus](
-        id=order.id,
-        geometry=search.geometry,
-        properties=OrderProperties[OrderStatus](
-            product_id=order.mode.value,
-            created=order.created,
-            status=_status(order.status),
-            search_parameters=search,
-            opportunity_properties=taken,
-            order_parameters={},
-        ),
-        links=[
-            _link(request, f"/orders/{order.id}", "self", _GEOJSON),
-            _link(request, f"/orders/{order.id}/statuses", "monitor"),
-        ],
-    )
+def _page(first: str | None, limit: str | None) -> tuple[int, int]:
+    texts = first or "0", limit or str(_PAGE)
+    if not all(text.isascii() and text.isdecimal() and len(text) < 10 for text in texts):  # noqa: PLR2004 - digits
+        raise HTTPException(422, "next and limit are whole numbers")
+    return int(texts[0]), min(max(int(texts[1]), 1), _MOST_PAGE)
 
 
 class _Endpoints:
-    def __init__(self, desk: TaskingDesk, name: str) -> None:
-        self._desk, self._name = desk, name
+    def __init__(self, name: str, path: str, searches: Searches) -> None:
+        self._name, self._path, self._searches = name, path, searches
 
-    def _mode(self, request: Request) -> Mode:
-        known = dict(self._desk.modes())
+    # ---- links
+
+    def _linker(self, request: Request) -> Callable[..., Link]:
+        origin = str(request.base_url).rstrip("/")
+
+        def link(target: str, rel: str, kind: str | None = _JSON, *, here: bool = True, **more: Any) -> Link:  # noqa: ANN401 - STAPI's own
+            href = f"{origin}{self._path if here else ''}{target}" if target.startswith("/") else target
+            return Link(href=href, rel=rel, type=kind, **more)
+
+        return link
+
+    def _mode(self, request: Request, customer: Customer) -> tuple[Mode, str]:
         name = request.path_params["product"]
-        if name not in set(known):
+        found = next(((mode, title) for mode, title in customer.desk.modes() if mode.value == name), None)
+        if found is None:
             raise HTTPException(404, "product not found")
-        return Mode(name)
+        return found
 
-    def _product(self, request: Request, mode: Mode, title: str) -> Product:
-        path = f"/products/{mode.value}"
-        return Product(
-            id=mode.value,
-            title=title,
-            description=title,
-            keywords=["SAR", mode.value],
-            license="proprietary",
-            conformsTo=[*_PRODUCT_CONFORMANCE],
-            links=[
-                _link(request, path, "self"),
-                _link(request, f"{path}/conformance", "conformance"),
-                _link(request, f"{path}/queryables", "queryables", "application/schema+json"),
-                _link(request, f"{path}/order-parameters", "order-parameters", "application/schema+json"),
-                _link(request, f"{path}/opportunities", "opportunities", method="POST"),
-                _link(request, f"{path}/orders", "create-order", method="POST"),
-            ],
-        )
+    # ---- what is offered
 
-    async def root(self, request: Request) -> Response:
+    def root(self, request: Request, _customer: Customer, _body: bytes) -> Response:
         """Landing page."""
+        link = self._linker(request)
         links = [
-            _link(request, "/", "self"),
-            _link(request, "/conformance", "conformance"),
-            _link(request, "/products", "products"),
-            _link(request, "/orders", "orders", _GEOJSON),
+            link("/", "self"),
+            link("/conformance", "conformance"),
+            link("/products", "products"),
+            link("/orders", "orders", GEOJSON),
+            link("/searches/opportunities", "opportunity-search-records"),
         ]
         return _answer(
             RootResponse(id="kizuna", conformsTo=[*CONFORMANCE], title=self._name, description=self._name, links=links)
         )
 
-    async def conformance(self, _request: Request) -> Response:
+    def conformance(self, _request: Request, _customer: Customer, _body: bytes) -> Response:
         """What is conformed to."""
         return _answer(Conformance(conforms_to=[*CONFORMANCE]))
 
-    async def products(self, request: Request) -> Response:
+    def products(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """All products."""
-        found = [self._product(request, mode, title) for mode, title in self._desk.modes()]
-        return _answer(ProductsCollection(products=found, links=[_link(request, "/products", "self")]))
+        link = self._linker(request)
+        found = [product_form(mode, title, link) for mode, title in customer.desk.modes()]
+        return _answer(ProductsCollection(products=found, links=[link("/products", "self")]))
 
-    async def product(self, request: Request) -> Response:
+    def product(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """One product."""
-        mode = self._mode(request)
-        return _answer(self._product(request, mode, dict(self._desk.modes())[mode]))
+        return _answer(product_form(*self._mode(request, customer), self._linker(request)))
 
-    async def product_conformance(self, request: Request) -> Response:
+    def product_conformance(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """What a product conforms to."""
-        self._mode(request)
-        return _answer(Conformance(conforms_to=[*_PRODUCT_CONFORMANCE]))
+        self._mode(request, customer)
+        return _answer(Conformance(conforms_to=[*PRODUCT_CONFORMANCE]))
 
-    async def queryables(self, request: Request) -> Response:
+    def queryables(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """By what a product can be searched."""
-        self._mode(request)
-        return Response(json.dumps(QUERYABLES), media_type="application/schema+json")
+        self._mode(request, customer)
+        return Response(json.dumps(QUERYABLES), media_type=_SCHEMA)
 
-    async def parameters(self, request: Request) -> Response:
-        """Parameters of an order: none."""
-        self._mode(request)
-        return Response(json.dumps(_NoParameters.model_json_schema()), media_type="application/schema+json")
+    def parameters(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """Parameters of an order."""
+        self._mode(request, customer)
+        return Response(json.dumps(SarOrderParameters.model_json_schema()), media_type=_SCHEMA)
 
-    async def opportunities(self, request: Request) -> Response:
-        """Passes that fit."""
-        mode = self._mode(request)
-        payload = OpportunityPayload.model_validate_json(await _body(request))
-        limit = min(max(payload.limit, 1), _MOST_PAGE)
-        first = int(payload.next) if payload.next is not None and payload.next.isdecimal() else 0
-        found = await run_in_threadpool(self._desk.offers, mode, _wish(payload))
-        features: list[Opportunity[Any, OpportunityProperties]] = [
-            Opportunity[Any, OpportunityProperties].model_validate(
-                {
-                    "type": "Feature",
-                    "geometry": payload.geometry.model_dump(mode="json"),
-                    "properties": {
-                        "datetime": f"{offer.begin.isoformat()}/{offer.end.isoformat()}",
-                        "product_id": mode.value,
-                        **offer.properties,
-                    },
-                    "links": [],
-                }
-            )
-            for offer in found[first : first + limit]
-        ]
-        links = [_link(request, f"/products/{mode.value}/orders", "create-order", method="POST", body=payload.search_body())]
-        if first + limit < len(found):
-            follow = {**payload.body(), "next": str(first + limit), "limit": limit}
-            links.append(_link(request, f"/products/{mode.value}/opportunities", "next", method="POST", body=follow))
-        return _answer(
-            OpportunityCollection[Any, OpportunityProperties](type="FeatureCollection", features=features, links=links),
-            kind=_GEOJSON,
-        )
+    # ---- opportunities
 
-    async def order(self, request: Request) -> Response:
-        """Take an order."""
-        mode = self._mode(request)
-        payload = OrderPayload[_NoParameters].model_validate_json(await _body(request))
-        geometry: Json = payload.geometry.model_dump(mode="json", exclude_none=True)
-        made = await run_in_threadpool(self._desk.order, mode, _wish(payload), geometry)
-        answer = _answer(_form(request, made), 201, _GEOJSON)
-        answer.headers["location"] = f"{str(request.base_url).rstrip('/')}/orders/{made.id}"
+    def opportunities(self, request: Request, customer: Customer, body: bytes) -> Response:
+        """Passes that fit, at once or later."""
+        mode, _ = self._mode(request, customer)
+        payload = OpportunityPayload.model_validate_json(body)
+        wish = wish_of(payload)
+        if not _prefers_later(request):
+            return self._collection(request, mode, payload, customer.desk.offers(mode, wish))
+        try:
+            search = self._searches.begin(customer.name, mode, payload, lambda: customer.desk.offers(mode, wish))
+        except TooMany:
+            return _fault(429, "TooManyRequests", "too many searches are not answered yet")
+        record = self._record(request, search)
+        answer = _answer(record, 201)
+        answer.headers["location"] = str(record.links[0].href)
+        answer.headers["preference-applied"] = "respond-async"
         return answer
 
-    async def orders(self, request: Request) -> Response:
-        """All orders, by pages."""
-        first, limit = (request.query_params.get(name, default) for name, default in (("next", "0"), ("limit", "100")))
-        if not first.isdecimal() or not limit.isdecimal():
-            raise HTTPException(422, "next and limit are whole numbers")
-        start, most = int(first), min(max(int(limit), 1), _MOST_PAGE)
-        found = await run_in_threadpool(self._desk.orders)
-        links = (
-            [_link(request, f"/orders?next={start + most}&limit={most}", "next", _GEOJSON)] if start + most < len(found) else []
+    def _collection(
+        self, request: Request, mode: Mode, payload: OpportunityPayload, found: Sequence[Offer], id_: str | None = None
+    ) -> Response:
+        first, limit = _page(payload.next, str(max(payload.limit, 1)))
+        link, geometry = self._linker(request), payload.geometry.model_dump(mode="json")
+        links = [link(f"/products/{mode.value}/orders", "create-order", method="POST", body=payload.search_body())]
+        path = f"/products/{mode.value}/opportunities"
+        if first + limit < len(found) and id_ is None:
+            links.append(link(path, "next", method="POST", body={**payload.body(), "next": str(first + limit), "limit": limit}))
+        elif first + limit < len(found):
+            links.append(link(f"{path}/{id_}?next={first + limit}&limit={limit}", "next", GEOJSON))
+        features = [opportunity_form(offer, geometry) for offer in found[first : first + limit]]
+        collection = OpportunityCollection[Any, OpportunityProperties](
+            type="FeatureCollection", features=features, links=links, id=id_
         )
-        some = [_form(request, order) for order in found[start : start + most]]
-        collection = OrderCollection[OrderStatus](features=some, links=links, number_matched=len(found))
-        return _answer(collection, kind=_GEOJSON)
+        return _answer(collection, kind=GEOJSON)
 
-    async def _named(self, request: Request) -> Order:
-        found = await run_in_threadpool(self._desk.orders)
-        named = [order for order in found if order.id == request.path_params["order"]]
+    def _status(self, request: Request, search: Search, at: Instant, code: str) -> OpportunitySearchStatus:
+        links = []
+        if code == "completed":
+            path = f"/products/{search.mode.value}/opportunities/{search.id}"
+            links.append(self._linker(request)(path, "opportunities", GEOJSON))
+        return OpportunitySearchStatus.model_validate({"timestamp": at, "status_code": code, "links": links})
+
+    def _record(self, request: Request, search: Search) -> OpportunitySearchRecord:
+        link, path = self._linker(request), f"/searches/opportunities/{search.id}"
+        status = self._status(request, search, *search.statuses[-1])
+        links = [link(path, "self"), link(f"{path}/statuses", "monitor"), *status.links]
+        return OpportunitySearchRecord(
+            id=search.id, product_id=search.mode.value, opportunity_request=search.payload, status=status, links=links
+        )
+
+    def _search(self, request: Request, customer: Customer) -> Search:
+        found = self._searches.named(customer.name, request.path_params["search"])
+        # The product of a search may have been taken from the customer meanwhile.
+        if found is None or found.mode not in {mode for mode, _ in customer.desk.modes()}:
+            raise HTTPException(404, "search not found")
+        return found
+
+    def searches(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """Searches that were to be answered later."""
+        modes = {mode for mode, _ in customer.desk.modes()}
+        records = [self._record(request, one) for one in self._searches.of(customer.name) if one.mode in modes]
+        return _answer(OpportunitySearchRecords(search_records=records))
+
+    def one_search(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """One of them."""
+        return _answer(self._record(request, self._search(request, customer)))
+
+    def search_statuses(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """History of a search, the latest first."""
+        search = self._search(request, customer)
+        found = [self._status(request, search, *one) for one in reversed(search.statuses)]
+        return Response(json.dumps([one.model_dump(mode="json") for one in found]), media_type=_JSON)
+
+    def later(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """What such a search found, as far as the customer may still see it."""
+        mode, _ = self._mode(request, customer)
+        search = self._search(request, customer)
+        if search.found is None or search.mode is not mode:
+            raise HTTPException(404, "opportunities not found")
+        asked = request.query_params
+        first, limit = _page(asked.get("next"), asked.get("limit"))
+        payload = search.payload.model_copy(update={"next": str(first), "limit": limit})
+        return self._collection(request, mode, payload, customer.desk.still(search.found), search.id)
+
+    # ---- orders
+
+    def order(self, request: Request, customer: Customer, body: bytes) -> Response:
+        """Take an order."""
+        mode, _ = self._mode(request, customer)
+        payload = OrderPayload[SarOrderParameters].model_validate_json(body)
+        geometry: Json = payload.geometry.model_dump(mode="json", exclude_none=True)
+        made = customer.desk.order(mode, wish_of(payload), geometry, payload.order_parameters.client_token)
+        form = order_form(made, self._linker(request))
+        answer = _answer(form, 201, GEOJSON)
+        answer.headers["location"] = str(form.links[0].href)
+        return answer
+
+    def orders(self, request: Request, customer: Customer, _body: bytes) -> Response:
+        """All orders, by pages."""
+        start, most = _page(request.query_params.get("next"), request.query_params.get("limit"))
+        found, link = customer.desk.orders(), self._linker(request)
+        links = [link(f"/orders?next={start + most}&limit={most}", "next", GEOJSON)] if start + most < len(found) else []
+        some = [order_form(order, link) for order in found[start : start + most]]
+        collection = OrderCollection[OrderStatus](features=some, links=links, number_matched=len(found))
+        return _answer(collection, kind=GEOJSON)
+
+    def _named(self, request: Request, customer: Customer) -> Order:
+        named = [order for order in customer.desk.orders() if order.id == request.path_params["order"]]
         if not named:
             raise HTTPException(404, "order not found")
         return named[0]
 
-    async def one_order(self, request: Request) -> Response:
+    def one_order(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """One order."""
-        return _answer(_form(request, await self._named(request)), kind=_GEOJSON)
+        return _answer(order_form(self._named(request, customer), self._linker(request)), kind=GEOJSON)
 
-    async def statuses(self, request: Request) -> Response:
+    def statuses(self, request: Request, customer: Customer, _body: bytes) -> Response:
         """History of an order, the latest first."""
-        order = await self._named(request)
-        links = [_link(request, f"/orders/{order.id}/statuses", "self")]
-        return _answer(OrderStatuses[OrderStatus](statuses=[_status(one) for one in reversed(order.statuses)], links=links))
+        order = self._named(request, customer)
+        found = [status_form(one) for one in reversed(order.statuses)]
+        links = [self._linker(request)(f"/orders/{order.id}/statuses", "self")]
+        return _answer(OrderStatuses[OrderStatus](statuses=found, links=links))
 
 
 async def _body(request: Request) -> bytes:
-    body = b""
+    body = bytearray()
     async for part in request.stream():
         body += part
         if len(body) > _MOST_BODY_BYTES:
             raise HTTPException(413, "too long")
-    return body
+    return bytes(body)
 
 
 async def _invalid(_request: Request, error: Exception) -> Response:
@@ -371,36 +325,68 @@ async def _refused(_request: Request, error: Exception) -> Response:
     return _fault(error.status_code, "NotFound" if error.status_code == 404 else "BadRequest", error.detail)  # noqa: PLR2004
 
 
-def stapi_app(desk: TaskingDesk, name: str) -> Starlette:
+async def _unavailable(_request: Request, _error: Exception) -> Response:
+    # Nothing of who stands behind, and what it said.
+    return _fault(503, "Unavailable", "orders cannot be taken at the moment: try again later")
+
+
+def stapi_app(customer_of: Callable[[Request], Customer], name: str, now: Callable[[], Instant], path: str = "") -> Starlette:
     """Application that serves a desk as STAPI.
 
     Parameters
     ----------
-    desk
-        Who answers.
+    customer_of
+        Who asks. Called in a thread of its own.
     name
         Title of the landing page.
+    now
+        Clock of what is searched.
+    path
+        Where on the server the landing page is, such as ``/exchange/stapi``; empty: at its root.
     """
-    ends = _Endpoints(desk, name)
+    ends = _Endpoints(name, path, Searches(now))
+    limiter = anyio.CapacityLimiter(_MOST_AT_ONCE)
+
+    def answering(endpoint: _Endpoint) -> Callable[[Request], Awaitable[Response]]:
+        async def answer(request: Request) -> Response:
+            body = await _body(request) if request.method == "POST" else b""
+            return await to_thread.run_sync(lambda: endpoint(request, customer_of(request), body), limiter=limiter)
+
+        return answer
+
+    got: dict[str, _Endpoint] = {
+        "/": ends.root,
+        "/conformance": ends.conformance,
+        "/products": ends.products,
+        "/products/{product}": ends.product,
+        "/products/{product}/conformance": ends.product_conformance,
+        "/products/{product}/queryables": ends.queryables,
+        "/products/{product}/order-parameters": ends.parameters,
+        "/products/{product}/opportunities/{search}": ends.later,
+        "/searches/opportunities": ends.searches,
+        "/searches/opportunities/{search}": ends.one_search,
+        "/searches/opportunities/{search}/statuses": ends.search_statuses,
+        "/orders": ends.orders,
+        "/orders/{order}": ends.one_order,
+        "/orders/{order}/statuses": ends.statuses,
+    }
+    if path:
+        got[""] = ends.root
+    posted: dict[str, _Endpoint] = {
+        "/products/{product}/opportunities": ends.opportunities,
+        "/products/{product}/orders": ends.order,
+    }
     return Starlette(
         routes=[
-            Route("/", ends.root),
-            Route("/conformance", ends.conformance),
-            Route("/products", ends.products),
-            Route("/products/{product}", ends.product),
-            Route("/products/{product}/conformance", ends.product_conformance),
-            Route("/products/{product}/queryables", ends.queryables),
-            Route("/products/{product}/order-parameters", ends.parameters),
-            Route("/products/{product}/opportunities", ends.opportunities, methods=["POST"]),
-            Route("/products/{product}/orders", ends.order, methods=["POST"]),
-            Route("/orders", ends.orders),
-            Route("/orders/{order}", ends.one_order),
-            Route("/orders/{order}/statuses", ends.statuses),
+            *(Route(path + route, answering(endpoint)) for route, endpoint in got.items()),
+            *(Route(path + route, answering(endpoint), methods=["POST"]) for route, endpoint in posted.items()),
         ],
         exception_handlers={
             ValidationError: _invalid,
             cql2.ValidationError: _no_filter,
             cql2.ParseError: _no_filter,
             HTTPException: _refused,
+            PartnerUnreachable: _unavailable,
+            PartnerMisbehaved: _unavailable,
         },
     )

@@ -11,7 +11,7 @@ from kizuna.model.provenance import FactKind
 from kizuna.node.audit import verify_node
 from kizuna.node.audit_log import sentence
 from kizuna.node.founding import suspend_agreement
-from kizuna.node.tasking import decide_telling, may_be_told, record_telling, told_of
+from kizuna.node.tasking import binds_alone, decide_telling, record_telling, told_of
 from kizuna.release.decision import Outcome
 
 HARBOUR = [[[30, 46], [31, 46], [31, 47], [30, 47], [30, 46]]]
@@ -64,7 +64,7 @@ def test_a_suspension_ends_the_telling(world, request_):
     before = node.now()
     world.tick()
     suspend_agreement(node, "SHARE", authority="minister", reason="test")
-    assert may_be_told(decide_telling(node, request_, HUR, before))
+    assert binds_alone(decide_telling(node, request_, HUR, before))
     assert decide_telling(node, request_, HUR, node.now()).outcome is Outcome.DENY
 
 

@@ -9,7 +9,7 @@ import pytest
 import rasterio
 from starlette.testclient import TestClient
 
-from kizuna.adapters.provider_simulator import SimulatedProvider, faster_clock
+from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
 from kizuna.adapters.stapi_client import StapiClient
 from kizuna.errors import InputError, PartnerMisbehaved, PartnerUnreachable
 from kizuna.model.instants import Instant, parse_instant
@@ -17,7 +17,7 @@ from kizuna.model.parties import parse_party
 from kizuna.planning.offers import matches
 from kizuna.planning.tasking import Mode, ModeLimits, Satellite
 from kizuna.planning.windows import sorted_windows
-from kizuna.web.stapi import QUERYABLES, stapi_app
+from kizuna.web.stapi import QUERYABLES, Customer, stapi_app
 
 EPOCH = parse_instant("2026-05-08")
 ICEYE = parse_party("FIN/ICEYE")
@@ -50,13 +50,15 @@ def world(tmp_path):
         seconds = 0.0
 
         def __init__(self):
-            clock = faster_clock(EPOCH, lambda: self.seconds, 1.0)
+            clock = FasterClock(EPOCH, lambda: self.seconds, 1.0)
             self.provider = SimulatedProvider(ICEYE, FLEET, access, clock, tmp_path, policy="FIN", classification="UNCLASSIFIED")
-            app = TestClient(stapi_app(self.provider, "Simulated"), base_url="http://127.0.0.1:9")
+            app = TestClient(
+                stapi_app(lambda _request: Customer("", self.provider), "Simulated", clock), base_url="http://127.0.0.1:9"
+            )
             self.http = app
 
             def forward(request):
-                answer = app.request(request.method, str(request.url), content=request.read())
+                answer = app.request(request.method, str(request.url), content=request.read(), headers=dict(request.headers))
                 return httpx.Response(answer.status_code, content=answer.content)
 
             self.client = StapiClient("http://127.0.0.1:9", transport=httpx.MockTransport(forward))
@@ -130,7 +132,7 @@ def test_a_pass_is_sold_once(world):
 def test_a_place_that_nobody_sees_is_rejected(world):
     made = world.client.order("spotlight", wish(geometry={"type": "Point", "coordinates": [0, -89]}))
     assert made.properties.status.status_code == "rejected"
-    assert made.properties.status.reason_text == "no pass fits"
+    assert made.properties.status.reason_text == "no pass fits, or none is free"
 
 
 @pytest.mark.parametrize(
