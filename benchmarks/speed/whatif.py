@@ -1,6 +1,6 @@
 """What a suspension costs, timed: real satellites over 1,000 places for a week, once cold, then twenty questions.
 
-Satellites are those of the public catalogue whose provider the sample names (`samples/planning/providers.toml`); each provider
+Satellites are those of the public catalogue whose provider the sample names (`samples/planning/sensors.toml`); each provider
 has an agreement in a made-up register. Places are those of the reference case. Cold is everything from elements to the first
 answer: tracks, windows, passes, whose satellites count, revisit. Warm are twenty questions one after the other, each from the
 register on: what if an agreement were suspended, for each provider in turn. Times are CPU seconds of one thread; numba's code is
@@ -28,7 +28,7 @@ import numpy as np
 from kizuna.earth.orbit import track_of
 from kizuna.earth.wgs84 import Geodetic
 from kizuna.formats.element_sets import newest_sets
-from kizuna.formats.providers_file import provider_of, read_providers
+from kizuna.formats.sensors_file import read_catalogue
 from kizuna.formats.tle import read_tle
 from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.parties import nation_of, parse_party
@@ -66,14 +66,15 @@ def report(metric: str, value: float, unit: str, goal: float | None, **peer: obj
 
 def satellites() -> tuple[list[MeanElements], list[Party], str]:
     """Satellites, whose they are, and where they come from."""
-    providers = read_providers((sample_folder("planning") / "providers.toml").read_bytes(), name="providers.toml")
+    catalogue = read_catalogue((sample_folder("planning") / "sensors.toml").read_bytes(), name="sensors.toml")
     file = DATA / "sar_sats_2026-05-07.3le"
     if file.exists():
         sets = newest_sets(read_tle(file.read_text("ascii")), BEGIN)
-        named = [(one.elements, provider_of(one.elements.name, providers)) for one in sets]
+        named = [(one.elements, catalogue.sensor(one.elements.name).party) for one in sets]
         return [one for one, party in named if party], [party for _one, party in named if party], "real"
     made = flown(walker("W", 120, 12, 1, inclination_rad=math.radians(97.6), height_m=550e3), BEGIN)
-    parties = sorted(set(providers.values()))[:19]
+    named = {party for _beginning, party in catalogue.parties} | {sensor.party for sensor in catalogue.sensors if sensor.party}
+    parties = sorted(named)[:19]
     return list(made), [parties[number % len(parties)] for number in range(len(made))], "made-up"
 
 

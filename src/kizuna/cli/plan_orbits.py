@@ -1,56 +1,193 @@
-"""What the planning commands share: satellites out of files of orbits, ready for the time that is asked about."""
+"""Satellites out of files of orbits and the catalogue, ready for the time that is asked about; and what an answer rests on."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from kizuna.cli.terminal import read_file
+from kizuna.cli.terminal import Progress, _, read_file, say
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import Instant
+from kizuna.model.instants import Instant, format_instant
+from kizuna.model.label import label_to_json
+from kizuna.wiring import label_path, read_label_file, sample_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from kizuna.cli.plan_options import AskedSatellites
     from kizuna.earth.elements import MeanElements
     from kizuna.earth.orbit import Track
-    from kizuna.formats.oem import StateSet
+    from kizuna.earth.states import States
+    from kizuna.formats.element_sets import ElementSet
+    from kizuna.model.canonical import Json
+    from kizuna.model.label import Label
+    from kizuna.planning.geometry import Geometry, Places
+    from kizuna.planning.satellites import Ages, Limits, Satellites
+    from kizuna.planning.sensors import Catalogue, Sensor
+    from kizuna.planning.uncertainty import Ageing
+    from kizuna.planning.windows import AccessWindows
 
-__all__ = ["Orbits", "orbits_of"]
+__all__ = ["Flown", "Source", "catalogue_of", "fly", "fly_paper", "marked"]
+
+_DAY_S = 86400.0
+_OLD_DAYS = 7.0
+"""Elements that are older than that at some time of what is asked are warned about."""
+_WORDS = {"incidence_deg": "incidence_rad", "look": "look", "squint_deg": "squint_max_rad"}
 
 
 @dataclass(frozen=True, slots=True)
-class Orbits:
-    """Satellites, in the order of their files: names, tracks, and elements where these were given (None for an ephemeris)."""
+class Source:
+    """A file of orbits, how many satellites were taken from it, and the label under which it was handed over."""
 
-    names: tuple[str, ...]
-    tracks: tuple[Track, ...]
-    elements: tuple[MeanElements | None, ...]
-
-    def take(self, which: Sequence[int]) -> Orbits:
-        """Some of them, by their places."""
-        return Orbits(
-            tuple(self.names[number] for number in which),
-            tuple(self.tracks[number] for number in which),
-            tuple(self.elements[number] for number in which),
-        )
+    name: str
+    satellites: int
+    label: Label | None
 
 
-def orbits_of(paths: Sequence[Path], only: Sequence[str], begin: Instant, duration_s: float, *, max_age_days: float) -> Orbits:
-    """Satellites of files of orbits.
+@dataclass(frozen=True, slots=True, eq=False)
+class Flown:
+    """Satellites that are asked about, and what all that is said of them rests on.
 
     Parameters
     ----------
-    paths
-        TLE, 3LE, OMM or OEM.
-    only
-        How names begin; none: all satellites.
+    satellites
+        Satellites with their limits.
+    limits
+        What was asked beside what each radar can do.
     begin, duration_s
         Time that is asked about.
-    max_age_days
-        How far elements may be off that time.
+    ageing
+        How their elements age.
+    sources
+        Files that they come from.
+    """
+
+    satellites: Satellites
+    limits: Limits
+    begin: Instant
+    duration_s: float
+    ageing: Ageing
+    sources: tuple[Source, ...]
+
+    @property
+    def end(self) -> Instant:
+        """End of the time."""
+        return self.at(self.duration_s)
+
+    def at(self, seconds: float) -> Instant:
+        """Instant that lies so many seconds after the begin."""
+        return Instant(self.begin + timedelta(seconds=seconds))
+
+    @property
+    def labels(self) -> tuple[Label, ...]:
+        """Labels that orbits were handed over under, each once: what is planned with them tells where the satellites are."""
+        return tuple(dict.fromkeys(one.label for one in self.sources if one.label is not None))
+
+    def take(self, which: Sequence[int]) -> Flown:
+        """Some of the satellites, by their places."""
+        return replace(self, satellites=self.satellites.take(which))
+
+    def beside(self, paper: Flown) -> Flown:
+        """These, and satellites on paper."""
+        return replace(self, satellites=self.satellites.beside(paper.satellites))
+
+    def within(self, limits: Limits) -> Flown:
+        """Those that can anything within other limits."""
+        from kizuna.planning.satellites import satellites_of
+
+        own = self.satellites
+        return replace(self, limits=limits, satellites=satellites_of(own.names, own.tracks, own.elements, own.sensors, limits))
+
+    def windows(self, places: Places) -> AccessWindows:
+        """All their windows over places, each with how sure its edges are."""
+        from kizuna.planning.satellites import windows_over
+
+        return windows_over(self.satellites, places, epoch=self.begin, ageing=self.ageing, progress=Progress(_("searching")))
+
+    def form(self) -> dict[str, Json]:
+        """What an answer rests on, as JSON: satellites with their limits and ages, files with their labels."""
+        told = zip(self.satellites.names, self.satellites.sensors, self.satellites.limits, self.satellites.elements, strict=True)
+        satellites: list[Json] = [_satellite(self.begin, *one) for one in told]
+        return {"satellites": satellites, "orbits": self.rests_on()}
+
+    def rests_on(self) -> list[Json]:
+        """Files of orbits with their labels, as JSON."""
+        return [
+            {"file": one.name, "satellites": one.satellites, "label": None if one.label is None else label_to_json(one.label)}
+            for one in self.sources
+        ]
+
+    def tell(self) -> None:
+        """Say on stderr what an answer rests on: labels, the age of elements, gaps, guesses."""
+        for label in self.labels:
+            say(Message("UNDER A LABEL, since orbits were handed over under it: {label}", {"label": marked(label)}), err=True)
+        ages = self.satellites.ages(self.begin, self.duration_s, self.ageing)
+        if ages is not None:
+            _tell_ages(ages)
+        self._tell_gaps()
+        _tell_guesses(self.satellites.sensors, self.limits)
+
+    def _tell_gaps(self) -> None:
+        for name, track in zip(self.satellites.names, self.satellites.tracks, strict=True):
+            if track.begin_s > 1.0 or track.end_s < self.duration_s - 1.0:
+                since, until = (format_instant(self.at(s)) for s in (track.begin_s, track.end_s))
+                values: dict[str, str | int | float] = {"name": name, "since": since, "until": until}
+                say(Message("{name}: where it is is known from {since} to {until} only; without it else", values), err=True)
+
+
+def marked(label: Label) -> str:
+    """A label in one line."""
+    return f"{label.policy} {label.classification} ({label.originator})"
+
+
+def catalogue_of(asked: AskedSatellites, fleet: Path | None = None) -> Catalogue:
+    """Catalogue that a person asks with: a fleet alone, or files of one's own before the sample's.
+
+    Raises
+    ------
+    InputError
+        If a file is none of a catalogue.
+    """
+    from kizuna.formats.sensors_file import parse_provider, read_catalogue
+    from kizuna.planning.sensors import Catalogue
+
+    sample = sample_folder("planning") / "sensors.toml"
+    paths = [*asked.sensors, sample if fleet is None else fleet]
+    found = Catalogue(parties=tuple(parse_provider(text) for text in asked.providers))
+    for path in paths:
+        found = found.beside(read_catalogue(read_file(path), name=path.name))
+    return found
+
+
+def fly(
+    elements: Sequence[Path],
+    asked: AskedSatellites,
+    limits: Limits,
+    begin: Instant,
+    duration_s: float,
+    *,
+    catalogue: Catalogue | None = None,
+    where: Callable[[str], bool] | None = None,
+) -> Flown:
+    """Satellites of files of orbits, with the limits of their radars.
+
+    Parameters
+    ----------
+    elements
+        TLE, 3LE, OMM or OEM, mixed; none: the sample's. Beside each may lie its label, as ``FILE.label.toml``.
+    asked
+        Which of them.
+    limits
+        What is asked of the geometry.
+    begin, duration_s
+        Time that is asked about.
+    catalogue
+        What is known of radars; that which `asked` names by default.
+    where
+        Which names are taken besides; all by default.
 
     Raises
     ------
@@ -61,20 +198,122 @@ def orbits_of(paths: Sequence[Path], only: Sequence[str], begin: Instant, durati
     from kizuna.earth.states import track_of_states
     from kizuna.formats.element_sets import newest_sets, refuse_unusable
     from kizuna.formats.orbit_files import read_orbits
+    from kizuna.planning.satellites import satellites_of
 
-    read = [read_orbits(read_file(path)) for path in paths]
-    sets = [one for found, _states in read for one in found if not only or one.elements.name.startswith(tuple(only))]
-    chosen = newest_sets(sets, begin)
-    refuse_unusable(chosen, begin, Instant(begin + timedelta(seconds=duration_s)), most_days=max_age_days)
-    by_name: dict[str, list[StateSet]] = {}
-    for one in (one for _sets, found in read for one in found):
-        if not only or one.states.name.startswith(tuple(only)):
-            by_name.setdefault(one.states.name, []).append(one)
-    if not chosen and not by_name:
-        raise InputError(Message("no satellite is left"), hint=Message("correct --satellite"), field="satellite")
-    tracks = [track_of(one.elements, begin, duration_s) for one in chosen]
-    for segments in by_name.values():
-        states = sorted((one.states for one in segments), key=lambda one: one.epoch)
-        tracks.append(track_of_states(states, begin, duration_s))
-    names = (*(one.elements.name for one in chosen), *by_name)
-    return Orbits(names, tuple(tracks), (*(one.elements for one in chosen), *([None] * len(by_name))))
+    def wanted(name: str) -> bool:
+        return (not asked.only or name.startswith(asked.only)) and (where is None or where(name))
+
+    sets: list[ElementSet] = []
+    segments: dict[str, list[States]] = {}
+    came: dict[str, set[Path]] = {}
+    paths = list(elements) or [sample_folder("planning") / "satellites.3le"]
+    for path in paths:
+        found, states = read_orbits(read_file(path))
+        for one in (one for one in found if wanted(one.elements.name)):
+            sets.append(one)
+            came.setdefault(one.elements.name, set()).add(path)
+        for each in (each for each in states if wanted(each.states.name)):
+            segments.setdefault(each.states.name, []).append(each.states)
+            came.setdefault(each.states.name, set()).add(path)
+    # Of a satellite whose states are given those are taken: they are nearer to the truth than elements are.
+    chosen = [one for one in newest_sets(sets, begin) if one.elements.name not in segments]
+    if not chosen and not segments:
+        raise InputError(
+            Message("no satellite is left"),
+            hint=Message("correct --satellite, or name orbits of satellites that the catalogue knows"),
+            field="satellite",
+        )
+    refuse_unusable(chosen, begin, Instant(begin + timedelta(seconds=duration_s)), most_days=asked.max_age)
+    names = [*(one.elements.name for one in chosen), *segments]
+    _refuse_twice(names)
+    tracks: list[Track] = [track_of(one.elements, begin, duration_s) for one in chosen]
+    tracks += [track_of_states(sorted(some, key=lambda one: one.epoch), begin, duration_s) for some in segments.values()]
+    known: list[MeanElements | None] = [*(one.elements for one in chosen), *([None] * len(segments))]
+    radars = catalogue or catalogue_of(asked)
+    made = satellites_of(names, tracks, known, [radars.sensor(name) for name in names], limits)
+    taken = set(made.names)
+    sources = [Source(path.name, sum(path in came[name] for name in taken), _label_of(path)) for path in paths]
+    return Flown(made, limits, begin, duration_s, _ageing(asked), tuple(one for one in sources if one.satellites))
+
+
+def fly_paper(elements: Sequence[MeanElements], sensors: Sequence[Sensor], limits: Limits, begin: Instant, days: float) -> Flown:
+    """Satellites on paper, each with a radar; nothing of them is uncertain, for nobody measured it."""
+    from kizuna.earth.orbit import track_of
+    from kizuna.planning.satellites import satellites_of
+    from kizuna.planning.uncertainty import PUBLIC_SETS
+
+    duration_s = days * _DAY_S
+    tracks = [track_of(one, begin, duration_s) for one in elements]
+    made = satellites_of([one.name for one in elements], tracks, [None] * len(elements), sensors, limits)
+    return Flown(made, limits, begin, duration_s, PUBLIC_SETS, ())
+
+
+def _refuse_twice(names: Sequence[str]) -> None:
+    """Refuse two satellites of one name: windows are told by names."""
+    twice = next((name for number, name in enumerate(names) if name in names[:number]), None)
+    if twice is not None:
+        raise InputError(
+            Message("two satellites with different numbers are called {name}", {"name": twice}),
+            hint=Message("leave one of the two out, or give it another name in its file"),
+            field="elements",
+        )
+
+
+def _label_of(path: Path) -> Label | None:
+    beside = label_path(path)
+    return read_label_file(beside) if beside.exists() else None
+
+
+def _ageing(asked: AskedSatellites) -> Ageing:
+    from kizuna.formats.orbit_files import read_orbits
+    from kizuna.planning.uncertainty import PUBLIC_SETS, learn_ageing
+
+    if asked.history is None:
+        return PUBLIC_SETS
+    older = [one.elements for one in read_orbits(read_file(asked.history))[0]]
+    return learn_ageing(older, progress=Progress(_("learning")))
+
+
+def _satellite(begin: Instant, name: str, radar: Sensor, geometry: Geometry, elements: MeanElements | None) -> Json:
+    return {
+        "satellite": name,
+        "party": radar.party,
+        "sensor": radar.name or None,
+        "incidence_deg": [round(math.degrees(angle), 6) for angle in (geometry.incidence_min_rad, geometry.incidence_max_rad)],
+        "look": str(geometry.look),
+        "squint_deg": None if geometry.squint_max_rad is None else round(math.degrees(geometry.squint_max_rad), 6),
+        "assumed": list(radar.assumed),
+        "unchecked": list(radar.unchecked),
+        "epoch": None if elements is None else format_instant(elements.epoch),
+        "age_days": None if elements is None else round((begin - elements.epoch).total_seconds() / _DAY_S, 3),
+    }
+
+
+def _tell_ages(ages: Ages) -> None:
+    values: dict[str, str | int | float] = {
+        "youngest": f"{ages.youngest_days:.1f}",
+        "oldest": f"{ages.oldest_days:.1f}",
+        "last": f"{ages.last_days:.1f}",
+        "width": f"{ages.last_width_s:.0f}",
+    }
+    say(Message("Elements are {youngest} to {oldest} days off the begin.", values), err=True)
+    if ages.last_days > _OLD_DAYS:
+        told = Message(
+            "WARNING: some are up to {last} days old in this time, and edges of windows off by up to {width} s.", values
+        )
+        say(told, err=True)
+
+
+def _tell_guesses(radars: Sequence[Sensor], limits: Limits) -> None:
+    """Say on which guesses the answer rests."""
+    for title, field in ((_("assumed, for nobody published it"), "assumed"), (_("told from memory, not checked"), "unchecked")):
+        told: dict[str, list[str]] = {}
+        for radar in radars:
+            guesses = radar.guessed() if limits.orderable and field == "assumed" else getattr(radar, field)
+            for name in guesses:
+                matters = getattr(limits, _WORDS[name]) is None if name in _WORDS else limits.orderable or limits.mode is not None
+                if matters and name != "band":
+                    told.setdefault(name, []).append(radar.name or _("unknown radars"))
+        if told:
+            text = "; ".join(f"{name}: {', '.join(dict.fromkeys(radars))}" for name, radars in told.items())
+            say(f"{title}: {text}", err=True)

@@ -1,48 +1,49 @@
-"""What the planning commands share: which satellites, which places, over which time, with which geometry."""
+"""What the planning commands share: which places, over which time, and the figures that are found of them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
 from datetime import timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from kizuna.cli.terminal import Progress, _, read_file
+from kizuna.cli.terminal import _, read_file
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import Instant, parse_instant
+from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.wiring import sample_folder, system_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
-    from kizuna.earth.elements import MeanElements
+    from kizuna.cli.plan_options import AskedPlaces
+    from kizuna.cli.plan_orbits import Flown
     from kizuna.earth.wgs84 import Geodetic
     from kizuna.model.canonical import Json
     from kizuna.planning.passes import Passes
     from kizuna.planning.revisit import Revisit, Spread
+    from kizuna.planning.satellites import Limits
     from kizuna.planning.windows import AccessWindows
 
 __all__ = [
     "Asked",
     "Found",
     "Grid",
+    "about",
     "ask",
-    "chosen_elements",
+    "begin_of",
+    "caption",
     "figures",
-    "geometry_options",
-    "incidence_text",
     "land_outlines",
     "minutes",
-    "place_options",
+    "named_places",
     "search",
+    "time_options",
 ]
 
 _LONGEST_DAYS = 366.0
 _MOST_CELLS = 200_000
-_EDGES = 4
 _DAY_S = 86400.0
 
 
@@ -67,10 +68,10 @@ class Asked:
         The grid; None where places are named.
     begin, days
         Over which time.
-    incidence_rad
-        Least and largest incidence.
-    look, imaging
-        Side of the track; when in a window an image is taken.
+    limits
+        What is asked of the geometry beside what each radar can do.
+    imaging
+        When in a window an image is taken.
     marked
         Places to mark on the map of a grid.
     """
@@ -79,8 +80,7 @@ class Asked:
     grid: Grid | None
     begin: Instant
     days: float
-    incidence_rad: tuple[float, float]
-    look: str
+    limits: Limits
     imaging: str
     marked: tuple[tuple[str, Geodetic], ...] = ()
 
@@ -88,6 +88,11 @@ class Asked:
     def marks(self) -> list[tuple[str, float, float]]:
         """Places to mark on a map: names, longitudes and latitudes."""
         return [(name, place.longitude_deg, place.latitude_deg) for name, place in self.marked]
+
+    @property
+    def duration_s(self) -> float:
+        """Length of the time."""
+        return self.days * _DAY_S
 
     @property
     def end(self) -> Instant:
@@ -102,32 +107,20 @@ class Found:
     windows: AccessWindows
     passes: Passes
 
+    @property
+    def uncertain(self) -> tuple[list[int], list[int]]:
+        """Of each place: its windows, and how many of them are uncertain by more than their own length."""
+        import numpy as np
 
-def place_options[F: Callable[..., object]](command: F) -> F:
-    """Give a command the options that name places."""
-    for option in (
-        click.option("--step", default=1.0, show_default=True, metavar="DEGREES", help=_("With --grid: distance of the places.")),
-        click.option(
-            "--grid",
-            "bounds",
-            metavar="W,S,E,N",
-            help=_("Places in a grid between these degrees; named ones are marked on its map."),
-        ),
-        click.option("--targets", type=click.Path(path_type=Path), help=_("Places in a CSV table or as GeoJSON points.")),
-        click.option(
-            "--target",
-            "named",
-            multiple=True,
-            metavar="NAME=LAT,LON[,HEIGHT]",
-            help=_("Place, degrees and metres; may be repeated."),
-        ),
-    ):
-        command = option(command)
-    return command
+        from kizuna.planning.uncertainty import nothing_certain
+
+        places, target = len(self.windows.targets), self.windows.target
+        lost = target[nothing_certain(self.windows)]
+        return np.bincount(target, minlength=places).tolist(), np.bincount(lost, minlength=places).tolist()
 
 
-def geometry_options[F: Callable[..., object]](command: F) -> F:
-    """Give a command the options that say when and how images are taken."""
+def time_options(command: Callable[..., object]) -> Callable[..., object]:
+    """Give a command the options that say when images are taken: ``begin``, ``days`` and ``imaging``."""
     for option in (
         click.option(
             "--imaging",
@@ -136,14 +129,6 @@ def geometry_options[F: Callable[..., object]](command: F) -> F:
             type=click.Choice(["broadside", "anywhen"]),
             help=_("An image at the closest approach only, or anywhen in a window, squinted."),
         ),
-        click.option(
-            "--look",
-            default="either",
-            show_default=True,
-            type=click.Choice(["left", "right", "either"]),
-            help=_("Side of the track."),
-        ),
-        click.option("--incidence", default="15:45", show_default=True, metavar="MIN:MAX", help=_("Incidence angles, degrees.")),
         click.option("--days", default=7.0, show_default=True, help=_("For how many days.")),
         click.option("--from", "begin", metavar="INSTANT", help=_("When to begin, RFC 3339; now if left out.")),
     ):
@@ -151,33 +136,49 @@ def geometry_options[F: Callable[..., object]](command: F) -> F:
     return command
 
 
+def begin_of(text: str | None) -> Instant:
+    """Begin of the time that is asked about: now, where a person does not say."""
+    return system_now() if text is None else parse_instant(text, field="from")
+
+
+def named_places(asked: AskedPlaces) -> tuple[tuple[tuple[str, Geodetic], ...], Grid | None]:
+    """Places by name, and the grid where one is asked for.
+
+    Raises
+    ------
+    InputError
+        If a place or the grid has another form.
+    """
+    from kizuna.formats.places import parse_place, read_places
+
+    places = [parse_place(text) for text in asked.named]
+    if asked.targets is not None:
+        places += read_places(read_file(asked.targets))
+    return tuple(places), None if asked.bounds is None else _grid(asked.bounds, asked.step)
+
+
 def ask(
-    named: Sequence[str],
-    targets: Path | None,
-    bounds: str | None,
-    step: float,
-    *,
-    begin: str | None,
-    days: float,
-    incidence: str,
-    look: str,
-    imaging: str,
+    asked: AskedPlaces, limits: Limits, *, begin: str | None, days: float, imaging: str = "broadside", optional: bool = False
 ) -> Asked:
     """What a person asks by the options.
+
+    Parameters
+    ----------
+    asked, limits
+        Places and limits.
+    begin, days, imaging
+        As `time_options` has them.
+    optional
+        Whether it is well that no place is named.
 
     Raises
     ------
     InputError
         If no place is named, or an option has another form.
     """
-    from kizuna.formats.places import parse_place, read_places
-
-    places = [parse_place(text) for text in named] + ([] if targets is None else list(read_places(read_file(targets))))
-    grid = None if bounds is None else _grid(bounds, step)
-    marked = tuple(places) if grid is not None else ()
-    if grid is not None:
-        places = _cells(grid)
-    if not places:
+    named, grid = named_places(asked)
+    places = named if grid is None else tuple(_cells(grid))
+    if not places and not optional:
         raise InputError(
             Message("no place is named"), hint=Message("name one with --target, --targets or --grid"), field="target"
         )
@@ -186,8 +187,7 @@ def ask(
             Message("days: got {got}, expected more than 0 and at most {most}", {"got": days, "most": _LONGEST_DAYS}),
             field="days",
         )
-    start = system_now() if begin is None else parse_instant(begin, field="from")
-    return Asked(tuple(places), grid, start, days, _incidence(incidence), look, imaging, marked)
+    return Asked(places, grid, begin_of(begin), days, limits, imaging, () if grid is None else named)
 
 
 def _grid(text: str, step: float) -> Grid:
@@ -227,60 +227,41 @@ def _cells(grid: Grid) -> list[tuple[str, Geodetic]]:
     ]
 
 
-def _incidence(text: str) -> tuple[float, float]:
-    low, colon, high = text.partition(":")
-    try:
-        if colon:
-            return math.radians(float(low)), math.radians(float(high))
-    except ValueError:
-        pass
-    raise InputError(
-        Message("{got!r} is no range of incidence angles", {"got": text}),
-        hint=Message("write for example 15:45, in degrees"),
-        field="incidence",
+def caption(asked: Asked) -> str:
+    """Line under a picture: its time and assumptions."""
+    way = _("at the closest approach") if asked.imaging == "broadside" else _("anywhen in a window")
+    if asked.limits.incidence_rad is None:
+        incidence = _("incidence as each radar allows, partly assumed")
+    else:
+        low, high = (math.degrees(each) for each in asked.limits.incidence_rad)
+        incidence = _("incidence {low:g}–{high:g}°").format(low=low, high=high)
+    return _("{days:g} days from {begin}; images {way}, {incidence}; geometry only").format(
+        days=asked.days, begin=format_instant(asked.begin), way=way, incidence=incidence
     )
 
 
-def incidence_text(asked: Asked) -> str:
-    """Range of incidence for a picture."""
-    low, high = (math.degrees(each) for each in asked.incidence_rad)
-    return f"{low:g}–{high:g}°"
+def about(asked: Asked) -> dict[str, Json]:
+    """What figures are about; null where each radar's own limits hold."""
+    limits = asked.limits
+    return {
+        "from": format_instant(asked.begin),
+        "days": asked.days,
+        "incidence_deg": None
+        if limits.incidence_rad is None
+        else [round(math.degrees(each), 9) for each in limits.incidence_rad],
+        "look": None if limits.look is None else str(limits.look),
+        "mode": limits.mode,
+        "imaging": asked.imaging,
+    }
 
 
-def chosen_elements(files: Sequence[Path], only: Sequence[str], asked: Asked, max_age: float) -> list[MeanElements]:
-    """Newest elements of each satellite in files; the sample's where no file is named.
-
-    Raises
-    ------
-    InputError
-        If no satellite is left, or elements cannot be used for the time.
-    """
-    from kizuna.formats.element_sets import newest_sets, refuse_unusable
-    from kizuna.formats.tle import read_tle
-
-    paths = files or [sample_folder("planning") / "satellites.3le"]
-    sets = [one for path in paths for one in read_tle(read_file(path).decode("ascii", "replace"))]
-    sets = [one for one in sets if not only or one.elements.name.startswith(tuple(only))]
-    if not sets:
-        raise InputError(Message("no satellite is left"), hint=Message("correct --satellite"), field="satellite")
-    chosen = newest_sets(sets, asked.begin)
-    refuse_unusable(chosen, asked.begin, asked.end, most_days=max_age)
-    return [one.elements for one in chosen]
-
-
-def search(elements: Sequence[MeanElements], asked: Asked) -> Found:
+def search(flown: Flown, asked: Asked) -> Found:
     """Find all windows of satellites over the places, and what they are worth."""
-    from kizuna.earth.orbit import track_of
-    from kizuna.planning.access import find_windows
-    from kizuna.planning.geometry import Geometry, Look, Places
+    from kizuna.planning.geometry import Places
     from kizuna.planning.passes import Imaging, passes_of
 
-    geometry = Geometry(*asked.incidence_rad, Look(asked.look))
-    tracks = [track_of(one, asked.begin, asked.days * _DAY_S) for one in elements]
-    places = Places.of([name for name, _place in asked.places], [place for _name, place in asked.places])
-    names = [one.name for one in elements]
-    windows = find_windows(tracks, names, places, geometry, epoch=asked.begin, progress=Progress(_("searching")))
-    return Found(windows, passes_of(windows, (0.0, asked.days * _DAY_S), Imaging(asked.imaging)))
+    windows = flown.windows(Places.of([name for name, _place in asked.places], [place for _name, place in asked.places]))
+    return Found(windows, passes_of(windows, (0.0, asked.duration_s), Imaging(asked.imaging)))
 
 
 def figures(found: Revisit, spread: Spread | None, place: int) -> dict[str, Json]:

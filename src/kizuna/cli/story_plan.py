@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kizuna.cli.plan_revisit import caption
-from kizuna.cli.plan_search import ask, chosen_elements, search
+from kizuna.cli.plan_options import AskedLimits, AskedPlaces, AskedSatellites
+from kizuna.cli.plan_orbits import fly
+from kizuna.cli.plan_search import ask, caption, search
 from kizuna.cli.terminal import _
 from kizuna.errors import Message
 from kizuna.model.parties import parse_party
@@ -49,22 +50,17 @@ def draw_loss(path: Path, known_at: Instant) -> list[Loss]:
     import numpy as np
 
     from kizuna.formats.plan_pictures import Track, what_if_picture
-    from kizuna.formats.providers_file import provider_of, read_providers
     from kizuna.node.providers import Fleet, Question, count, lie_of, supposed
     from kizuna.planning.revisit import Baseline, images_s
 
     sample = sample_folder("planning")
-    known = read_providers((sample / "providers.toml").read_bytes(), name="providers.toml")
     accepted = [file.stem for file in sorted((sample / "agreements" / "fictional").glob("*.toml"))]
     register = load_register(sample / "agreements", accepted, ())
-    asked = ask(
-        list(_PLACES.values()), None, None, 1.0, begin=_BEGIN, days=_DAYS, incidence="15:45", look="either", imaging="broadside"
-    )
-    chosen = chosen_elements((), (), asked, 30.0)
-    fleet = Fleet(
-        tuple(one.name for one in chosen), tuple(p for one in chosen if (p := provider_of(one.name, known)) is not None)
-    )
-    passes = search(chosen, asked).passes
+    limits = AskedLimits("15:45", "either").limits()
+    asked = ask(AskedPlaces(tuple(_PLACES.values())), limits, begin=_BEGIN, days=_DAYS)
+    flown = fly((), AskedSatellites(), limits, asked.begin, asked.duration_s)
+    fleet = Fleet(flown.satellites.names, tuple(p for each in flown.satellites.sensors if (p := each.party) is not None))
+    passes = search(flown, asked).passes
     lie = lie_of(register, [(place.longitude_deg, place.latitude_deg) for _name, place in asked.places])
     tracks, losses = [], []
     for number, receiver in enumerate(_PLACES):

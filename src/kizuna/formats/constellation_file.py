@@ -4,6 +4,7 @@
 
     schema = "kizuna/constellation/1"
     name = "iQPS, 36 satellites: 24 inclined and 12 Sun-synchronous"
+    sensor = "QPS-SAR"
     assumed = ["phasing", "nodes"]
     sources = ["Mynavi, 20 August 2024: four planes of nine"]
 
@@ -31,7 +32,7 @@ from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml
-from kizuna.model.reading import LONGEST_LINE, open_table
+from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, open_table
 from kizuna.planning.constellation import Plane, sun_synchronous_rad, walker
 
 if TYPE_CHECKING:
@@ -57,12 +58,15 @@ class Design:
         What about it nobody published.
     sources
         Where the rest was read.
+    sensor
+        How names of satellites begin in the catalogue whose radar these carry; empty where that is not said.
     """
 
     name: str
     planes: tuple[Plane, ...]
     assumed: tuple[str, ...] = ()
     sources: tuple[str, ...] = ()
+    sensor: str = ""
 
     @property
     def satellites(self) -> int:
@@ -92,6 +96,7 @@ def read_constellation(data: bytes, *, name: str) -> Design:
         planes += _walker(each)
     planes += [_plane(each) for each in table.tables("planes")]
     assumed, sources = table.texts("assumed"), table.texts("sources")
+    sensor = table.text("sensor", longest=LONGEST_MARKING) if table.has("sensor") else ""
     table.done()
     if not planes:
         raise InputError(
@@ -99,7 +104,7 @@ def read_constellation(data: bytes, *, name: str) -> Design:
             hint=Message("see docs/ten-minutes.md for an example"),
             field="planes",
         )
-    return Design(title, tuple(planes), assumed, sources)
+    return Design(title, tuple(planes), assumed, sources, sensor)
 
 
 def read_walker(text: str) -> Design:

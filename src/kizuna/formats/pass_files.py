@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -12,30 +13,60 @@ from kizuna.model.digests import digest_of
 from kizuna.model.instants import format_instant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable, Sequence
 
-    import numpy.typing as npt
-
+    from kizuna.earth.orbit import Track
     from kizuna.earth.wgs84 import Geodetic
     from kizuna.model.instants import Instant
     from kizuna.planning.windows import AccessWindows
 
-    type Where = Callable[[npt.ArrayLike], npt.NDArray[np.float64]]
-
-__all__ = ["czml", "icalendar"]
+__all__ = ["Entry", "calendar", "czml", "icalendar"]
 
 _STEP_S = 60.0
 _DEGREE = 5
 _COLOURS = ((0, 114, 178), (213, 94, 0), (0, 158, 115), (204, 121, 167), (230, 159, 0), (86, 180, 233))
 
 
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What stands in a calendar: a line, more of it, begin and end."""
+
+    title: str
+    text: str
+    begin: Instant
+    end: Instant
+
+
 def icalendar(windows: AccessWindows, made: Instant, *, title: str) -> bytes:
-    """Windows as an iCalendar file (RFC 5545), an event a window; the same windows give the same bytes.
+    """Windows as an iCalendar file, an event a window; see `calendar`.
 
     Parameters
     ----------
     windows
         Windows of access.
+    made, title
+        As for `calendar`.
+    """
+    entries = []
+    for row in range(len(windows)):
+        start, end = windows.instant(windows.start_s[row]), windows.instant(windows.end_s[row])
+        side = "right" if windows.right[row] else "left"
+        way = "ascending" if windows.ascending[row] else "descending"
+        text = f"{math.degrees(windows.incidence_rad[row]):.1f}°, {side}, {way}, {format_instant(start)} – {format_instant(end)}"
+        uncertain = float(windows.edge_uncertainty_s[row])
+        text += "" if math.isnan(uncertain) else f" (95 %: ± {uncertain:.1f} s)"
+        name = f"{windows.satellites[windows.satellite[row]]} → {windows.targets[windows.target[row]]}"
+        entries.append(Entry(name, text, start, end))
+    return calendar(entries, made, title=title)
+
+
+def calendar(entries: Iterable[Entry], made: Instant, *, title: str) -> bytes:
+    """An iCalendar file (RFC 5545), an event an entry; the same entries give the same bytes.
+
+    Parameters
+    ----------
+    entries
+        What stands in it.
     made
         When the file was made.
     title
@@ -43,31 +74,25 @@ def icalendar(windows: AccessWindows, made: Instant, *, title: str) -> bytes:
     """
     from icalendar import Calendar, Event
 
-    calendar = Calendar()
-    calendar.add("prodid", "-//kizuna//plan//EN")
-    calendar.add("version", "2.0")
-    calendar.add("name", title)
-    calendar.add("x-wr-calname", title)
-    for row in range(len(windows)):
-        place = windows.targets[windows.target[row]]
-        satellite = windows.satellites[windows.satellite[row]]
-        start, end = windows.instant(windows.start_s[row]), windows.instant(windows.end_s[row])
+    found = Calendar()
+    found.add("prodid", "-//kizuna//plan//EN")
+    found.add("version", "2.0")
+    found.add("name", title)
+    found.add("x-wr-calname", title)
+    for entry in entries:
         event = Event()
-        event.add("uid", digest_of(f"{satellite}\n{place}\n{format_instant(start)}".encode())[-32:] + "@kizuna")
+        event.add("uid", digest_of(f"{entry.title}\n{format_instant(entry.begin)}".encode())[-32:] + "@kizuna")
         event.add("dtstamp", made)
         # A calendar knows whole seconds: an event holds the whole window.
-        event.add("dtstart", start.replace(microsecond=0))
-        event.add("dtend", end.replace(microsecond=0) + timedelta(seconds=1))
-        event.add("summary", f"{satellite} → {place}")
-        side = "right" if windows.right[row] else "left"
-        way = "ascending" if windows.ascending[row] else "descending"
-        text = f"{math.degrees(windows.incidence_rad[row]):.1f}°, {side}, {way}, {format_instant(start)} – {format_instant(end)}"
-        event.add("description", text)
-        calendar.add_component(event)
-    return bytes(calendar.to_ical())
+        event.add("dtstart", entry.begin.replace(microsecond=0))
+        event.add("dtend", entry.end.replace(microsecond=0) + timedelta(seconds=1))
+        event.add("summary", entry.title)
+        event.add("description", entry.text)
+        found.add_component(event)
+    return bytes(found.to_ical())
 
 
-def czml(windows: AccessWindows, end: Instant, tracks: Sequence[Where], places: Sequence[Geodetic], *, title: str) -> bytes:
+def czml(windows: AccessWindows, end: Instant, tracks: Sequence[Track], places: Sequence[Geodetic], *, title: str) -> bytes:
     """Satellites, places and windows as CZML, for a globe such as Cesium: a line joins both while a window lasts.
 
     Parameters
@@ -77,7 +102,7 @@ def czml(windows: AccessWindows, end: Instant, tracks: Sequence[Where], places: 
     end
         End of the time shown; it begins at their epoch.
     tracks
-        Of each satellite: positions in ECEF, metres, shape (n, 3), at n times in seconds since the epoch.
+        Where the satellites are; between the begin and the end of its track each is shown.
     places
         Where the targets lie.
     title
@@ -111,7 +136,10 @@ def czml(windows: AccessWindows, end: Instant, tracks: Sequence[Where], places: 
         point = Point(pixelSize=8, color=Color(rgba=[255, 255, 255, 255]))
         packets.append(Packet(id=f"place-{number}", name=name, position=position, point=point, label=Label(text=name)))
     for number in np.unique(windows.satellite):
-        rows = np.column_stack([times_s, tracks[number](times_s)])
+        track = tracks[number]
+        inside = times_s[(times_s > track.begin_s) & (times_s < track.end_s)]
+        known_s = np.concatenate([[track.begin_s], inside, [min(track.end_s, span_s)]])
+        rows = np.column_stack([known_s, track.position_ecef_m(known_s)])
         position = Position(
             epoch=begin,
             referenceFrame=ReferenceFrames.FIXED,

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from kizuna.errors import InputError, Message
+from kizuna.model.instants import Instant, format_instant
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -22,32 +24,29 @@ __all__ = ["feature", "geojson", "geoparquet", "grid_dataset", "place_dataset"]
 
 
 def feature(
-    name: str,
     longitude_deg: float,
     latitude_deg: float,
-    properties: Mapping[str, Json],
+    properties: Mapping[str, object],
     *,
     cell_deg: tuple[float, float] | None = None,
-) -> dict[str, Json]:
-    """GeoJSON feature of a place.
+) -> dict[str, object]:
+    """Feature of a place, as GeoJSON has it but for instants, which stay what they are.
 
     Parameters
     ----------
-    name
-        Its name.
     longitude_deg, latitude_deg
         Where it lies; the middle of its cell.
     properties
-        Figures; null where there is none.
+        Name and figures; None where there is none.
     cell_deg
         Width and height of its cell, which then is the geometry; None for a point.
 
     Examples
     --------
-    >>> feature("Kyiv", 30.52, 50.45, {"mean_s": 906.0})["geometry"]
+    >>> feature(30.52, 50.45, {"name": "Kyiv", "mean_s": 906.0})["geometry"]
     {'type': 'Point', 'coordinates': [30.52, 50.45]}
     """
-    geometry: dict[str, Json] = {"type": "Point", "coordinates": [longitude_deg, latitude_deg]}
+    geometry: dict[str, object] = {"type": "Point", "coordinates": [longitude_deg, latitude_deg]}
     if cell_deg is not None:
         half_x, half_y = (each / 2.0 for each in cell_deg)
         west, east = round(longitude_deg - half_x, 9), round(longitude_deg + half_x, 9)
@@ -56,13 +55,21 @@ def feature(
             "type": "Polygon",
             "coordinates": [[[west, south], [east, south], [east, north], [west, north], [west, south]]],
         }
-    return {"type": "Feature", "geometry": geometry, "properties": {"name": name, **properties}}
+    return {"type": "Feature", "geometry": geometry, "properties": dict(properties)}
 
 
-def geojson(features: Sequence[Mapping[str, Json]], about: Mapping[str, Json]) -> bytes:
+def geojson(features: Sequence[Mapping[str, object]], about: Mapping[str, Json]) -> bytes:
     """GeoJSON feature collection; `about` stands beside the features."""
     form = {"type": "FeatureCollection", **about, "features": list(features)}
-    return (json.dumps(form, ensure_ascii=False, separators=(",", ":"), allow_nan=False) + "\n").encode()
+    text = json.dumps(form, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_text)
+    return (text + "\n").encode()
+
+
+def _text(value: object) -> str:
+    """An instant as text; nothing else is no JSON here."""
+    if not isinstance(value, datetime):
+        raise TypeError(value)
+    return format_instant(Instant(value))
 
 
 def geoparquet(features: Sequence[Mapping[str, Any]], about: Mapping[str, Json]) -> bytes:
@@ -87,10 +94,9 @@ def geoparquet(features: Sequence[Mapping[str, Any]], about: Mapping[str, Json])
     names = list(dict.fromkeys(name for each in features for name in each["properties"]))
     columns = {name: [each["properties"].get(name) for each in features] for name in names}
     shapes = [from_geojson(json.dumps(each["geometry"])) for each in features]
-    columns["geometry"] = [to_wkb(shape) for shape in shapes]
     kinds = sorted({each["geometry"]["type"] for each in features})
     bounds = [shape.bounds for shape in shapes]
-    geo: dict[str, Any] = {"encoding": "WKB", "geometry_types": kinds}
+    geo: dict[str, Any] = {"encoding": "WKB", "geometry_types": kinds, "orientation": "counterclockwise"}
     if bounds:
         lows, highs = np.min(bounds, axis=0), np.max(bounds, axis=0)
         geo["bbox"] = [float(lows[0]), float(lows[1]), float(highs[2]), float(highs[3])]
@@ -98,8 +104,12 @@ def geoparquet(features: Sequence[Mapping[str, Any]], about: Mapping[str, Json])
         "geo": json.dumps({"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": geo}}, sort_keys=True),
         "kizuna": json.dumps(about, sort_keys=True),
     }
+    arrays = {name: pa.array(values) for name, values in columns.items()}
+    # A column in which nothing stands has no type of its own, and readers know none that is none: figures are numbers.
+    arrays = {name: each.cast(pa.float64()) if pa.types.is_null(each.type) else each for name, each in arrays.items()}
+    arrays["geometry"] = pa.array([to_wkb(shape) for shape in shapes], pa.binary())
     stream = BytesIO()
-    pq.write_table(pa.table(columns).replace_schema_metadata(metadata), stream, compression="zstd")
+    pq.write_table(pa.table(arrays).replace_schema_metadata(metadata), stream, compression="zstd")
     return stream.getvalue()
 
 

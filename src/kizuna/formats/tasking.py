@@ -1,22 +1,24 @@
-"""Files of tasking: requests for images and fleets as TOML, schedules as JSON; bytes <-> values. Degrees here, radians inside."""
+"""Files of tasking: requests for images as TOML, schedules as JSON; bytes <-> values. Degrees here, radians inside."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from kizuna.errors import Message
 from kizuna.formats.agreement import parse_toml
 from kizuna.formats.agreement_areas import no_files, read_area
+from kizuna.formats.sensors_file import range_rad
+from kizuna.formats.sensors_file import read_catalogue as read_fleet
 from kizuna.model.canonical import parse_json
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import parse_party
 from kizuna.model.reading import LONGEST_MARKING, open_table
 from kizuna.model.regions import area_of
-from kizuna.planning.tasking import PRIORITIES, ImageRequest, Mode, ModeLimits, Provider, Satellite, Task
+from kizuna.planning.sensors import Catalogue as Fleet
+from kizuna.planning.tasking import PRIORITIES, ImageRequest, Mode, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +29,10 @@ if TYPE_CHECKING:
     from kizuna.model.regions import Area
 
 __all__ = [
-    "FLEET_SCHEMA",
     "REQUESTS_SCHEMA",
     "SCHEDULE_SCHEMA",
     "Fleet",
+    "box_about",
     "read_fleet",
     "read_requests",
     "read_schedule",
@@ -38,31 +40,12 @@ __all__ = [
 ]
 
 REQUESTS_SCHEMA = "kizuna/image-requests/1"
-FLEET_SCHEMA = "kizuna/fleet/1"
 SCHEDULE_SCHEMA = "kizuna/schedule/1"
 
 _EDGE_DEG = 0.005
 """Half of the edge of the box that stands for a place without an outline, about 500 m."""
-_RIGHT_ANGLE_DEG = 90.0
 _SIDES = {"right": True, "left": False, "either": None}
 _DIRECTIONS = {"ascending": True, "descending": False, "either": None}
-
-
-def _range(table: Table, name: str) -> tuple[float, float]:
-    """Two rising angles in degrees, as radians."""
-    match table.raw(name):
-        case [int() | float() as low, int() | float() as high] if 0 <= low < high <= _RIGHT_ANGLE_DEG:
-            pass
-        case _:
-            table.fault(name, Message("two rising angles of 0 to 90 degrees, for example [20, 40]"))
-    return math.radians(low), math.radians(high)
-
-
-def _positive(table: Table, name: str) -> float:
-    value = table.number(name)
-    if value <= 0:
-        table.fault(name, Message("a number above 0"))
-    return value
 
 
 def _area(table: Table, name: str) -> Area:
@@ -76,6 +59,11 @@ def _area(table: Table, name: str) -> Area:
             pass
         case _:
             table.fault("place", Message("[longitude, latitude] in degrees"))
+    return box_about(name, lon, lat)
+
+
+def box_about(name: str, lon: float, lat: float) -> Area:
+    """Box that stands for a place without an outline; the place lies 0.005 degrees off the poles and the antimeridian."""
     west, east, south, north = lon - _EDGE_DEG, lon + _EDGE_DEG, lat - _EDGE_DEG, lat + _EDGE_DEG
     return area_of(name, ((((west, south), (east, south), (east, north), (west, north), (west, south)),),))
 
@@ -91,7 +79,7 @@ def _request(table: Table, label: Label | None) -> ImageRequest:
     modes = table.texts("modes") if table.has("modes") else tuple(Mode)
     if not modes or not set(modes) <= set(Mode):
         table.fault("modes", Message("some of {choices}", {"choices": ", ".join(Mode)}))
-    low, high = _range(table, "incidence_deg") if table.has("incidence_deg") else (0.0, math.pi / 2)
+    low, high = range_rad(table, "incidence_deg") if table.has("incidence_deg") else (0.0, math.pi / 2)
     look = table.choice("look", list(_SIDES)) if table.has("look") else "either"
     direction = table.choice("direction", list(_DIRECTIONS)) if table.has("direction") else "either"
     own = read_label(table.table("label")) if table.has("label") else label
@@ -122,61 +110,6 @@ def read_requests(data: bytes, *, name: str) -> tuple[ImageRequest, ...]:
             one.fault("id", Message("an id that no other request has, without a slash"))
         seen.add(request.id)
     return found
-
-
-@dataclass(frozen=True, slots=True)
-class Fleet:
-    """Providers, and what their satellites can do, by how the satellites' names begin."""
-
-    providers: tuple[Provider, ...]
-    patterns: tuple[tuple[str, Satellite], ...]
-
-    def satellite(self, name: str) -> Satellite | None:
-        """What is known of a satellite, by the longest beginning of its name; None where nobody names it."""
-        fitting = [(len(begin), place) for place, (begin, _) in enumerate(self.patterns) if name.startswith(begin)]
-        return replace(self.patterns[max(fitting)[1]][1], name=name) if fitting else None
-
-
-def _mode(table: Table) -> ModeLimits:
-    low, high = _range(table, "incidence_deg")
-    limits = ModeLimits(
-        _positive(table, "duration_s"),
-        _positive(table, "scene_km") * 1e3,
-        low,
-        high,
-        _positive(table, "resolution_m") if table.has("resolution_m") else None,
-    )
-    table.done()
-    return limits
-
-
-def read_fleet(data: bytes, *, name: str) -> Fleet:
-    """Fleet of a TOML file; ``assumed`` may list values that nobody publishes.
-
-    Raises
-    ------
-    InputError
-        Naming the field.
-    """
-    table = open_table(parse_toml(data, name=name), schema=FLEET_SCHEMA, what=name)
-    providers, patterns = [], []
-    for one in table.tables("provider"):
-        party = one.party("party")
-        stapi = one.text("stapi") if one.has("stapi") else None
-        providers.append(Provider(party, one.integer("orders_a_day") if one.has("orders_a_day") else None, stapi))
-        modes = one.table("modes")
-        limits = {mode: _mode(modes.table(mode)) for mode in Mode if modes.has(mode)}
-        if not limits:
-            one.fault("modes", Message("a table of one of {choices}", {"choices": ", ".join(Mode)}))
-        modes.done()
-        begin = one.texts("satellites")
-        if one.has("assumed"):
-            one.texts("assumed")
-        turn, side, duty = _positive(one, "turn_s"), _positive(one, "side_s"), _positive(one, "duty_s")
-        one.done()
-        patterns += [(text, Satellite(text, party, limits, turn, side, duty)) for text in begin]
-    table.done()
-    return Fleet(tuple(providers), tuple(patterns))
 
 
 def _at(epoch: Instant, seconds: float) -> str:

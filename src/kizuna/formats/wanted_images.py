@@ -1,50 +1,37 @@
-"""Requests for images as a CSV table: ``name,latitude,longitude,from,until,images``."""
+"""Requests for images out of a spreadsheet: ``name,latitude,longitude,from,until,images``, read as any other requests."""
 
 from __future__ import annotations
 
 import csv
 import io
-from dataclasses import dataclass
+import math
 from typing import TYPE_CHECKING
 
 from kizuna.errors import InputError, Message
 from kizuna.formats.places import parse_place
+from kizuna.formats.tasking import box_about
 from kizuna.model.instants import parse_instant
+from kizuna.planning.tasking import ImageRequest, Mode
 
 if TYPE_CHECKING:
-    from kizuna.earth.wgs84 import Geodetic
-    from kizuna.model.instants import Instant
+    from kizuna.model.label import Label
 
-__all__ = ["WantedImages", "read_wanted"]
+__all__ = ["read_wanted"]
 
 _COLUMNS = ("name", "latitude", "longitude", "from", "until")
+_PRIORITY = 3
+_MOST_DEG = 179.99, 89.99
 
 
-@dataclass(frozen=True, slots=True)
-class WantedImages:
-    """A request for images of a place between two instants.
+def read_wanted(data: bytes, label: Label) -> tuple[tuple[ImageRequest, int], ...]:
+    r"""Requests of a CSV table, for any mode and geometry, and how many images each needs; ``images`` may be left out.
 
     Parameters
     ----------
-    name
-        Its name.
-    place
-        Where.
-    begin, end
-        From when until when.
-    images
-        How many are needed.
-    """
-
-    name: str
-    place: Geodetic
-    begin: Instant
-    end: Instant
-    images: int = 1
-
-
-def read_wanted(data: bytes) -> tuple[WantedImages, ...]:
-    r"""Requests of a CSV table; the column ``images`` may be left out.
+    data
+        The table.
+    label
+        Of all of them: a table has none.
 
     Raises
     ------
@@ -54,7 +41,10 @@ def read_wanted(data: bytes) -> tuple[WantedImages, ...]:
     Examples
     --------
     >>> table = b"name,latitude,longitude,from,until\nbridge,50.45,30.52,2026-05-08,2026-05-09\n"
-    >>> [(each.name, each.images) for each in read_wanted(table)]
+    >>> from kizuna.model.label import Label
+    >>> from kizuna.model.parties import parse_party
+    >>> label = Label("UKR", "UNCLASSIFIED", parse_party("UKR/HUR"), parse_instant("2026-05-08"))
+    >>> [(each.id, images) for each, images in read_wanted(table, label)]
     [('bridge', 1)]
     """
     try:
@@ -71,7 +61,7 @@ def read_wanted(data: bytes) -> tuple[WantedImages, ...]:
     found = []
     for row in rows:
         try:
-            found.append(_wanted(row))
+            found.append(_wanted(row, label))
         except InputError as error:
             raise InputError(
                 Message("line {line} of the requests: {why}", {"line": rows.line_num, "why": error.message}),
@@ -81,9 +71,12 @@ def read_wanted(data: bytes) -> tuple[WantedImages, ...]:
     return tuple(found)
 
 
-def _wanted(row: dict[str, str | None]) -> WantedImages:
+def _wanted(row: dict[str, str | None], label: Label) -> tuple[ImageRequest, int]:
     name = (row["name"] or "").strip()
     _name, place = parse_place(f"{name}={row['latitude']},{row['longitude']}")
+    lon, lat = (
+        max(-most, min(most, each)) for each, most in zip((place.longitude_deg, place.latitude_deg), _MOST_DEG, strict=True)
+    )
     begin, end = (parse_instant((row[field] or "").strip(), field=field) for field in ("from", "until"))
     images = (row.get("images") or "1").strip()
     if not begin < end:
@@ -92,4 +85,6 @@ def _wanted(row: dict[str, str | None]) -> WantedImages:
         raise InputError(
             Message("images: got {got!r}, expected a whole number of at least 1", {"got": images[:50]}), field="images"
         )
-    return WantedImages(name, place, begin, end, int(images))
+    area = box_about(name, lon, lat)
+    modes = frozenset(Mode)
+    return ImageRequest(name, area, begin, end, _PRIORITY, modes, 0.0, math.pi / 2, None, None, label), int(images)

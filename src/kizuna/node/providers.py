@@ -21,6 +21,7 @@ from kizuna.model.label import Label
 from kizuna.model.parties import nation_of
 from kizuna.model.product import Footprint
 from kizuna.model.regions import NOWHERE_KNOWN, Placement
+from kizuna.node.tasking import binds_alone, placement_of, telling
 from kizuna.node.what_if import suppose
 from kizuna.planning.passes import Availability
 from kizuna.release.decide import Subject, decide_in
@@ -34,11 +35,12 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
     from kizuna.model.parties import Party
+    from kizuna.planning.tasking import ImageRequest
     from kizuna.release.decision import Decision
     from kizuna.release.register import Register
     from kizuna.release.view import View
 
-__all__ = ["Counted", "Fleet", "Lie", "Question", "Standing", "count", "everyone", "lie_of", "supposed"]
+__all__ = ["Counted", "Fleet", "Lie", "Question", "Standing", "count", "everyone", "lie_of", "supposed", "tellable"]
 
 _PLANNED = "(planned)"
 _SCENE_DEG = 0.04
@@ -246,19 +248,8 @@ def supposed(
     InputError
         If one is none of these, or names nothing that is known.
     """
-    switches: list[tuple[npt.NDArray[np.bool_], bool]] = []
-    agreements: set[str] = set()
-    for change in changes:
-        verb, colon, name = change.partition(":")
-        if colon and verb in {"suspend", "withdraw", "join"} and name in fleet.providers:
-            switches.append((np.array(fleet.providers) == name, verb == "join"))
-        elif colon and verb == "lose" and name in fleet.satellites:
-            switches.append((np.array(fleet.satellites) == name, False))
-        elif colon and verb in {"join", "lose"}:
-            _refuse(change, fleet.satellites if verb == "lose" else fleet.parties)
-        else:
-            register = suppose(register, change, at, question.known_at)
-            agreements.add(name)
+    switches, register = _switches(register, fleet, question, changes, at)
+    agreements = {change.partition(":")[2] for change in changes if not _is_switch(change, fleet)}
     if agreements:
         # What changes of an agreement changes nothing for providers of nations that have no part in it.
         touched = {
@@ -274,6 +265,59 @@ def supposed(
     for which, counts in switches:
         available = available.switched(which, from_s, counts=counts)
     return Counted(counted.standings, available)
+
+
+def tellable(
+    register: Register, fleet: Fleet, question: Question, requests: Iterable[ImageRequest], changes: Sequence[str], at: Instant
+) -> dict[str, frozenset[Party]]:
+    """Which providers may be told of each request, by its id, if something changed at an instant.
+
+    Parameters
+    ----------
+    register, fleet, question
+        As for `count`; the receiver is who asks.
+    requests
+        What would be asked; each is told when it begins, at the earliest at the begin of the period.
+    changes, at
+        As for `supposed`; none: as things stand. A provider that joins may be told of all.
+    """
+    _satellites, register = _switches(register, fleet, question, changes, at)
+    joined = {change.partition(":")[2] for change in changes if change.startswith("join:")}
+    placer = Placer(areas_of(register.agreements))
+    found: dict[str, frozenset[Party]] = {}
+    for request in requests:
+        placement, when = placement_of(request, placer), max(request.begin, question.begin)
+        told = {question.receiver, *(party for party in fleet.parties if party in joined)} & set(fleet.parties)
+        for party in set(fleet.parties) - told:
+            decision = telling(register, request, question.receiver, party, placement, when, question.known_at)
+            if binds_alone(decision):
+                told.add(party)
+        found[request.id] = frozenset(told)
+    return found
+
+
+def _is_switch(change: str, fleet: Fleet) -> bool:
+    """Whether a change is about a provider or a satellite, not about an agreement."""
+    verb, _colon, name = change.partition(":")
+    return verb in {"join", "lose"} or (verb in {"suspend", "withdraw"} and name in fleet.providers)
+
+
+def _switches(
+    register: Register, fleet: Fleet, question: Question, changes: Sequence[str], at: Instant
+) -> tuple[list[tuple[npt.NDArray[np.bool_], bool]], Register]:
+    """Which satellites changes switch on or off, and the register with what they suppose of agreements."""
+    switches: list[tuple[npt.NDArray[np.bool_], bool]] = []
+    for change in changes:
+        verb, _colon, name = change.partition(":")
+        if not _is_switch(change, fleet):
+            register = suppose(register, change, at, question.known_at)
+        elif verb == "lose" and name in fleet.satellites:
+            switches.append((np.array(fleet.satellites) == name, False))
+        elif verb != "lose" and name in fleet.providers:
+            switches.append((np.array(fleet.providers) == name, verb == "join"))
+        else:
+            _refuse(change, fleet.satellites if verb == "lose" else fleet.parties)
+    return switches, register
 
 
 def _count(

@@ -24,14 +24,17 @@ from kizuna.release.subject import Subject
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from kizuna.catalog.areas import Placer
     from kizuna.model.canonical import Json
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
+    from kizuna.model.regions import Placement
     from kizuna.node.state import Node
     from kizuna.planning.tasking import ImageRequest
     from kizuna.release.decision import Decision
+    from kizuna.release.register import Register
 
-__all__ = ["REQUEST_KIND", "binds_alone", "decide_telling", "record_telling", "told_of"]
+__all__ = ["REQUEST_KIND", "binds_alone", "decide_telling", "placement_of", "record_telling", "telling", "told_of"]
 
 REQUEST_KIND = "request"
 """Kind by which agreements name requests for images."""
@@ -47,33 +50,48 @@ def _outline(request: ImageRequest) -> Footprint | None:
     return Footprint(polygons[0][0]) if len(polygons) == 1 and len(polygons[0]) == 1 else None
 
 
-def decide_telling(node: Node, request: ImageRequest, partner: Party, at: Instant) -> Decision:
-    """Whether a partner may be told of a request, with every reason.
+def telling(
+    register: Register, request: ImageRequest, holder: Party, partner: Party, placement: Placement, at: Instant, known_at: Instant
+) -> Decision:
+    """Whether a partner may be told of a request by a register, with every reason.
 
     Parameters
     ----------
-    node
-        This node.
+    register
+        All facts.
     request
         What would be told.
-    partner
-        Who would be told.
-    at
-        When.
+    holder, partner
+        Who would tell, and whom.
+    placement
+        How the request's area lies to those that agreements name.
+    at, known_at
+        When, as known when.
     """
-    outline = _outline(request)
     subject = Subject(
         product=f"{REQUEST_KIND}/{request.id}",
         kind=REQUEST_KIND,
         originator=request.label.originator,
-        holder=node.organisation,
+        holder=holder,
         label=request.label,
         complex_data=False,
         event=Interval(request.begin, request.deadline),
         produced=request.label.created,
-        placement=NOWHERE_KNOWN if outline is None else node.placer().place(outline),
+        placement=placement,
     )
-    return decide(node.knowledge().register, subject, partner, at, at)
+    return decide(register, subject, partner, at, known_at)
+
+
+def placement_of(request: ImageRequest, placer: Placer) -> Placement:
+    """How a request's area lies to those that agreements name."""
+    outline = _outline(request)
+    return NOWHERE_KNOWN if outline is None else placer.place(outline)
+
+
+def decide_telling(node: Node, request: ImageRequest, partner: Party, at: Instant) -> Decision:
+    """Whether a partner may be told of a request by this node's register, as it is known now."""
+    placement = placement_of(request, node.placer())
+    return telling(node.knowledge().register, request, node.organisation, partner, placement, at, at)
 
 
 def binds_alone(decision: Decision) -> bool:

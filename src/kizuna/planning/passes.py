@@ -245,6 +245,10 @@ class Availability:
         """Group of each of so many places."""
         return np.zeros(places, np.int32) if self.group is None else self.group
 
+    def over(self, places: slice) -> Availability:
+        """The same for some of the places."""
+        return self if self.group is None else Availability(self.cuts_s, self.active, self.group[places])
+
     def switched(self, which: Flags, from_s: float, *, counts: bool) -> Availability:
         """The same, but from an instant on some satellites count, or do not.
 

@@ -1,8 +1,9 @@
 """A schedule: which satellite takes which image when, across providers, so that the most that is wanted is got.
 
 Each window in which a request may be met gives options: its mode, begun so that the closest approach lies in the middle, or as
-early or as late as the window allows. `kizuna.planning.solve` chooses among them. What is committed already stays, and takes
-its place from all others. A provider's satellites are options only for requests that it may be told of.
+early or as late as the window allows: of a window, the part in which an image lies with 95 %. `kizuna.planning.solve` chooses
+among them. What is committed already stays, and takes its place from all others. A provider's satellites are options only for
+requests that it may be told of.
 """
 
 from __future__ import annotations
@@ -17,16 +18,17 @@ import numpy as np
 from kizuna.planning.selection import Selection
 from kizuna.planning.solve import choose
 from kizuna.planning.tasking import PRIORITIES, Task
+from kizuna.planning.uncertainty import margins_s
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
     from kizuna.model.instants import Instant
     from kizuna.model.parties import Party
     from kizuna.planning.tasking import ImageRequest, Mode, ModeLimits, Provider, Satellite, Spot
     from kizuna.planning.windows import AccessWindows
 
-__all__ = ["Problem", "Schedule", "options_of", "schedule"]
+__all__ = ["Problem", "Schedule", "chances_of", "options_of", "schedule"]
 
 _DAY_S = 86_400.0
 _SOONER = 0.05
@@ -54,6 +56,8 @@ class Problem:
         Tasks that stay, whatever else.
     planned
         Tasks of an earlier schedule, to which this one keeps where it costs little.
+    certain
+        Whether an image is taken only in the part of its window that is certain at 95 %; else anywhere in it.
     """
 
     requests: Sequence[ImageRequest]
@@ -64,6 +68,7 @@ class Problem:
     told: Mapping[str, Collection[Party]]
     committed: Sequence[Task] = ()
     planned: Sequence[Task] = ()
+    certain: bool = True
 
     def seconds(self, instant: Instant) -> float:
         """Seconds from the windows' epoch to an instant."""
@@ -111,48 +116,66 @@ def _suits(request: ImageRequest, mode: Mode, limits: ModeLimits, incidence_rad:
 
 def options_of(problem: Problem) -> list[Task]:
     """Every way to take an image that meets a request and may be told; those of a spot together."""
+    return [task for tasks in _ways(problem) for task in tasks]
+
+
+def chances_of(problem: Problem) -> list[Task]:
+    """Of each window in which an image could be taken as asked and told, the earliest way: as often as one could be taken."""
+    return [min(tasks, key=lambda task: task.start_s) for tasks in _ways(problem) if tasks]
+
+
+def _ways(problem: Problem) -> Iterator[list[Task]]:
+    """Ways to take an image in each window."""
     requests = {request.id: request for request in problem.requests}
     spots = {spot.name: spot for spot in problem.spots}
     satellites = {satellite.name: satellite for satellite in problem.satellites}
     done = {task.spot for task in problem.committed}
-    windows, found = problem.windows, []
+    windows = problem.windows
+    lost_s = margins_s(windows) if problem.certain else np.zeros(len(windows))
     for row in range(len(windows)):
         spot = spots.get(windows.targets[windows.target[row]])
         satellite = satellites.get(windows.satellites[windows.satellite[row]])
         if spot is None or satellite is None or spot.name in done:
             continue
         request = requests[spot.request]
-        if satellite.provider not in problem.told.get(request.id, ()):
+        if satellite.provider in problem.told.get(request.id, ()):
+            begin = max(float(windows.start_s[row] + lost_s[row]), problem.seconds(request.begin))
+            end = min(float(windows.end_s[row] - lost_s[row]), problem.seconds(request.deadline))
+            yield _ways_in(windows, row, spot, request, satellite, begin, end)
+
+
+def _ways_in(
+    windows: AccessWindows, row: int, spot: Spot, request: ImageRequest, satellite: Satellite, begin: float, end: float
+) -> list[Task]:
+    """Ways to take an image of a spot in the part of a window between two times."""
+    found: list[Task] = []
+    look = {"right": bool(windows.right[row]), "ascending": bool(windows.ascending[row])}
+    incidence, closest = float(windows.incidence_rad[row]), float(windows.closest_s[row])
+    uncertain = float(windows.edge_uncertainty_s[row])
+    for mode, limits in satellite.modes.items():
+        if not _suits(request, mode, limits, incidence, **look):
             continue
-        begin = max(float(windows.start_s[row]), problem.seconds(request.begin))
-        end = min(float(windows.end_s[row]), problem.seconds(request.deadline))
-        look = {"right": bool(windows.right[row]), "ascending": bool(windows.ascending[row])}
-        incidence, closest = float(windows.incidence_rad[row]), float(windows.closest_s[row])
-        for mode, limits in satellite.modes.items():
-            if not _suits(request, mode, limits, incidence, **look):
-                continue
-            # Off the closest approach the angle grows: only where all of the window will do may an image be taken at its ends.
-            widest = max(one.incidence_max_rad for one in satellite.modes.values())
-            free = min(request.incidence_max_rad, limits.incidence_max_rad) >= widest
-            if not free and not begin <= closest <= end:
-                continue
-            uncertain = float(windows.edge_uncertainty_s[row])
-            found += [
-                Task(
-                    spot.name,
-                    request.id,
-                    satellite.name,
-                    satellite.provider,
-                    mode,
-                    start,
-                    start + limits.duration_s,
-                    incidence,
-                    look["right"],
-                    look["ascending"],
-                    None if math.isnan(uncertain) else uncertain,
-                )
-                for start in _starts(begin, end, closest, limits.duration_s, free=free)
-            ]
+        # Off the closest approach the angle grows: only where all of the window will do may an image be taken at its ends.
+        widest = max(one.incidence_max_rad for one in satellite.modes.values())
+        free = min(request.incidence_max_rad, limits.incidence_max_rad) >= widest
+        if not free and not begin <= closest <= end:
+            continue
+        found += [
+            Task(
+                spot.name,
+                request.id,
+                satellite.name,
+                satellite.provider,
+                mode,
+                start,
+                start + limits.duration_s,
+                incidence,
+                look["right"],
+                look["ascending"],
+                None if math.isnan(uncertain) else uncertain,
+            )
+            for start in _starts(begin, end, closest, limits.duration_s, free=free)
+        ]
     return found
 
 

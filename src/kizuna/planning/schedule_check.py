@@ -58,11 +58,13 @@ def _alone(problem: Problem, task: Task) -> Iterator[Message]:
     if task.start_s < problem.seconds(request.begin) - _SLACK_S or task.end_s > problem.seconds(request.deadline) + _SLACK_S:
         yield Message("{spot}: it is taken before it is wanted, or after its deadline", {"spot": task.spot})
     windows = problem.windows
+    # A window that is late or early by as much as is expected of 95 % of them: the image still lies in it.
+    off_s = np.where(np.isnan(windows.edge_uncertainty_s), 0.0, windows.edge_uncertainty_s) if problem.certain else 0.0
     rows = np.flatnonzero(
         (windows.target == windows.targets.index(task.spot))
         & (windows.satellite == windows.satellites.index(task.satellite))
-        & (windows.start_s <= task.start_s + _SLACK_S)
-        & (windows.end_s >= task.end_s - _SLACK_S)
+        & (windows.start_s + off_s <= task.start_s + _SLACK_S)
+        & (windows.end_s - off_s >= task.end_s - _SLACK_S)
     )
     low = max(request.incidence_min_rad, limits.incidence_min_rad)
     high = min(request.incidence_max_rad, limits.incidence_max_rad)
@@ -75,7 +77,8 @@ def _alone(problem: Problem, task: Task) -> Iterator[Message]:
     ]
     if not fits:
         yield Message(
-            "{spot}: {satellite} does not see it then, or not as asked", {"spot": task.spot, "satellite": task.satellite}
+            "{spot}: {satellite} does not see it for certain then, or not as asked",
+            {"spot": task.spot, "satellite": task.satellite},
         )
 
 

@@ -188,7 +188,7 @@ class Task:
     right, ascending
         Side of the track and direction there.
     edge_uncertainty_s
-        Of its window, 95 %; None where unknown.
+        Of its window, 95 %: what the image keeps off both edges, where it keeps to what is certain. None where unknown.
     """
 
     spot: str

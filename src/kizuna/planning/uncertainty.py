@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kizuna.earth.elements import MeanElements
     from kizuna.planning.windows import AccessWindows
 
-__all__ = ["PUBLIC_SETS", "Ageing", "learn_ageing", "with_uncertainty"]
+__all__ = ["PUBLIC_SETS", "Ageing", "learn_ageing", "margins_s", "nothing_certain", "with_uncertainty"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -100,6 +100,31 @@ def with_uncertainty(windows: AccessWindows, elements: Sequence[MeanElements | N
         since_s = (windows.epoch - one.epoch).total_seconds()
         uncertainty_s[rows] = ageing.half_width_s(one, since_s + windows.closest_s[rows])
     return replace(windows, edge_uncertainty_s=uncertainty_s)
+
+
+def margins_s(windows: AccessWindows) -> Floats:
+    """What each end of a window loses if only the part is taken that lies in it with 95 %, seconds, shape (n,).
+
+    A late or early satellite shifts both edges alike, so an image that keeps this distance from both lies in the window with
+    95 %. Where nothing is known of the uncertainty (an ephemeris) nothing is taken off.
+    """
+    return np.nan_to_num(windows.edge_uncertainty_s, nan=0.0)
+
+
+def nothing_certain(windows: AccessWindows) -> npt.NDArray[np.bool_]:
+    """Which windows are uncertain by more than their own length: no instant lies in them with 95 %, shape (n,).
+
+    Examples
+    --------
+    >>> from kizuna.planning.windows import sorted_windows
+    >>> from kizuna.model.instants import parse_instant
+    >>> columns = {"satellite": [0, 0, 0], "target": [0, 0, 0], "start_s": [0, 100, 200], "end_s": [60, 160, 260]}
+    >>> columns |= {"closest_s": [30, 130, 230], "incidence_rad": [0.5] * 3, "right": [True] * 3, "ascending": [True] * 3}
+    >>> made = sorted_windows(parse_instant("2026-05-08"), ["A"], ["Kyiv"], **columns, edge_uncertainty_s=[2, 31, math.nan])
+    >>> nothing_certain(made).tolist()
+    [False, True, False]
+    """
+    return 2.0 * margins_s(windows) > windows.duration_s
 
 
 def learn_ageing(history: Iterable[MeanElements], *, progress: Callable[[int, int], None] | None = None) -> Ageing:

@@ -54,22 +54,22 @@ class Replacement:
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """A request for images of a place between two instants.
+    """A request for images of places between two instants.
 
     Parameters
     ----------
     name
         Its name.
-    place
-        Index of the place.
+    places
+        Indices of the places: an area takes several scenes.
     begin_s, end_s
         From when until when, in seconds since the epoch of the passes.
     images
-        How many images are needed.
+        How many images are needed of each place.
     """
 
     name: str
-    place: int
+    places: tuple[int, ...]
     begin_s: float
     end_s: float
     images: int = 1
@@ -84,7 +84,7 @@ class Answer:
     wanted
         The request.
     possible
-        Images that could be taken in its time.
+        Images that could be taken in its time, of the place of which there are fewest.
     done_s
         When it has all that it needs; NaN where it never has.
     satellite
@@ -153,17 +153,20 @@ def replacements(
 
 def answers(passes: Passes, wanted: Sequence[Wanted], available: Availability) -> list[Answer]:
     """Whether each request can be answered by the satellites that count, and by when."""
-    found = []
-    for request in wanted:
-        begin_s, satellite = images_s(passes, request.place, available)
-        first, last = np.searchsorted(begin_s, (request.begin_s, request.end_s))
-        possible = int(last - first)
-        if possible >= request.images:
-            done = first + request.images - 1
-            found.append(Answer(request, possible, float(begin_s[done]), int(satellite[done])))
-        else:
-            found.append(Answer(request, possible, float("nan"), NOBODY))
-    return found
+    return [_answer(passes, request, available) for request in wanted]
+
+
+def _answer(passes: Passes, request: Wanted, available: Availability) -> Answer:
+    fewest, last_s, by = np.iinfo(np.int64).max, -np.inf, NOBODY
+    for place in request.places:
+        begin_s, satellite = images_s(passes, place, available)
+        first, end = np.searchsorted(begin_s, (request.begin_s, request.end_s))
+        fewest = min(fewest, int(end - first))
+        done = first + request.images - 1
+        if fewest >= request.images and begin_s[done] > last_s:
+            last_s, by = float(begin_s[done]), int(satellite[done])
+    met = bool(request.places) and fewest >= request.images
+    return Answer(request, int(fewest) if request.places else 0, last_s if met else float("nan"), by if met else NOBODY)
 
 
 @njit(cache=True, nogil=True, error_model="numpy")

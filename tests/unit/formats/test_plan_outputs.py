@@ -3,6 +3,7 @@
 import io
 import json
 from datetime import timedelta
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -14,9 +15,12 @@ from kizuna.errors import InputError
 from kizuna.formats.pass_files import czml, icalendar
 from kizuna.formats.place_tables import feature, geojson, grid_dataset, place_dataset
 from kizuna.formats.plan_pictures import Track, pass_chart, revisit_map, what_if_picture
-from kizuna.formats.providers_file import provider_of, read_providers
+from kizuna.formats.sensors_file import read_catalogue
 from kizuna.formats.wanted_images import read_wanted
 from kizuna.model.instants import Instant, parse_instant
+from kizuna.model.label import Label
+from kizuna.model.parties import parse_party
+from kizuna.planning.tasking import spots_of
 from kizuna.planning.windows import sorted_windows
 from kizuna.wiring import sample_folder
 
@@ -45,13 +49,17 @@ def test_a_globe_shows_a_line_while_a_window_lasts_and_at_no_other_time(windows)
     def where(seconds):
         return np.column_stack([7e6 + np.asarray(seconds), np.zeros(len(seconds)), np.zeros(len(seconds))])
 
+    whole = SimpleNamespace(begin_s=0.0, end_s=3600.0, position_ecef_m=where)
+    part = SimpleNamespace(begin_s=30.0, end_s=150.0, position_ecef_m=where)
     end = Instant(BEGIN + timedelta(hours=1))
     places = [Geodetic.from_degrees(latitude_deg=50.0, longitude_deg=30.0, height_m=100.0)] * 2
-    packets = {each["id"]: each for each in json.loads(czml(windows, end, [where, where], places, title="Passes"))}
+    packets = {each["id"]: each for each in json.loads(czml(windows, end, [whole, part], places, title="Passes"))}
     assert packets["document"]["version"] == "1.0"
     assert packets["place-0"]["position"]["cartographicDegrees"] == [30.0, 50.0, 100.0]
     assert packets["satellite-0"]["position"]["referenceFrame"] == "FIXED"
     assert packets["satellite-0"]["position"]["cartesian"][4:8] == [60.0, 7000060.0, 0.0, 0.0]
+    # Of a satellite whose states begin later and end sooner nothing else is made up.
+    assert packets["satellite-1"]["position"]["cartesian"][::4] == [30.0, 60.0, 120.0, 150.0]
     shown = [each["interval"] for each in packets["access-0-0"]["polyline"]["show"] if each["boolean"]]
     assert len(shown) == 1
     assert shown[0].startswith("2026-05-08T00:00:05.25")
@@ -66,12 +74,12 @@ def test_a_globe_shows_a_line_while_a_window_lasts_and_at_no_other_time(windows)
 
 
 def test_cells_are_closed_rings_around_their_middle_and_no_number_is_no_json(windows):
-    made = json.loads(geojson([feature("1", 30.5, 50.5, {"mean_s": None}, cell_deg=(1.0, 1.0))], {"days": 7.0}))
+    made = json.loads(geojson([feature(30.5, 50.5, {"mean_s": None}, cell_deg=(1.0, 1.0))], {"days": 7.0}))
     ring = made["features"][0]["geometry"]["coordinates"][0]
     assert ring == [[30.0, 50.0], [31.0, 50.0], [31.0, 51.0], [30.0, 51.0], [30.0, 50.0]]
     assert made["days"] == 7.0
     with pytest.raises(ValueError, match="JSON"):
-        geojson([feature("1", 30.5, 50.5, {"mean_s": float("nan")})], {})
+        geojson([feature(30.5, 50.5, {"mean_s": float("nan")})], {})
 
 
 def test_datasets_have_names_units_and_the_rows_of_the_grid_from_the_south():
@@ -99,30 +107,28 @@ def test_pictures_are_png_and_the_same_each_time():
 
 def test_a_table_of_requests_is_refused_where_it_is_wrong():
     head = "name,latitude,longitude,from,until,images\n"
-    (one,) = read_wanted(f"{head}bridge,50.4,30.5,2026-05-08,2026-05-09,2\n".encode())
-    assert (one.name, one.images, one.place.latitude_deg) == ("bridge", 2, pytest.approx(50.4))
+    label = Label("UKR", "UNCLASSIFIED", parse_party("UKR/HUR"), BEGIN)
+    ((one, images),) = read_wanted(f"{head}bridge,50.4,30.5,2026-05-08,2026-05-09,2\n".encode(), label)
+    assert (one.id, images, spots_of(one, 5e3)[0].latitude_deg) == ("bridge", 2, pytest.approx(50.4))
     for row in (
         "b,50.4,30.5,2026-05-09,2026-05-08,1",
         "b,50.4,30.5,2026-05-08,2026-05-09,0",
         "b,95,30.5,2026-05-08,2026-05-09,1",
     ):
         with pytest.raises(InputError, match="line 2") as caught:
-            read_wanted(f"{head}{row}\n".encode())
+            read_wanted(f"{head}{row}\n".encode(), label)
         assert caught.value.field == "requests"
     with pytest.raises(InputError, match="until"):
-        read_wanted(b"name,latitude,longitude,from\n")
+        read_wanted(b"name,latitude,longitude,from\n", label)
 
 
 def test_each_satellite_of_the_sample_has_one_provider():
     folder = sample_folder("planning")
-    known = read_providers((folder / "providers.toml").read_bytes(), name="providers.toml")
+    known = read_catalogue((folder / "sensors.toml").read_bytes(), name="sensors.toml")
     names = (folder / "satellites.3le").read_text("ascii").splitlines()[::3]
-    assert {provider_of(name, known) for name in names} >= {"JPN/IQPS", "FIN/ICEYE", "DEU", "USA/UMBRA"}
-    assert None not in {provider_of(name, known) for name in names}
-    assert provider_of("TANDEM-X", known) == "DEU/AIRBUS"
-    with pytest.raises(InputError):
-        read_providers(
-            b'schema = "kizuna/providers/1"\n[[providers]]\nparty = "JPN"\nsatellites = ["A"]\n'
-            b'[[providers]]\nparty = "USA"\nsatellites = ["a"]\n',
-            name="p.toml",
-        )
+    assert {known.sensor(name).party for name in names} >= {"JPN/IQPS", "FIN/ICEYE", "DEU", "USA/UMBRA"}
+    assert None not in {known.sensor(name).party for name in names}
+    assert (known.sensor("TANDEM-X").party, known.sensor("GAOFEN-3").party) == ("DEU/AIRBUS", "CHN")
+    twice = b'schema = "kizuna/sensors/1"\n[[provider]]\nparty = "JPN"\nsatellites = ["A"]\n'
+    with pytest.raises(InputError, match="twice"):
+        read_catalogue(twice + b'[[provider]]\nparty = "USA"\nsatellites = ["a"]\n', name="p.toml")

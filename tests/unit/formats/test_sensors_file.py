@@ -5,9 +5,9 @@ import math
 import pytest
 
 from kizuna.errors import InputError
-from kizuna.formats.sensors_file import read_sensors
+from kizuna.formats.sensors_file import read_catalogue
 from kizuna.planning.geometry import Look
-from kizuna.planning.sensors import UNKNOWN_SENSOR, ModeKind, sensor_of
+from kizuna.planning.sensors import UNKNOWN_SENSOR, ModeKind
 from kizuna.wiring import sample_folder
 
 GOOD = """schema = "kizuna/sensors/1"
@@ -24,20 +24,20 @@ assumed = ["squint_deg"]
 
 
 def test_a_mode_narrows_what_the_sensor_can():
-    [sensor] = read_sensors(GOOD.encode(), name="s")
+    [sensor] = read_catalogue(GOOD.encode(), name="s").sensors
     whole, spot = sensor.geometry(), sensor.geometry("spot")
     assert (math.degrees(whole.incidence_min_rad), whole.look, whole.shortest_s) == (pytest.approx(20), Look.LEFT, 0)
     assert (math.degrees(spot.incidence_max_rad), math.degrees(spot.squint_max_rad)) == (pytest.approx(28), pytest.approx(10))
-    assert (spot.shortest_s, sensor.modes["spot"].kind, sensor.modes["spot"].swath_m) == (60, ModeKind.SPOT, 5000)
+    assert (spot.shortest_s, sensor.modes["spotlight"].kind, sensor.modes["spotlight"].swath_m) == (60, ModeKind.SPOT, 5000)
     assert sensor.geometry("strip") is None
 
 
 def test_the_longest_beginning_names_the_sensor():
     other = GOOD.replace('"Q"', '"R"').replace('["QPS-SAR", "QPS-SAR-5"]', '["QPS-SAR-1"]')
-    known = read_sensors((GOOD + other.partition("\n")[2]).encode(), name="s")
-    assert sensor_of("qps-sar-12", known).name == "R"
-    assert sensor_of("QPS-SAR-5 (TSUKUYOMI-I)", known).name == "Q"
-    assert sensor_of("ICEYE-X2", known) is UNKNOWN_SENSOR
+    known = read_catalogue((GOOD + other.partition("\n")[2]).encode(), name="s")
+    assert known.sensor("qps-sar-12").name == "R"
+    assert known.sensor("QPS-SAR-5 (TSUKUYOMI-I)").name == "Q"
+    assert known.sensor("ICEYE-X2") is UNKNOWN_SENSOR
 
 
 @pytest.mark.parametrize(
@@ -54,18 +54,18 @@ def test_the_longest_beginning_names_the_sensor():
 def test_a_bad_field_is_named(old, new, field):
     assert old in GOOD
     with pytest.raises(InputError) as caught:
-        read_sensors(GOOD.replace(old, new).encode(), name="s")
+        read_catalogue(GOOD.replace(old, new).encode(), name="s")
     assert caught.value.field == field
 
 
 def test_one_beginning_has_one_sensor():
     with pytest.raises(InputError, match="QPS-SAR"):
-        read_sensors((GOOD + GOOD.partition("\n")[2]).encode(), name="s")
+        read_catalogue((GOOD + GOOD.partition("\n")[2]).encode(), name="s")
 
 
 def test_the_sample_knows_whose_each_radar_is_and_hides_no_guess():
-    sensors = read_sensors((sample_folder("planning") / "sensors.toml").read_bytes(), name="sensors.toml")
-    named = {name: sensor_of(name, sensors) for name in ("QPS-SAR-5", "STRIX-1", "CSG-2", "SAR-LUPE 2", "SARAH-1", "ICEYE-X2")}
+    catalogue = read_catalogue((sample_folder("planning") / "sensors.toml").read_bytes(), name="sensors.toml")
+    named = {name: catalogue.sensor(name) for name in ("QPS-SAR-5", "STRIX-1", "CSG-2", "SAR-LUPE 2", "SARAH-1", "ICEYE-X2")}
     assert {name: str(sensor.party)[:3] for name, sensor in named.items()} == {
         "QPS-SAR-5": "JPN",
         "STRIX-1": "JPN",
@@ -75,5 +75,5 @@ def test_the_sample_knows_whose_each_radar_is_and_hides_no_guess():
         "ICEYE-X2": "FIN",
     }
     # No source in the repository gives any of these values.
-    for sensor in sensors:
+    for sensor in catalogue.sensors:
         assert {"incidence_deg", "look", "squint_deg", "modes"} <= {*sensor.assumed, *sensor.unchecked}, sensor.name

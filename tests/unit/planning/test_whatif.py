@@ -45,7 +45,7 @@ def test_a_partner_who_joins_answers_earlier_than_the_one_before():
 
 def test_a_request_fails_where_fewer_images_are_left_than_it_needs():
     passes = passes_at((0, 10.0), (2, 20.0), (1, 30.0))
-    wanted = [Wanted("twice", 0, 0.0, 100.0, 2), Wanted("late", 0, 50.0, 100.0), Wanted("in time", 0, 5.0, 10.0)]
+    wanted = [Wanted("twice", (0,), 0.0, 100.0, 2), Wanted("late", (0,), 50.0, 100.0), Wanted("in time", (0,), 5.0, 10.0)]
     twice, late, in_time = answers(passes, wanted, everybody(passes))
     assert (twice.met, twice.possible, twice.done_s, twice.satellite) == (True, 3, 20.0, 2)
     assert (late.met, late.possible, late.satellite) == (False, 0, NOBODY)
