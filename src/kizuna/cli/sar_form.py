@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kizuna.cli.sar_files import new_file, require_new
+from kizuna.cli.sar_strip import STRIPMAP, form_one_strip, require_strip_options
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input, system_now
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from kizuna.earth.scene import LocalScene
     from kizuna.formats.sicd_metadata import SicdDescription
     from kizuna.model.canonical import Json
+    from kizuna.sar.collection import Collection
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.windows import Window
@@ -47,12 +49,15 @@ _WORDS = {
     epilog=examples(
         "kizuna sar form data_3dsar_pass1_az00?_HH.mat --output scene.nitf",
         "kizuna sar form port.cphd --method polar-format --window taylor:35,5 --output port.nitf",
+        "kizuna sar form strip.cphd --method omega-k --output strip.nitf",
         "kizuna sar form port.cphd --autofocus own --solution phases.json --sub-apertures 3 --output port.nitf",
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("SICD file to write."))
-@click.option("--method", type=click.Choice(_METHODS), default="backprojection", show_default=True, help=_("How to form it."))
+@click.option(
+    "--method", type=click.Choice((*_METHODS, STRIPMAP)), default="backprojection", show_default=True, help=_("How to form it.")
+)
 @click.option("--plane", type=click.Choice(_PLANES), default="ground", show_default=True, help=_("Plane of the pixels."))
 @click.option(
     "--grid",
@@ -77,6 +82,12 @@ _WORDS = {
 @click.option(
     "--sub-apertures", "parts", type=click.IntRange(min=1), default=1, help=_("Form as many images of parts of the aperture.")
 )
+@click.option(
+    "--doppler", "doppler_hz", type=float, metavar="HZ", help=_("Doppler centroid of a strip (default: what the echoes tell).")
+)
+@click.option(
+    "--doppler-band", "band_hz", type=float, metavar="HZ", help=_("Doppler band of a strip to process (default: likewise).")
+)
 @click.option("--channel", help=_("Channel of the CPHD file (default: all)."))
 @click.option("--classification", default="UNCLASSIFIED", show_default=True, help=_("Classification to write into the file."))
 @as_json
@@ -91,36 +102,38 @@ def form(
     autofocus: str,
     solution: Path | None,
     parts: int,
+    doppler_hz: float | None,
+    band_hz: float | None,
     channel: str | None,
     classification: str,
     json_: bool,
 ) -> None:
     """Form."""
     from kizuna.sar.looks import sub_apertures
-    from kizuna.sar.windows import WindowKind, parse_window
 
-    laid = parse_window(window)
-    if apodise and laid.kind is not WindowKind.UNIFORM:
-        raise InputError(
-            Message("apodisation takes an image without a window, not {got}", {"got": window}),
-            hint=Message("Leave one of them out."),
-            field="window",
-        )
+    laid = _laid(window, apodise=apodise)
     if solution is not None:
         require_new(solution)
+    require_strip_options(
+        method,
+        {
+            "plane": plane != _PLANES[0],
+            "grid": grid is not None,
+            "apodise": apodise,
+            "autofocus": autofocus != "none",
+            "sub-apertures": parts > 1,
+        },
+        {"doppler": doppler_hz is not None, "doppler-band": band_hz is not None},
+    )
     wanted = None if grid is None else _lengths(grid)
     sources = _sources(files, channel, classification)
-    jobs = []
-    for source in sources:
-        name = source[0]
-        suffix = f"-{name}" if len(sources) > 1 else ""
-        for number in range(parts):
-            ending = f"-{number + 1}" if parts > 1 else ""
-            jobs.append(output.with_name(f"{output.stem}{suffix}{ending}{output.suffix}"))
-            require_new(jobs[-1])
+    jobs = _jobs(output, [source[0] for source in sources], parts)
     written: list[Json] = []
     found: dict[str, Any] = {}
-    for index, (name, history, scene, description, nominal) in enumerate(sources):
+    for index, (name, history, scene, description, nominal, collection) in enumerate(sources):
+        if method == STRIPMAP:
+            written.append(form_one_strip(jobs[index], collection, description, laid, (doppler_hz, band_hz)))
+            continue
         pixels = _grid_of(history, plane, (100.0, 0.2) if wanted is None and nominal else wanted, parts)
         focused, notes = _focused(history, autofocus, pixels, found, name)
         told = replace(
@@ -143,6 +156,31 @@ def form(
         say(Message("Wrote {path}.", {"path": str(path)}))
 
 
+def _laid(window: str, *, apodise: bool) -> Window:
+    from kizuna.sar.windows import WindowKind, parse_window
+
+    laid = parse_window(window)
+    if apodise and laid.kind is not WindowKind.UNIFORM:
+        raise InputError(
+            Message("apodisation takes an image without a window, not {got}", {"got": window}),
+            hint=Message("Leave one of them out."),
+            field="window",
+        )
+    return laid
+
+
+def _jobs(output: Path, names: Sequence[str], parts: int) -> list[Path]:
+    """Files to write, none of which is there: for each channel and each part of the aperture, in order."""
+    found = []
+    for name in names:
+        suffix = f"-{name}" if len(names) > 1 else ""
+        for number in range(parts):
+            ending = f"-{number + 1}" if parts > 1 else ""
+            found.append(output.with_name(f"{output.stem}{suffix}{ending}{output.suffix}"))
+            require_new(found[-1])
+    return found
+
+
 def _lengths(text: str) -> tuple[float, float]:
     first, _colon, second = text.partition(":")
     try:
@@ -155,11 +193,11 @@ def _lengths(text: str) -> tuple[float, float]:
         ) from None
 
 
-type _Source = tuple[str, PhaseHistory, LocalScene, SicdDescription, bool]
+type _Source = tuple[str, PhaseHistory, LocalScene, SicdDescription, bool, Collection | None]
 
 
 def _sources(files: Sequence[Path], channel: str | None, classification: str) -> list[_Source]:
-    """Channels to form: name, history, where it lies, description, and whether that place is nominal."""
+    """Channels to form: name, history, where it lies, description, whether that place is nominal, the collection if known."""
     with ExitStack() as stack:
         opened = [stack.enter_context(open_input(path)) for path in files]
         if all(path.suffix.lower() == ".mat" for path in files):
@@ -181,7 +219,7 @@ def _sources(files: Sequence[Path], channel: str | None, classification: str) ->
             collection = read_cphd(opened[0], channel=name, progress=Progress(_("reading")))
             marking = UNCLASSIFIED if classification == "UNCLASSIFIED" else replace(UNCLASSIFIED, classification=classification)
             told = describe_collection(collection, produced=system_now(), marking=marking)
-            found.append((name, collection.history, collection.scene, told, False))
+            found.append((name, collection.history, collection.scene, told, False, collection))
         return found
 
 
@@ -192,7 +230,7 @@ def _gotcha(opened: Sequence[Any], first: Path, classification: str) -> _Source:
     polarisation = first.stem[-2:].upper()
     history = read_history(opened, polarisation=polarisation if polarisation in POLARISATIONS else "HH")
     described = describe(produced=system_now(), classification=classification)
-    return history.polarisation, history, LocalScene(NOMINAL_POSITION), described, True
+    return history.polarisation, history, LocalScene(NOMINAL_POSITION), described, True, None
 
 
 def _grid_of(history: PhaseHistory, plane: str, wanted: tuple[float, float] | None, parts: int) -> PlaneGrid:

@@ -22,6 +22,7 @@ from kizuna.sar.image import spatial_support
 from kizuna.sar.quality import HALF_POWER_WIDTH_OF_SINC
 
 if TYPE_CHECKING:
+    from kizuna.earth.scene import LocalScene
     from kizuna.model.instants import Instant
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
@@ -32,9 +33,14 @@ __all__ = [
     "Plane",
     "SicdDescription",
     "Weighting",
+    "collection_info",
+    "composite_errors",
     "describe_collection",
     "ecef_path",
+    "image_formation",
     "plane_of",
+    "pulse_sequence",
+    "radar_collection",
     "sicd_metadata",
     "timed",
 ]
@@ -319,7 +325,7 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     row_poly, col_poly = _support_polynomials(image)
     root = lxml.etree.fromstring(f'<SICD xmlns="{SICD_VERSIONS[description.version]}"/>')
     sicd = _sarkit.ElementWrapper(root)
-    sicd["CollectionInfo"] = _collection(image, description, untimed=untimed)
+    sicd["CollectionInfo"] = collection_info(description, nominal=image.nominal, untimed=untimed)
     sicd["ImageCreation"] = {"Application": "kizuna", "DateTime": description.produced, "Profile": description.method}
     sicd["ImageData"] = {
         "PixelType": "RE32F_IM32F",
@@ -343,36 +349,11 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     sicd["Timeline"] = {
         "CollectStart": description.collect_start,
         "CollectDuration": float(times[-1]) + interval,
-        "IPP": {"@size": "1", "Set": [{"@index": "1", **_pulse_sequence(times, interval)}]},
+        "IPP": {"@size": "1", "Set": [{"@index": "1", **pulse_sequence(times, interval)}]},
     }
-    sicd["Position"] = {"ARPPoly": ecef_path(image)}
-    low_hz = history.centre_frequency_hz - history.bandwidth_hz / 2.0
-    high_hz = history.centre_frequency_hz + history.bandwidth_hz / 2.0
-    codes = [_CODES.get(letter, "OTHER") for letter in history.polarisation]
-    polarisation = ":".join(codes)
-    radar: dict[str, Any] = {"TxFrequency": {"Min": low_hz, "Max": high_hz}}
-    if description.waveform is not None:
-        radar["Waveform"] = {"@size": "1", "WFParameters": [_waveform(description.waveform, history)]}
-        span = abs(description.waveform.chirp_hz_s) * description.waveform.pulse_s
-        middle = history.centre_frequency_hz
-        radar["TxFrequency"] = {"Min": min(low_hz, middle - span / 2.0), "Max": max(high_hz, middle + span / 2.0)}
-    sicd["RadarCollection"] = radar | {
-        "TxPolarization": codes[0],
-        "RcvChannels": {"@size": "1", "ChanParameters": [{"@index": "1", "TxRcvPolarization": polarisation}]},
-    }
-    sicd["ImageFormation"] = {
-        "RcvChanProc": {"NumChanProc": 1, "ChanIndex": [1]},
-        "TxRcvPolarizationProc": polarisation,
-        "TStartProc": float(times[0]),
-        "TEndProc": float(times[-1]),
-        "TxFrequencyProc": {"MinProc": low_hz, "MaxProc": high_hz},
-        "ImageFormAlgo": "OTHER",
-        "STBeamComp": "NO",
-        "ImageBeamComp": "NO",
-        "AzAutofocus": "GLOBAL" if description.autofocused else "NO",
-        "RgAutofocus": "NO",
-        "Processing": [{"Type": description.method, "Applied": True}],
-    }
+    sicd["Position"] = {"ARPPoly": ecef_path(history, image.scene)}
+    sicd["RadarCollection"] = radar_collection(history, description)
+    sicd["ImageFormation"] = image_formation(history, description, algorithm="OTHER")
     tree = root.getroottree()
     root.append(_sarkit.compute_scp_coa(tree))
     corners_deg = _corners_deg(tree, image)
@@ -381,15 +362,54 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     if description.radiometry is not None:
         sicd["Radiometric"] = _radiometry(tree, image, description, description.radiometry)
     if description.errors is not None:
-        sicd["ErrorStatistics"] = _errors(image, description.errors)
+        sicd["ErrorStatistics"] = composite_errors(history, image.scene, grid.origin_m, description.errors)
     return tree
 
 
-def _collection(image: FormedImage, description: SicdDescription, *, untimed: bool) -> dict[str, Any]:
+def radar_collection(history: PhaseHistory, description: SicdDescription) -> dict[str, Any]:
+    """RadarCollection: band, waveform where it is known, polarisation."""
+    middle, half = history.centre_frequency_hz, 0.5 * history.bandwidth_hz
+    radar: dict[str, Any] = {"TxFrequency": {"Min": middle - half, "Max": middle + half}}
+    if description.waveform is not None:
+        radar["Waveform"] = {"@size": "1", "WFParameters": [_waveform(description.waveform, history)]}
+        span = max(half, 0.5 * abs(description.waveform.chirp_hz_s) * description.waveform.pulse_s)
+        radar["TxFrequency"] = {"Min": middle - span, "Max": middle + span}
+    codes = _codes(history)
+    return radar | {
+        "TxPolarization": codes[0],
+        "RcvChannels": {"@size": "1", "ChanParameters": [{"@index": "1", "TxRcvPolarization": ":".join(codes)}]},
+    }
+
+
+def image_formation(history: PhaseHistory, description: SicdDescription, *, algorithm: str) -> dict[str, Any]:
+    """ImageFormation: what of pulses and band was processed, and how."""
+    times = np.asarray(history.times_s)
+    middle, half = history.centre_frequency_hz, 0.5 * history.bandwidth_hz
+    return {
+        "RcvChanProc": {"NumChanProc": 1, "ChanIndex": [1]},
+        "TxRcvPolarizationProc": ":".join(_codes(history)),
+        "TStartProc": float(times[0]),
+        "TEndProc": float(times[-1]),
+        "TxFrequencyProc": {"MinProc": middle - half, "MaxProc": middle + half},
+        "ImageFormAlgo": algorithm,
+        "STBeamComp": "NO",
+        "ImageBeamComp": "NO",
+        "AzAutofocus": "GLOBAL" if description.autofocused else "NO",
+        "RgAutofocus": "NO",
+        "Processing": [{"Type": description.method, "Applied": True}],
+    }
+
+
+def _codes(history: PhaseHistory) -> list[str]:
+    return [_CODES.get(letter, "OTHER") for letter in history.polarisation]
+
+
+def collection_info(description: SicdDescription, *, nominal: bool, untimed: bool = False) -> dict[str, Any]:
+    """CollectionInfo: what was collected by what, how it is marked, and all notes."""
     marking = description.marking
     parameters = list(description.notes)
     names = {name for name, _ in parameters}
-    if image.nominal and "NominalPosition" not in names:
+    if nominal and "NominalPosition" not in names:
         parameters.append(("NominalPosition", "yes: the public data carries no map position"))
     if untimed and _PULSE_TIMES not in names:
         speed = description.platform_speed_m_s
@@ -431,8 +451,8 @@ def _corners_deg(tree: lxml.etree._ElementTree, image: FormedImage) -> Floats:
     return np.degrees(np.stack([latitude, longitude], axis=-1))
 
 
-def _pulse_sequence(times: Floats, interval: float) -> dict[str, Any]:
-    """Sequence of inter-pulse periods: pulse k begins the k-th, the last of them ends one mean period later."""
+def pulse_sequence(times: Floats, interval: float) -> dict[str, Any]:
+    """IPP: sequence of inter-pulse periods: pulse k begins the k-th, the last of them ends one mean period later."""
     if np.abs(np.diff(times) / interval - 1.0).max() < 1e-6:  # noqa: PLR2004 # a constant rate
         poly = np.array([-float(times[0]) / interval, 1.0 / interval])
     else:
@@ -458,11 +478,11 @@ def _pulse_sequence(times: Floats, interval: float) -> dict[str, Any]:
     }
 
 
-def ecef_path(image: FormedImage) -> Floats:
+def ecef_path(history: PhaseHistory, scene: LocalScene) -> Floats:
     """Polynomial of seconds of the antenna's position, shape (n, 3), ECEF metres."""
-    coefficients = track_of(image.history).coefficients
-    path = image.scene.direction_to_ecef(coefficients)
-    path[0] = image.scene.to_ecef(coefficients[0])
+    coefficients = track_of(history).coefficients
+    path = scene.direction_to_ecef(coefficients)
+    path[0] = scene.to_ecef(coefficients[0])
     return path
 
 
@@ -512,17 +532,16 @@ def _radiometry(
     return {"NoiseLevel": level, **{name: np.array([[value]]) for name, value in factors.items()}}
 
 
-def _errors(image: FormedImage, errors: ErrorStatistics) -> dict[str, Any]:
-    """Components as they are known, and what they come to at the scene's centre in slant range and azimuth."""
-    history = image.history
+def composite_errors(history: PhaseHistory, scene: LocalScene, place_m: Floats, errors: ErrorStatistics) -> dict[str, Any]:
+    """Components as they are known, and what they come to at a place of the scene in slant range and azimuth."""
     track = track_of(history)
     when = 0.5 * float(np.asarray(history.times_s)[0] + np.asarray(history.times_s)[-1])
-    position, velocity = image.scene.to_ecef(track.at(when)), image.scene.direction_to_ecef(track.at(when, derivative=1))
+    position, velocity = scene.to_ecef(track.at(when)), scene.direction_to_ecef(track.at(when, derivative=1))
     up = position / np.linalg.norm(position)
     across = np.cross(up, velocity / np.linalg.norm(velocity))
     across /= np.linalg.norm(across)
     frame = np.stack([up, np.cross(across, up), across])  # radial, in-track, cross-track
-    sight = image.scene.to_ecef(image.grid.origin_m) - position
+    sight = scene.to_ecef(place_m) - position
     distance = float(np.linalg.norm(sight))
     in_range = frame @ (sight / distance)
     # In azimuth a scatterer is where its range does not change: along the track, less what a wrong velocity turns.

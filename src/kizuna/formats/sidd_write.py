@@ -151,7 +151,7 @@ def detected_image(image: FormedImage, description: SicdDescription) -> Detected
         row_ecef=scene.direction_to_ecef(grid.row_direction),
         col_ecef=scene.direction_to_ecef(grid.col_direction),
         spacing_m=(grid.row_spacing_m / 2.0, grid.col_spacing_m / 2.0),
-        path=ecef_path(image),
+        path=ecef_path(image.history, image.scene),
         seen_s=0.5 * float(times[0] + times[-1]),
         start=description.collect_start,
         duration_s=float(times[-1] - times[0]),
