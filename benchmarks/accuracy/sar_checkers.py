@@ -1,8 +1,10 @@
 """What the checkers of sarkit and sarpy find in everything that kizuna writes. A JSON line a figure.
 
-Files: SICD in each version, on the ground, the slant plane and one between, uniform, Taylor and Hamming weights, spotlight,
-stripmap and dynamic stripmap, with a label and without; SIDD in 8 and 16 bits; CPHD in both versions, with fixed and moving
-reference points. `checker_findings` sums what sarkit says of all of them and what sarpy says of those whose version it knows, but
+Files: SICD in each version, on the ground, the slant plane and one between, and on polar format's own planes, uniform, Taylor
+and Hamming weights, spotlight, stripmap and dynamic stripmap, with a label and without; SIDD in 8 and 16 bits; CPHD in both
+versions, with fixed and moving reference points.
+
+`checker_findings` sums what sarkit says of all of them and what sarpy says of those whose version it knows, but
 for three things that are told apart: what sarpy wants otherwise than the reference (SIDD's version and date in the NITF header,
 `_disputed`), and what it warns of although the standard allows it and all else would be untrue (`_remarks`: ImageFormAlgo OTHER,
 no BetaZeroSFPoly off the slant plane, one time for all pixels of a stripmap collection of a single look).
@@ -30,7 +32,7 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
 from scipy.signal import windows  # noqa: E402 - the tests' folder comes first
-from simulators.collections import START, orbital_collection, orbital_image  # noqa: E402
+from simulators.collections import START, orbital_collection, orbital_image, plane  # noqa: E402
 
 from kizuna.formats.cphd_write import write_cphd  # noqa: E402
 from kizuna.formats.marking import UNCLASSIFIED, marking_of  # noqa: E402
@@ -41,6 +43,8 @@ from kizuna.formats.sidd_write import detected_image, write_sidd  # noqa: E402
 from kizuna.model.label import Label  # noqa: E402
 from kizuna.model.parties import parse_party  # noqa: E402
 from kizuna.sar.collection import Mode  # noqa: E402
+from kizuna.sar.form import Method, form_pixels  # noqa: E402
+from kizuna.sar.image import FormedImage, to_baseband  # noqa: E402
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -81,6 +85,15 @@ def written(folder: Path) -> Iterator[tuple[Path, Format, bool]]:
             with path.open("w+b") as file:
                 write_sicd(file, image, description)
             yield path, Format.SICD, version == SARPY_SICD
+    for kind, version in product(("ground", "slant"), SICD_VERSIONS):
+        grid = plane(collection, kind)
+        pixels = to_baseband(form_pixels(collection.history, grid, Method.POLAR_PLANE), collection.history, grid)
+        image = FormedImage(pixels, grid, collection.history, collection.scene, nominal=False)
+        described = describe_collection(collection, produced=START, marking=marking)
+        path = folder / f"polar-{kind}-{version}.nitf"
+        with path.open("w+b") as file:
+            write_sicd(file, image, replace(described, version=version, polar_plane=True))
+        yield path, Format.SICD, version == SARPY_SICD
     image = orbital_image(collection)
     for mark, levels in product((marking, UNCLASSIFIED), (np.uint8, np.uint16)):
         path = folder / f"{mark.security.classification}-{np.dtype(levels).name}.sidd"

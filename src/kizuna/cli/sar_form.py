@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 __all__ = ["form"]
 
 # Spelled out so that help needs no radar code; a test holds them against the enumerations.
-_METHODS = ("backprojection", "factorised", "polar-format", "polar-reference")
+_METHODS = ("backprojection", "factorised", "polar-format", "polar-reference", "polar-plane")
 _PLANES = ("ground", "slant")
 _AUTOFOCUS = ("none", "given", "own")
 _WORDS = {
@@ -38,6 +38,7 @@ _WORDS = {
     "factorised": "factorised time-domain backprojection",
     "polar-format": "polar format",
     "polar-reference": "polar format by non-uniform Fourier transforms",
+    "polar-plane": "polar format on its own plane",
 }
 
 
@@ -139,6 +140,7 @@ def form(
         told = replace(
             description,
             method=_WORDS[method],
+            polar_plane=method == "polar-plane",
             autofocused=autofocus != "none",
             notes=(*description.notes, *notes),
         )

@@ -16,6 +16,7 @@ from kizuna.earth.wgs84 import ecef_to_geodetic
 from kizuna.errors import InputError, Message
 from kizuna.formats.cphd_write import error_statistics
 from kizuna.formats.marking import UNCLASSIFIED, Marking
+from kizuna.formats.sicd_polar import polar_block
 from kizuna.sar.collection import Collection, ErrorStatistics, Mode, Radiometry, Waveform, track_of
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.image import spatial_support
@@ -127,6 +128,8 @@ class SicdDescription:
         How the beam was steered; what the operator calls it.
     method
         How the image was formed, in words.
+    polar_plane
+        Whether its pixels lie on polar format's own plane (`kizuna.sar.polar.polar_plane`), not where the grid says.
     row_weighting, col_weighting
         Over the band and over the aperture.
     autofocused
@@ -151,6 +154,7 @@ class SicdDescription:
     mode: Mode = Mode.SPOTLIGHT
     mode_name: str = ""
     method: str = "time-domain backprojection"
+    polar_plane: bool = False
     row_weighting: Weighting = UNIFORM
     col_weighting: Weighting = UNIFORM
     autofocused: bool = False
@@ -301,10 +305,11 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
 
     Notes
     -----
-    Grid type PLANE, whatever formed the image, for a pixel's centre lies where the grid says; ImageFormAlgo is therefore OTHER,
+    Grid type PLANE, whatever formed the image, where a pixel's centre lies where the grid says; ImageFormAlgo is therefore OTHER,
     and the method stands among the processing steps (a PFA or RMA block would tell readers to undo a distortion that is not
-    there). Row.Sgn = -1, since the image's phase grows with range. DeltaKCOAPoly is fitted to the true spatial frequency over the
-    image, so the support is right at its edges too. ARPPoly is a polynomial of degree 5 fitted to the antenna positions.
+    there). An image on polar format's own plane is RGAZIM, with a PFA block. Row.Sgn = -1, since the image's phase grows with
+    range. DeltaKCOAPoly is fitted to the true spatial frequency over the image, so the support is right at its edges too. ARPPoly
+    is a polynomial of degree 5 fitted to the antenna positions.
     """
     if description.version not in SICD_VERSIONS:
         raise InputError(
@@ -322,7 +327,8 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     image = timed(image, description.platform_speed_m_s)
     history, grid = image.history, image.grid
     times = np.asarray(history.times_s)
-    row_poly, col_poly = _support_polynomials(image)
+    # On polar format's plane all pixels have the support of the middle.
+    row_poly, col_poly = (np.zeros((1, 1)), np.zeros((1, 1))) if description.polar_plane else _support_polynomials(image)
     root = lxml.etree.fromstring(f'<SICD xmlns="{SICD_VERSIONS[description.version]}"/>')
     sicd = _sarkit.ElementWrapper(root)
     sicd["CollectionInfo"] = collection_info(description, nominal=image.nominal, untimed=untimed)
@@ -340,7 +346,7 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     sicd["GeoData"] = _place(image)
     sicd["Grid"] = {
         "ImagePlane": plane_of(image).value,
-        "Type": "PLANE",
+        "Type": "RGAZIM" if description.polar_plane else "PLANE",
         "TimeCOAPoly": np.array([[0.5 * float(times[0] + times[-1])]]),
         "Row": _direction(image, 0, row_poly, description.row_weighting),
         "Col": _direction(image, 1, col_poly, description.col_weighting),
@@ -353,9 +359,11 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     }
     sicd["Position"] = {"ARPPoly": ecef_path(history, image.scene)}
     sicd["RadarCollection"] = radar_collection(history, description)
-    sicd["ImageFormation"] = image_formation(history, description, algorithm="OTHER")
+    sicd["ImageFormation"] = image_formation(history, description, algorithm="PFA" if description.polar_plane else "OTHER")
     tree = root.getroottree()
     root.append(_sarkit.compute_scp_coa(tree))
+    if description.polar_plane:
+        sicd["PFA"] = polar_block(image)
     corners_deg = _corners_deg(tree, image)
     sicd["GeoData"]["ImageCorners"] = corners_deg
     sicd["GeoData"]["ValidData"] = corners_deg

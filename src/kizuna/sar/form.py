@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kizuna.sar.backprojection import backproject
 from kizuna.sar.factorised import factorise
-from kizuna.sar.polar import polar_format, polar_reference
+from kizuna.sar.polar import polar_format, polar_plane, polar_reference
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -37,6 +37,9 @@ class Method(StrEnum):
 
     POLAR_REFERENCE = "polar-reference"
     """The same by non-uniform Fourier transforms: slower, below -60 dB, grids of any orientation."""
+
+    POLAR_PLANE = "polar-plane"
+    """Polar format with wavefronts left planar: pixels lie on the polar format's own plane (SICD's RGAZIM), not on the ground."""
 
 
 def form_pixels(
@@ -79,5 +82,7 @@ def form_pixels(
             return polar_format(history, grid, progress=progress)
         case Method.POLAR_REFERENCE:
             return polar_reference(history, grid, progress=progress)
+        case Method.POLAR_PLANE:
+            return polar_plane(history, grid)
         case _:  # pragma: no cover
             assert_never(method)

@@ -20,7 +20,7 @@ from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 if TYPE_CHECKING:
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["ApparentPlaces", "PlaneWaves"]
+__all__ = ["ApparentPlaces", "PlaneWaves", "projected_sights"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -28,6 +28,16 @@ _MOST_PULSES = 65
 _NODES = 12
 _DEGREE = 5
 _POWERS = [(i, j) for i in range(_DEGREE + 1) for j in range(_DEGREE + 1 - i)]
+
+
+def projected_sights(sights: Floats, image_normal: Floats, focus_normal: Floats) -> Floats:
+    """Lines of sight, shape (..., 3), laid along `focus_normal` into the plane of `image_normal`, both unit vectors.
+
+    What lies on the plane of `focus_normal` has there, dropped onto the image plane at right angles, the phase that it has where
+    it is: so the ground is in focus on a slant plane (SICD volume 1, PFA: FPN and IPN).
+    """
+    share = (sights @ image_normal) / float(focus_normal @ image_normal)
+    return np.asarray(sights - share[..., None] * focus_normal)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +140,13 @@ class ApparentPlaces:
             float(phase.max()),
             float(np.abs(slope).max()),
         )
+
+    @classmethod
+    def unmoved(cls, half_m: tuple[float, float], phase_rad: float) -> ApparentPlaces:
+        """Places that are what they seem: a rectangle of the plane on which a formation that knows no curvature sees points."""
+        row, col = np.zeros((2, _DEGREE + 1, _DEGREE + 1))
+        row[1, 0], col[0, 1] = half_m
+        return cls(half_m, row, col, col, (-half_m[0], half_m[0], -half_m[1], half_m[1]), phase_rad, 0.0)
 
     def along_rows(self, coefficients: Floats, row: Floats) -> Floats:
         """Polynomials in the column's offset for each row's value, shape (rows, 6), lowest power first; `row` over half_m."""

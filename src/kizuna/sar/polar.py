@@ -13,7 +13,7 @@ in passes of six points; `polar_reference` both at once, between points anywhere
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ from kizuna.errors import InputError, Message
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.nufft import PointTransform
 from kizuna.sar.parallel import run_spread, thread_count
-from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves
+from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves, projected_sights
 from kizuna.sar.polar_kernels import LANES, columns_of_image, range_lines, rows_of_image, spread_pulses
 from kizuna.sar.quadrature import gauss_legendre
 
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["polar_format", "polar_reference"]
+__all__ = ["polar_format", "polar_plane", "polar_reference"]
 
 type Floats = npt.NDArray[np.float64]
 type Singles = npt.NDArray[np.float32]
@@ -48,6 +48,9 @@ _RANGE_FILL = 1.0 / 1.5
 _MOST_PIXELS = 4608 * 4608
 _SHARPENERS = 6
 _FEW = 300
+_UP = np.array([0.0, 0.0, 1.0])
+_LEAST_LEVEL, _SAME_PLANE = 0.1, 1e-3
+_MOST_BLUR_RAD = 0.5  # of an image on the plane itself: an eighth off the peak of what lies at its corners
 _SAME_RANGE_M = 1e-8  # rounding of ranges from orbit
 
 
@@ -107,6 +110,57 @@ def polar_reference(
     apparent place of each pixel (type 3).
     """
     return _in_pieces(history, grid, (blur_rad, None), _MOST_PIXELS // 4, _form_by_points, thread_count(threads), progress)
+
+
+def polar_plane(history: PhaseHistory, grid: PlaneGrid, *, threads: int | None = None) -> Image:
+    """Form a complex image by polar format and leave points where planar wavefronts have them: SICD's grid type RGAZIM.
+
+    Parameters and results are those of `polar_format`, but that what lies on the scene's horizontal plane through the grid's
+    origin, dropped onto the plane of the grid, is seen where planar waves have it, and blurred a little away from the middle.
+
+    Raises
+    ------
+    InputError
+        A scene so large that its corners blur by more than half a radian (rms over the aperture), a grid neither on the ground
+        nor on the slant plane, and all that `polar_format` raises.
+
+    Notes
+    -----
+    Peak memory as with `polar_format`; the image is one piece, of any size.
+    """
+    middle = history.centre_position_m - grid.origin_m
+    level, slanted = abs(float(grid.normal @ _UP)), abs(float(grid.normal @ middle)) / float(np.linalg.norm(middle))
+    if level < 1.0 - _SAME_PLANE and (slanted > _SAME_PLANE or level < _LEAST_LEVEL):
+        raise InputError(
+            Message("the grid lies neither on the ground nor on the slant plane, which an image with planar wavefronts needs"),
+            hint=Message("Form the image on the ground or the slant plane."),
+            field="grid",
+        )
+    real = _piece(history, grid, np.arange(grid.rows), np.arange(grid.cols))
+    waves = real.waves
+    sights = waves.centre_m - waves.antenna_m
+    sights = projected_sights(sights / waves.centre_range_m[:, None], grid.normal, _UP)
+    waves = replace(waves, row_cosine=sights @ grid.row_direction, col_cosine=sights @ grid.col_direction)
+    ground = (_dropped(grid.row_direction, grid), _dropped(grid.col_direction, grid))
+    blur_rad = ApparentPlaces.over(waves, *ground, real.places.half_m).phase_rad
+    if blur_rad > _MOST_BLUR_RAD:
+        raise InputError(
+            Message(
+                "with wavefronts left planar the corners would blur by {got} rad of phase; at most {limit} are let pass",
+                {"got": round(blur_rad, 2), "limit": _MOST_BLUR_RAD},
+            ),
+            hint=Message("Form a smaller image, or one by polar format, which puts this right."),
+            field="extent_m",
+        )
+    piece = replace(real, waves=waves, places=ApparentPlaces.unmoved(real.places.half_m, blur_rad))
+    image = np.empty(grid.shape, np.complex64)
+    _form_separably(history, piece, image, thread_count(threads))
+    return image
+
+
+def _dropped(direction: Floats, grid: PlaneGrid) -> Floats:
+    """The way on the ground that is `direction` once it is dropped onto the grid's plane."""
+    return np.asarray(direction - (direction @ _UP) / float(grid.normal @ _UP) * grid.normal)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,9 @@ from kizuna.model.label import Label
 from kizuna.model.parties import parse_party
 from kizuna.sar.backprojection import backproject
 from kizuna.sar.collection import ErrorStatistics, Mode
+from kizuna.sar.form import Method, form_pixels
+from kizuna.sar.image import FormedImage, to_baseband
+from kizuna.sar.quality import measure_point
 
 TAYLOR = Weighting("TAYLOR", tuple(windows.taylor(512, 5, 35)), (("NBAR", "5"), ("SLL", "-35")))
 HAMMING = Weighting("HAMMING", tuple(windows.hamming(512, sym=True)))
@@ -177,3 +180,36 @@ def test_other_versions_are_refused(collection, images):
         write_sicd(io.BytesIO(), images["ground"], description)
     assert caught.value.field == "version"
     assert set(SICD_VERSIONS) == {"1.3.0", "1.4.0", "1.5"}
+
+
+FAR = np.array([(0.0, 0.0, 0.0), (120.0, 120.0, 0.0), (-120.0, 100.0, 0.0), (110.0, -130.0, 30.0), (-110.0, -140.0, 0.0)])
+
+
+@pytest.mark.parametrize(("kind", "squint_deg"), [("ground", 6.0), ("slant", 0.0), ("slant", -4.0)])
+def test_polar_formats_own_plane_is_told_as_it_is(kind, squint_deg):
+    """Points that planar wavefronts displace by 2 cm are where sarkit's PFA projection has them, to 2 mm."""
+    far = orbital_collection(FAR, pulses=400, frequencies=300, bandwidth_hz=120e6, seconds=1.5, squint_deg=squint_deg)
+    far = replace(far, waveform=replace(far.waveform, chirp_hz_s=6e12))
+    grid = plane(far, kind, rows=300, cols=480, oversampling=1.3)
+    pixels = form_pixels(far.history, grid, Method.POLAR_PLANE)
+    image = FormedImage(to_baseband(pixels, far.history, grid), grid, far.history, far.scene, nominal=False)
+    description = replace(describe_collection(far, produced=START), polar_plane=True)
+    assert consistency_findings(written(image, description)) == ()
+    tree = sicd_metadata(image, description)
+    loaded = sarkit.sicd.XmlHelper(tree)
+    assert (loaded.load("./{*}Grid/{*}Type"), loaded.load("./{*}ImageFormation/{*}ImageFormAlgo")) == ("RGAZIM", "PFA")
+    spacing = np.array([grid.row_spacing_m, grid.col_spacing_m])
+    plain, off = sicd_metadata(image, replace(description, polar_plane=False)), []
+    for target in far.scene.to_ecef(FAR):
+        at, without = (sarkit.sicd.xrowycol_to_rowcol(t, sarkit.sicd.scene_to_image(t, target)[0]) for t in (tree, plain))
+        found = np.array(grid.from_scene(measure_point(pixels, grid, grid.to_scene(*at)).position_m))
+        assert (found - at) * spacing == pytest.approx([0.0, 0.0], abs=2e-3)
+        off.append(np.linalg.norm((found - without) * spacing))
+    assert max(off) > 0.015
+
+
+def test_polar_formats_own_plane_is_refused_between_ground_and_slant():
+    near = orbital_collection()
+    with pytest.raises(InputError) as refusal:
+        form_pixels(near.history, plane(near, "between"), Method.POLAR_PLANE)
+    assert refusal.value.field == "grid"

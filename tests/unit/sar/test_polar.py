@@ -10,7 +10,7 @@ from kizuna.errors import InputError
 from kizuna.sar.form import Method, form_pixels
 from kizuna.sar.grid import PlaneGrid, ground_grid
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
-from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves
+from kizuna.sar.plane_waves import ApparentPlaces, PlaneWaves, projected_sights
 from kizuna.sar.polar import polar_format, polar_reference
 
 
@@ -177,6 +177,19 @@ def test_methods_by_name(collected, method):
     history, grid = collected
     small = replace(grid, rows=24, cols=24)
     assert np.abs(form_pixels(history, small, method) - form_pixels(history, small)).max() < 1e-2
+
+
+def test_sights_laid_into_the_image_plane_keep_the_ground_in_focus():
+    # Whatever plane it is dropped onto, at right angles: a point of the ground has the phase there that it has on the ground.
+    draw = np.random.default_rng(4)
+    up = np.array([0.0, 0.0, 1.0])
+    normal = np.array([0.5, -0.3, 0.8]) / math.sqrt(0.98)
+    sights = draw.normal(size=(9, 3))
+    ground = draw.normal(size=(5, 3)) * [1.0, 1.0, 0.0]
+    dropped = ground - (ground @ normal)[:, None] * normal
+    laid = projected_sights(sights, normal, up)
+    assert laid @ normal == pytest.approx(np.zeros(9), abs=1e-12)
+    assert laid @ dropped.T == pytest.approx(sights @ ground.T, abs=1e-12)
 
 
 def test_apparent_places_follow_the_closed_form_of_a_level_line():
