@@ -193,9 +193,9 @@ def write_figures(
         if kind == ".png":
             data = _picture(asked, found, flown, measured, title)
         elif kind in {".geojson", ".parquet"}:
-            data = _table(kind, asked, flown, measured)
+            data = _table(kind, asked, found, flown, measured)
         elif kind == ".nc":
-            data = _dataset(asked, flown, measured)
+            data = _dataset(asked, found, flown, measured)
         else:
             data = _windows(kind, flown, found.windows, [place for _name, place in asked.places], title)
         write_labelled(path, data, flown)
@@ -221,15 +221,18 @@ def _picture(asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, 
     return pass_chart(title, text, asked.begin, hours, found.passes.satellites, tracks, say=said)
 
 
-def _table(kind: str, asked: Asked, flown: Flown, measured: tuple[Revisit, Spread]) -> bytes:
+def _table(kind: str, asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, Spread]) -> bytes:
     rows: list[tuple[Geodetic, Mapping[str, object]]] = [
-        (place, {"name": name, **figures(*measured, number)}) for number, (name, place) in enumerate(asked.places)
+        (place, {"name": name, **figures(*measured, number), "windows": windows, "uncertain_windows": uncertain})
+        for number, ((name, place), windows, uncertain) in enumerate(zip(asked.places, *found.uncertain, strict=True))
     ]
     beside: dict[str, Json] = {**about(asked), "satellites": len(flown.satellites), "orbits": flown.rests_on()}
     return table(kind, rows, beside, cell_deg=None if asked.grid is None else asked.grid.cell_deg)
 
 
-def _dataset(asked: Asked, flown: Flown, measured: tuple[Revisit, Spread]) -> bytes:
+def _dataset(asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, Spread]) -> bytes:
+    import numpy as np
+
     from kizuna.formats.place_tables import grid_dataset, place_dataset
 
     times, more = measured
@@ -242,6 +245,8 @@ def _dataset(asked: Asked, flown: Flown, measured: tuple[Revisit, Spread]) -> by
         "response_s": times.response_s,
         "response_p95_s": more.response_p95_s,
         "unanswered": times.unanswered,
+        "windows": np.array(found.uncertain[0]),
+        "uncertain_windows": np.array(found.uncertain[1]),
     }
     told = about(asked) | {"satellites": len(flown.satellites), "labels": ", ".join(map(marked, flown.labels)) or None}
     beside = {name: str(value) for name, value in told.items() if value is not None}

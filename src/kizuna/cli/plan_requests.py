@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 from kizuna.errors import InputError, Message
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from kizuna.cli.plan_orbits import Flown
     from kizuna.earth.wgs84 import Geodetic
+    from kizuna.model.instants import Interval
     from kizuna.model.label import Label
     from kizuna.model.parties import Party
     from kizuna.planning.passes import Passes
@@ -90,7 +91,7 @@ def request_passes(
     catalogue: Catalogue,
     requests: Sequence[ImageRequest],
     spots: Sequence[Spot],
-    told: Mapping[str, Collection[Party]],
+    told: Mapping[str, Mapping[Party, Sequence[Interval]]],
     names: tuple[str, ...],
 ) -> Passes:
     """Passes on which the scenes of requests could be ordered, as a schedule has them to choose from.
@@ -104,7 +105,7 @@ def request_passes(
     requests, spots
         What is asked, and its scenes: the places of the passes.
     told
-        Who may be told of each request.
+        When who may be told of each request: an image is none that could be ordered where its provider may not know of it then.
     names
         Satellites of the passes.
     """
@@ -119,7 +120,11 @@ def request_passes(
     if not able:
         return Passes.of(names, places, [], [], [], [], period_s)
     windows = windows_over_spots(flown.within(Limits(orderable=True)), spots)
-    chances = chances_of(Problem(requests, spots, able, (), windows, told))
+    chances = [
+        task
+        for task in chances_of(Problem(requests, spots, able, (), windows, told))
+        if any(flown.at(task.start_s) in when for when in told[task.request][task.provider])
+    ]
     at_s = np.array([task.start_s for task in chances])
     satellites = {name: number for number, name in enumerate(names)}
     targets = {name: number for number, name in enumerate(places)}

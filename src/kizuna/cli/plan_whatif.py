@@ -27,7 +27,7 @@ from kizuna.cli.plan_whatif_told import ANYBODY, Case, Change, Wish, draw, form,
 from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, read_file
 from kizuna.errors import InputError, Message
-from kizuna.model.instants import parse_instant
+from kizuna.model.instants import Interval, parse_instant
 from kizuna.model.label import Label
 from kizuna.model.parties import nation_of, parse_party
 from kizuna.release.markings import UNCLASSIFIED
@@ -220,7 +220,8 @@ def _wishes(case: Case, changes: Sequence[str], available: Availability) -> tupl
 
     requests = [request for request, _images in case.wanted]
     if case.question.receiver == ANYBODY or not case.register.agreements:
-        told = {request.id: frozenset(case.parties) for request in requests}
+        whole: tuple[Interval, ...] = (Interval(case.asked.begin, case.asked.end),)
+        told = {request.id: dict.fromkeys(case.parties, whole) for request in requests}
     else:
         told = tellable(case.register, case.fleet, case.question, requests, changes, case.at)
     passes = request_passes(case.flown, case.catalogue, requests, case.spots, told, case.fleet.satellites)

@@ -46,7 +46,10 @@ def feature(
     >>> feature(30.52, 50.45, {"name": "Kyiv", "mean_s": 906.0})["geometry"]
     {'type': 'Point', 'coordinates': [30.52, 50.45]}
     """
-    geometry: dict[str, object] = {"type": "Point", "coordinates": [longitude_deg, latitude_deg]}
+    geometry: dict[str, object] = {
+        "type": "Point",
+        "coordinates": [round(longitude_deg, 9), round(latitude_deg, 9)],
+    }
     if cell_deg is not None:
         half_x, half_y = (each / 2.0 for each in cell_deg)
         west, east = round(longitude_deg - half_x, 9), round(longitude_deg + half_x, 9)
@@ -113,7 +116,7 @@ def geoparquet(features: Sequence[Mapping[str, Any]], about: Mapping[str, Json])
     return stream.getvalue()
 
 
-_UNITS = {"images": "1", "unanswered": "1"}
+_UNITS = dict.fromkeys(("images", "unanswered", "windows", "uncertain_windows"), "1")
 
 
 def _variables(figures: Mapping[str, npt.NDArray[Any]], dimensions: tuple[str, ...], shape: tuple[int, ...]) -> dict[str, Any]:

@@ -269,30 +269,39 @@ def supposed(
 
 def tellable(
     register: Register, fleet: Fleet, question: Question, requests: Iterable[ImageRequest], changes: Sequence[str], at: Instant
-) -> dict[str, frozenset[Party]]:
-    """Which providers may be told of each request, by its id, if something changed at an instant.
+) -> dict[str, dict[Party, tuple[Interval, ...]]]:
+    """When which providers may be told of each request, by its id, if something changed at an instant.
 
     Parameters
     ----------
     register, fleet, question
         As for `count`; the receiver is who asks.
     requests
-        What would be asked; each is told when it begins, at the earliest at the begin of the period.
+        What would be asked.
     changes, at
         As for `supposed`; none: as things stand. A provider that joins may be told of all.
+
+    Returns
+    -------
+    tellable
+        Parts of the period that touch the request's time and in which a decision lets each provider know; one that may never know
+        is left out.
     """
     _satellites, register = _switches(register, fleet, question, changes, at)
     joined = {change.partition(":")[2] for change in changes if change.startswith("join:")}
-    placer = Placer(areas_of(register.agreements))
-    found: dict[str, frozenset[Party]] = {}
+    placer, spans = Placer(areas_of(register.agreements)), _spans(register, question)
+    found: dict[str, dict[Party, tuple[Interval, ...]]] = {}
     for request in requests:
-        placement, when = placement_of(request, placer), max(request.begin, question.begin)
-        told = {question.receiver, *(party for party in fleet.parties if party in joined)} & set(fleet.parties)
-        for party in set(fleet.parties) - told:
-            decision = telling(register, request, question.receiver, party, placement, when, question.known_at)
-            if binds_alone(decision):
-                told.add(party)
-        found[request.id] = frozenset(told)
+        placement = placement_of(request, placer)
+        about = [each for each in spans if each.begin < request.deadline and (each.end is None or request.begin < each.end)]
+
+        def may_know(party: Party, span: Interval, request: ImageRequest = request, lie: Placement = placement) -> bool:
+            if party == question.receiver or party in joined:
+                return True
+            return binds_alone(telling(register, request, question.receiver, party, lie, span.begin, question.known_at))
+
+        told = {party: tuple(span for span in about if may_know(party, span)) for party in fleet.parties}
+        found[request.id] = {party: when for party, when in told.items() if when}
     return found
 
 

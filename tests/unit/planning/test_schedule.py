@@ -14,7 +14,7 @@ from kizuna.model.instants import Instant, parse_instant
 from kizuna.model.label import Label
 from kizuna.model.parties import parse_party
 from kizuna.model.regions import area_of
-from kizuna.planning.schedule import Problem, options_of, schedule
+from kizuna.planning.schedule import Problem, chances_of, options_of, schedule
 from kizuna.planning.schedule_check import faults_of
 from kizuna.planning.tasking import ImageRequest, Mode, ModeLimits, Provider, Satellite, Spot, Task, spots_of
 from kizuna.planning.windows import sorted_windows
@@ -215,3 +215,34 @@ def test_what_is_committed_uses_up_duty_and_quota():
     assert len(solve(problem(requests, [satellite("S", duty_s=35)], passes, committed=[held])).tasks) == 3
     quota = (Provider(IQPS, orders_a_day=2), Provider(ICEYE))
     assert len(solve(problem(requests, [satellite("S")], passes, providers=quota, committed=[held])).tasks) == 2
+
+
+def uncertain(asked, width_s):
+    return replace(asked, windows=replace(asked.windows, edge_uncertainty_s=np.full(len(asked.windows), width_s)))
+
+
+@given(st.floats(0, 60), st.floats(0, 120), st.floats(-1, 1), st.sampled_from([Mode.SPOTLIGHT, Mode.STRIPMAP]))
+def test_a_late_or_early_window_still_holds_the_image(width_s, length_s, off, mode):
+    asked = problem([request("a", modes=[mode])], [satellite("S")], [("S", "a", 1000, 1000 + length_s, 30, True)])
+    asked = uncertain(asked, width_s)
+    for task in options_of(asked):
+        # The window as it really is: shifted by no more than is expected of 95 % of them.
+        assert 1000 + off * width_s <= task.start_s + 1e-9
+        assert task.end_s <= 1000 + length_s + off * width_s + 1e-9
+    # Nothing that fits is left out: an image as long as what is certain can be taken.
+    assert bool(options_of(asked)) == (length_s - 2 * width_s >= MODES[mode].duration_s)
+    assert bool(options_of(replace(asked, certain=False))) == (length_s >= MODES[mode].duration_s)
+
+
+def test_the_verifier_holds_images_to_what_is_certain():
+    asked = problem([request("a", modes=[Mode.SPOTLIGHT])], [satellite("S")], [("S", "a", 100, 170, 30, True)])
+    whole = [task for task in options_of(uncertain(asked, 2.0)) if task.start_s == 102.0]
+    assert [bool(faults_of(uncertain(asked, width), whole)) for width in (2.0, 2.1, math.nan)] == [False, True, False]
+    assert "for certain" in faults_of(uncertain(asked, 2.1), whole)[0].render()
+    assert faults_of(replace(uncertain(asked, 2.1), certain=False), whole) == []
+
+
+def test_a_window_is_one_chance_in_whatever_ways_it_can_be_used():
+    asked = problem([request("a")], [satellite("S")], [("S", "a", 100, 170, 30, True), ("S", "a", 6000, 6070, 30, True)])
+    assert len(options_of(asked)) > 2
+    assert [task.start_s for task in chances_of(asked)] == [100.0, 6000.0]
