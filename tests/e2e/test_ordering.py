@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
+import signal
+import threading
 import tomllib
 from contextlib import ExitStack
+from dataclasses import replace
+from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 
 import httpx
@@ -13,11 +19,16 @@ import pytest
 from click.testing import CliRunner
 from simulators.coalition import AGREEMENT, SUPPLEMENTS, founded, introduce
 from simulators.processes import begin, serving, within
+from simulators.providers import EPOCH, FLEET, ICEYE, access
+from starlette.testclient import TestClient
 
 from kizuna.adapters.keys import FileKeys
+from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
 from kizuna.adapters.tls import client_context
 from kizuna.cli.main import kizuna as root
+from kizuna.model.instants import Instant, format_instant
 from kizuna.node.founding import record_agreement
+from kizuna.web.stapi import Customer, stapi_app
 from kizuna.wiring import CIVIL_OFFSETS, KEYS, open_node
 
 SAMPLES = files("kizuna.samples") / "tasking"
@@ -136,3 +147,71 @@ def test_an_image_is_ordered_of_a_partner_and_comes_by_the_exchange(world, tmp_p
         assert (answer.status_code, answer.content) == (404, nobody.content), path
     facts = run("audit", "log", "--node", pair.jpn)
     assert json.dumps(facts).count(f"tasking/{made['order']}") >= 1
+
+
+class Forgetful(SimulatedProvider):
+    """Keeps tokens, and takes each order for a new one."""
+
+    def order(self, mode, wish, geometry, token=None):
+        made = replace(super().order(mode, wish, geometry), token=token)
+        self._orders[made.id] = made
+        return made
+
+
+@pytest.fixture
+def iceye():
+    """A provider that is asked over HTTP; `hook` is called when it has taken an order, and before it says so."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            length = int(self.headers.get("content-length", 0))
+            answer = app.request(self.command, self.path, content=self.rfile.read(length))
+            if self.command == "POST" and self.path.endswith("/orders"):
+                server.hook()
+            with contextlib.suppress(OSError):
+                self.send_response(answer.status_code)
+                self.send_header("content-length", str(len(answer.content)))
+                self.end_headers()
+                self.wfile.write(answer.content)
+
+        do_POST = do_GET  # noqa: N815
+
+        def log_message(self, *_): ...
+
+    clock = FasterClock(EPOCH, lambda: 0.0, 1.0)
+    provider = Forgetful(ICEYE, FLEET, access, clock, None, policy="FIN", classification="UNCLASSIFIED")
+    app = TestClient(stapi_app(lambda _request: Customer("", provider), "Simulated", clock))
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.provider = provider
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def test_who_is_killed_before_it_hears_the_answer_does_not_order_twice(iceye, tmp_path):
+    node = founded(tmp_path / "fin", "FIN/ICEYE", agreements=False)
+    fleet, requests = tmp_path / "fleet.toml", tmp_path / "requests.toml"
+    url = f"http://127.0.0.1:{iceye.server_address[1]}"
+    text = (SAMPLES / "fleet.toml").read_text("utf-8")
+    fleet.write_text(text.replace('satellites = ["ICEYE"]', f'satellites = ["X"]\nstapi = "{url}"'))
+    requests.write_text((SAMPLES / "orders.toml").read_text("utf-8"))
+    end = format_instant(Instant(EPOCH + timedelta(seconds=7250)))
+    task = TASK | {"satellite": "X2", "provider": "FIN/ICEYE", "mode": "spotlight", "incidence_deg": 35.0, "end": end}
+    task |= {"start": format_instant(Instant(EPOCH + timedelta(seconds=7210)))}
+    (tmp_path / "schedule.json").write_text(json.dumps({"schema": "kizuna/schedule/1", "tasks": [task]}))
+    status = ("plan", "order", "--fleet", fleet, "--node", node)
+    order = (*status, tmp_path / "schedule.json", "--requests", requests)
+    with begin(*order, "--json") as process:
+        iceye.hook = lambda: (process.kill(), process.wait())
+        process.wait(60)
+    assert [process.returncode, len(iceye.provider.orders())] == [-signal.SIGKILL, 1]
+    iceye.hook = int
+    (unclear,) = run(*status, "--status")
+    assert (unclear["state"], unclear["order"]) == ("unclear", None)
+    (made,) = run(*order)
+    (known,) = iceye.provider.orders()
+    assert (made["state"], made["order"]) == ("scheduled", known.id)
+    assert run(*order)[0]["why"] == "ordered already"
+    assert len(iceye.provider.orders()) == 1

@@ -310,6 +310,8 @@ def taken_orders(node: Node, partner: Party | None = None) -> list[TakenOrder]:
     """Orders that partners (or one of them) placed with this node, the oldest first."""
     beginning = _KEPT if partner is None else f"{_KEPT}{partner}/"
     found = [_read(json.loads(text)) for text in node.store.settings(beginning).values()]
+    # A nation's name is the beginning of its organisations' names.
+    found = [taken for taken in found if partner in {None, taken.partner}]
     return sorted(found, key=lambda taken: (taken.order.created, taken.order.id))
 
 

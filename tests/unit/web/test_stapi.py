@@ -2,46 +2,26 @@
 
 import json
 import math
+import threading
+import time
 from datetime import timedelta
 
 import httpx
 import pytest
 import rasterio
+from simulators.providers import EPOCH, FLEET, ICEYE, access
 from starlette.testclient import TestClient
 
 from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
 from kizuna.adapters.stapi_client import StapiClient
 from kizuna.errors import InputError, PartnerMisbehaved, PartnerUnreachable
-from kizuna.model.instants import Instant, parse_instant
-from kizuna.model.parties import parse_party
-from kizuna.planning.offers import matches
-from kizuna.planning.tasking import Mode, ModeLimits, Satellite
-from kizuna.planning.windows import sorted_windows
+from kizuna.model.instants import Instant
+from kizuna.planning.offers import Wish, matches, only
+from kizuna.planning.tasking import Mode
 from kizuna.web.stapi import QUERYABLES, Customer, stapi_app
+from kizuna.web.stapi_searches import Searches, TooMany
 
-EPOCH = parse_instant("2026-05-08")
-ICEYE = parse_party("FIN/ICEYE")
-MODES = {Mode.SPOTLIGHT: ModeLimits(10.0, 5_000.0, math.radians(15), math.radians(45))}
-FLEET = [Satellite(name, ICEYE, MODES, turn_s=30, side_s=60, duty_s=300) for name in ("X1", "X2")]
 KYIV = {"type": "Point", "coordinates": [30.52, 50.45]}
-# Satellite, seconds after the epoch, incidence, right.
-PASSES = [("X1", 3600, 25, True), ("X2", 7200, 35, False), ("X1", 3600 + 40_000, 50, True)]
-
-
-def access(lon, lat, begin, end):
-    """The same passes whatever the place, but for the far south, which nobody sees."""
-    some = [] if lat < -60 else PASSES
-    columns = {
-        "satellite": [int(p[0] == "X2") for p in some],
-        "target": [0 for _ in some],
-        "start_s": [p[1] for p in some],
-        "end_s": [p[1] + 60 for p in some],
-        "closest_s": [p[1] + 30 for p in some],
-        "incidence_rad": [math.radians(p[2]) for p in some],
-        "right": [p[3] for p in some],
-        "ascending": [True for _ in some],
-    }
-    return sorted_windows(EPOCH, ["X1", "X2"], ["place"], **columns)
 
 
 @pytest.fixture
@@ -195,3 +175,85 @@ def test_filters_combine():
             matches(broken, properties)
     with pytest.raises(TypeError):
         matches({"op": "<", "args": [name, 3]}, properties)
+
+
+def test_a_search_may_be_answered_later(world):
+    record = world.http.post("/products/spotlight/opportunities", json=wish(), headers={"prefer": "wait=5, respond-async"})
+    assert (record.status_code, record.headers["preference-applied"]) == (201, "respond-async")
+    address = record.headers["location"]
+    end = time.monotonic() + 10
+    while world.http.get(address).json()["status"]["status_code"] != "completed":
+        assert time.monotonic() < end
+    found = world.http.get(address).json()
+    (there,) = [link["href"] for link in found["status"]["links"] if link["rel"] == "opportunities"]
+    pages = [world.http.get(there + "?limit=1").json()]
+    pages.append(world.http.get(next(link["href"] for link in pages[0]["links"] if link["rel"] == "next")).json())
+    at_once = world.http.post("/products/spotlight/opportunities", json=wish()).json()
+    assert [page["features"][0] for page in pages] == at_once["features"]
+    assert [one["status_code"] for one in world.http.get(address + "/statuses").json()] == [
+        "completed",
+        "in_progress",
+        "received",
+    ]
+    assert [one["id"] for one in world.http.get("/searches/opportunities").json()["search_records"]] == [found["id"]]
+    # The client waits by itself, and what has passed meanwhile is offered no more.
+    assert (
+        world.client.opportunities("spotlight", wish(), later=True).features
+        == world.client.opportunities("spotlight", wish()).features
+    )
+    world.seconds = 7200
+    assert [one["properties"]["platform"] for one in world.http.get(there).json()["features"]] == ["X2"]
+    assert world.http.get("/searches/opportunities/other").status_code == 404
+    world.seconds = 7200 + 3700
+    world.client.opportunities("spotlight", wish(), later=True)
+    assert len(world.http.get("/searches/opportunities").json()["search_records"]) == 1  # kept for an hour
+
+
+def test_searches_are_their_customers_own_and_not_too_many():
+    hold, searches = threading.Event(), Searches(lambda: EPOCH)
+    try:
+        open_ = [searches.begin("one", Mode.SPOTLIGHT, None, lambda: hold.wait() and []) for _ in range(4)]
+        with pytest.raises(TooMany):
+            searches.begin("one", Mode.SPOTLIGHT, None, list)
+        other = searches.begin("other", Mode.SPOTLIGHT, None, lambda: 1 // 0)
+    finally:
+        hold.set()
+    assert (searches.named("other", open_[0].id), searches.named("one", open_[0].id)) == (None, open_[0])
+    end = time.monotonic() + 10
+    while other.code != "failed":
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def test_an_order_is_known_again_by_its_token(world):
+    first, second = (world.client.order_once("spotlight", wish(), token, asked_before=False) for token in ("a", "b"))
+    assert [one.properties.order_parameters for one in (first, second)] == [{"client_token": "a"}, {"client_token": "b"}]
+    for asked_before in (False, True):
+        assert world.client.order_once("spotlight", wish(), "a", asked_before=asked_before).id == first.id
+    assert len(world.provider.orders()) == 2
+
+
+def test_of_a_provider_without_tokens_an_order_is_known_by_what_was_asked(world, monkeypatch):
+    monkeypatch.setattr(world.client, "parameters", lambda _product: frozenset())
+    first = world.client.order_once("spotlight", wish(left()), "a", asked_before=False)
+    assert first.properties.order_parameters == {}
+    other = world.client.order_once("spotlight", wish(), "a", asked_before=True)
+    assert other.id != first.id
+    assert world.client.order_once("spotlight", wish(left()), "a", asked_before=True).id == first.id
+    assert len(world.provider.orders()) == 2
+
+
+def test_links_lead_nowhere_else(world):
+    page = {"type": "ProductCollection", "products": [], "links": [{"href": "https://elsewhere.example/products", "rel": "next"}]}
+    client = StapiClient("https://p.example", transport=httpx.MockTransport(lambda _: httpx.Response(200, json=page)))
+    with pytest.raises(PartnerMisbehaved, match="leads elsewhere"):
+        client.products()
+
+
+def test_only_finds_the_pass_and_no_other(world):
+    asked = Wish(EPOCH, Instant(EPOCH + timedelta(days=1)), 30.52, 50.45)
+    for offer in world.provider.offers(Mode.SPOTLIGHT, asked):
+        assert world.provider.offers(Mode.SPOTLIGHT, only(offer, asked)) == [offer]
+        (lon, lat), (east, north) = offer.scene[0], offer.scene[2]
+        assert math.isclose((north - lat) * 111_320, 5_000, rel_tol=1e-9)
+        assert math.isclose((east - lon) * 111_320 * math.cos(math.radians(50.45)), 5_000, rel_tol=1e-9)
