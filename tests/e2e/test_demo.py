@@ -40,6 +40,7 @@ def test_the_demo_checks_itself_and_leaves_nothing_behind(tmp_path):
     figures = json.loads(out)
     assert len(figures["nodes"]) == 3
     assert [node["party"] for node in figures["nodes"]] == ["JPN/IQPS", "UKR/HUR", "NZL"]
+    assert 0 < figures["order_to_partner_store_s"] < 30
     assert 0 < figures["suspension_to_refusal_s"] < 5
     assert figures["suspension_to_refusal_s"] < figures["echoes_to_partner_store_s"] < figures["total_s"] < 120
     # Two products of several files each, and none of the third.
@@ -112,7 +113,8 @@ def test_the_nodes_of_a_demo_can_be_kept_and_asked(tmp_path):
     ]
     assert agreement["id"] == "IQPS-HUR-2025"
     held = kizuna("product", "list", "--node", figures["nodes"][1]["folder"], "--json").json()
-    assert len(held) == 2
+    assert len(held) == 3
+    assert [product["title"] for product in held if "SIMULATED" in product["title"]]
     assert all(product["complex"] is False for product in held)
     assert all(parse_instant(product["produced"]) for product in held)
     again = kizuna("demo", "--check", "--json", "--folder", folder)

@@ -16,6 +16,16 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.decision_text import outcome_word
+from kizuna.cli.story_order import (
+    AGREEMENT_FILE,
+    LABEL,
+    Ordered,
+    completed,
+    order_words,
+    provider_words,
+    schedule_words,
+    watch_words,
+)
 from kizuna.cli.terminal import Progress, _, say
 from kizuna.errors import KizunaError, Message
 from kizuna.formats.agreement import parse_toml
@@ -122,9 +132,14 @@ class Story:
         self._say(Message("kizuna: a node shows a partner exactly what an agreement in force allows, and can say why."))
         self._head(Message("1. Radar echoes to images"))
         echoes = time.monotonic()
+        inbox = self._root / "inbox"
+        # Beside the rest from the beginning: it takes a while to start.
+        flying = self._begin(*provider_words(JPN, inbox))
         scene, withheld = self._form()
         self._head(Message("2. Three nodes, mutual TLS between them"))
-        self._start()
+        self._start(flying)
+        beside = [flying, self._begin(*watch_words(inbox, self._nodes[JPN].folder))]
+        scheduling = self._begin(*schedule_words(self._nodes[UKR].folder))
         before = self._answer_to(NZL)
         products = self._publish(scene, withheld)
         self._head(Message("3. Who may have what, and why"))
@@ -135,19 +150,24 @@ class Story:
         _require(self._answer_to(NZL) == before, Message("the node without an agreement can tell that something was published"))
         values: dict[str, str | int | float] = {"party": NZL, "count": len(before)}
         self._say(Message("  {party} got the same {count} bytes as before anything was published: it cannot tell.", values))
-        self._head(Message("5. Look at it"))
+        self._head(Message("5. The partner orders an image"))
+        order_s = self._order(scheduling)
+        for process in beside:
+            process.terminate()
+        self._head(Message("6. Look at it"))
         for node in self._nodes.values():
             values = {"party": node.party, "url": node.people_url, "token": node.token}
             self._say(Message("  {party}: {url}  (sign in with {token})", values))
-        self._head(Message("6. The agreement is suspended"))
+        self._head(Message("7. The agreement is suspended"))
         refused_s = self._suspend(products[0])
-        self._head(Message("7. What a suspension costs"))
+        self._head(Message("8. What a suspension costs"))
         picture = self._plan()
-        self._head(Message("8. The proof"))
+        self._head(Message("9. The proof"))
         verified = self._verify()
         total_s = time.monotonic() - begin
         figures: dict[str, Json] = {
             "echoes_to_partner_store_s": round(to_store_s, 2),
+            "order_to_partner_store_s": round(order_s, 2),
             "suspension_to_refusal_s": round(refused_s, 3),
             "payload_bytes": moved,
             "decisions": self._decisions,
@@ -172,6 +192,7 @@ class Story:
         self._head(Message("Figures of this run"))
         rows = [
             (_("radar echoes to the partner's store"), f"{figures['echoes_to_partner_store_s']} s"),
+            (_("image ordered to the partner's store"), f"{figures['order_to_partner_store_s']} s"),
             (_("suspension recorded to refusal received"), f"{figures['suspension_to_refusal_s']} s"),
             (_("bytes that went to the partner"), f"{figures['payload_bytes']}"),
             (_("decisions recorded"), f"{figures['decisions']}"),
@@ -245,18 +266,22 @@ class Story:
 
     # ---- 2
 
-    def _start(self) -> None:
+    def _start(self, flying: subprocess.Popen[str]) -> None:
         for party in (JPN, UKR, NZL):
             folder = self._root / party.replace("/", "-").lower()
             accepted = () if party == NZL else _SUPPLEMENT
             settings = Settings(partner_listen=_ANY_PORT, people_listen=_ANY_PORT, accept_fictional=accepted)
+            if party == JPN:
+                url = self._first_line(flying, party)["url"]
+                settings = replace(settings, tasking_provider=url, tasking_label=str(LABEL))
             token = make_node(folder, party, settings)
             self._nodes[party] = self._serve(party, folder, token)
         cards: dict[Party, dict[str, Json]] = {}
         for party, running in self._nodes.items():
             with open_node(running.folder) as node:
                 cards[party] = node_card(node, running.partner_url)
-        register = sorted(sample_folder("coalition").glob("*.toml")) + sorted(sample_folder("coalition").glob("fictional/*.toml"))
+        coalition = sample_folder("coalition")
+        register = [*sorted(coalition.glob("*.toml")), *sorted(coalition.glob("fictional/*.toml")), AGREEMENT_FILE]
         for party, running in self._nodes.items():
             with open_node(running.folder) as node:
                 for other in (UKR, NZL) if party == JPN else (JPN,):
@@ -277,23 +302,32 @@ class Story:
             if path.name != "markings.toml":
                 record_agreement(node, parse_toml(path.read_bytes(), name=path.name), CIVIL_OFFSETS, _SUPPLEMENT)
 
-    def _serve(self, party: Party, folder: Path, token: str) -> _Running:
+    def _begin(self, *words: str) -> subprocess.Popen[str]:
+        """Start a command of ours that runs beside the demo until it is stopped."""
         kept = {name: value for name, value in os.environ.items() if not name.startswith("KIZUNA_") or name == "KIZUNA_STATE"}
         with _signals_kept():
             process = subprocess.Popen(  # noqa: S603 - our own program
-                [sys.executable, "-m", "kizuna", "node", "serve", "--node", str(folder), "--json"],
+                [sys.executable, "-m", "kizuna", *words],
                 stdout=subprocess.PIPE,
                 text=True,
-                # Ctrl-C is for the demo, which stops its nodes itself.
+                # Ctrl-C is for the demo, which stops its processes itself.
                 start_new_session=True,
                 env=kept,
             )
             self._processes.append(process)
+        return process
+
+    def _first_line(self, process: subprocess.Popen[str], party: Party) -> dict[str, str]:
         assert process.stdout is not None  # noqa: S101 - it is a pipe
         line = process.stdout.readline()
         if not line:
             raise DemoFailed(Message("the node of {party} did not start", {"party": party}))
-        urls = json.loads(line)
+        said: dict[str, str] = json.loads(line)
+        return said
+
+    def _serve(self, party: Party, folder: Path, token: str) -> _Running:
+        process = self._begin("node", "serve", "--node", str(folder), "--json")
+        urls = self._first_line(process, party)
         return _Running(party, folder, token, process, urls["partner_url"], urls["people_url"])
 
     # ---- 3
@@ -398,7 +432,30 @@ class Story:
                     raise
                 time.sleep(0.1)
 
-    # ---- 7
+    # ---- 5
+
+    def _order(self, scheduling: subprocess.Popen[str]) -> float:
+        """Let the Ukrainian node order what it scheduled; seconds until it holds the image."""
+        schedule, folder = self._root / "schedule.json", self._nodes[UKR].folder
+        schedule.write_text(scheduling.communicate()[0], encoding="utf-8")
+        begin = time.monotonic()
+        ordered = Ordered.of(self._begin(*order_words(schedule, folder)).communicate()[0], JPN)
+        self._say(ordered.told(UKR))
+        product = completed(folder, ordered)
+        _status, got = self._sync(UKR)
+        received = got["received"]
+        assert isinstance(received, list)  # noqa: S101 - our own program's form
+        taken_s = time.monotonic() - begin
+        with open_node(folder) as node:
+            held = node.store.items.get(product) is not None
+        _require(held and len(received) == 1, Message("the image that was ordered did not come"))
+        values: dict[str, str | int | float] = {"party": UKR, "seconds": f"{taken_s:.1f}"}
+        self._say(
+            Message("  the simulated provider flew and delivered; {party} has the image, {seconds} s after its order", values)
+        )
+        return taken_s
+
+    # ---- 8
 
     def _plan(self) -> Path:
         from kizuna.cli.story_plan import draw_loss, told
@@ -411,7 +468,7 @@ class Story:
         self._say(Message("  FICTIONAL: these agreements. The picture: {path}", {"path": str(picture)}))
         return picture
 
-    # ---- 6, 8
+    # ---- 7, 9
 
     def _suspend(self, product: Product) -> float:
         reason = _("Review of the third-party rule.")
