@@ -44,8 +44,8 @@ _WORDS = {
 
 @click.command(
     help=_(
-        "Form complex images from echoes, CPHD or Gotcha (.mat, one file a degree), and write them as SICD. Of a CPHD file with "
-        "several channels each is formed, into a file of its own."
+        "Form complex images from echoes, CPHD, raw strips (HDF5) or Gotcha (.mat, one file a degree), and write them as "
+        "SICD. Of a file with several channels each is formed, into a file of its own."
     ),
     epilog=examples(
         "kizuna sar form data_3dsar_pass1_az00?_HH.mat --output scene.nitf",
@@ -204,7 +204,7 @@ def _sources(files: Sequence[Path], channel: str | None, classification: str) ->
         opened = [stack.enter_context(open_input(path)) for path in files]
         if all(path.suffix.lower() == ".mat" for path in files):
             return [_gotcha(opened, files[0], classification)]
-        from kizuna.formats.cphd import cphd_channels, read_cphd
+        from kizuna.formats.echoes import echo_channels, read_echoes
         from kizuna.formats.marking import UNCLASSIFIED
         from kizuna.formats.sicd_metadata import describe_collection
 
@@ -214,11 +214,10 @@ def _sources(files: Sequence[Path], channel: str | None, classification: str) ->
                 hint=Message("Form each CPHD file by a command of its own."),
                 field="files",
             )
-        names = (channel,) if channel is not None else cphd_channels(opened[0])
+        names = (channel,) if channel is not None else echo_channels(opened[0])
         found: list[_Source] = []
         for name in names:
-            opened[0].seek(0)
-            collection = read_cphd(opened[0], channel=name, progress=Progress(_("reading")))
+            collection = read_echoes(opened[0], channel=name, progress=Progress(_("reading")))
             marking = UNCLASSIFIED if classification == "UNCLASSIFIED" else replace(UNCLASSIFIED, classification=classification)
             told = describe_collection(collection, produced=system_now(), marking=marking)
             found.append((name, collection.history, collection.scene, told, False, collection))

@@ -290,14 +290,15 @@ def _radiometry(
     """Factors and noise, as in `kizuna.formats.sicd_metadata`; a uniform aperture keeps the noise of all Doppler frequencies."""
     radiometry = description.radiometry
     assert radiometry is not None  # noqa: S101 # the caller asked
-    history, plan, grid = strip.history, strip.plan, strip.grid
+    history, plan = strip.history, strip.plan
     grazing = math.radians(_sarkit.XmlHelper(tree).load("./{*}SCPCOA/{*}GrazeAng"))
     slope = math.radians(_sarkit.XmlHelper(tree).load("./{*}SCPCOA/{*}SlopeAng"))
     gains = description.row_weighting.noise_gain() * description.col_weighting.noise_gain()
     slant_m2 = gains / (spans[0] * spans[1])
     ground_m2 = slant_m2 / math.cos(slope)
-    pulses = plan.dwell_s(history.centre_frequency_hz) / grid.col_spacing_s
-    kept = 1.0 / (plan.doppler.width_hz * grid.col_spacing_s) if strip.aperture.kind is WindowKind.UNIFORM else 1.0
+    interval = (plan.span_s[1] - plan.span_s[0]) / (history.pulses - 1)
+    pulses = plan.dwell_s(history.centre_frequency_hz) / interval
+    kept = 1.0 / (plan.doppler.width_hz * interval) if strip.aperture.kind is WindowKind.UNIFORM else 1.0
     noise = radiometry.noise_power * gains * kept / (pulses * len(history.frequencies_hz))
     if plan.lit_throughout(history.centre_frequency_hz):
         # A scatterer is lit for a part of the processed band: it has that part of its magnitude.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,7 @@ type Image = npt.NDArray[np.complex64]
 
 _UNIFORM = Window()
 _ROW_SHARE = 0.8  # of the range cell: sampled 1.25 times finer than it must
+_COL_SHARE = 0.8
 _RANGE_SHARE = 0.9  # of the range that the frequency step tells apart
 _LEAST_SHARE = 0.25  # of the shorter of dwell and collection, where both are as good as equal
 
@@ -132,8 +134,8 @@ def plan_strip(collection: Collection, *, doppler_hz: float | None = None, width
 
     Notes
     -----
-    Rows lie 0.8 range cells apart, columns at the times of pulses. Columns are those whose aperture is whole; where the beam
-    dwells for longer than the collection, those that it does not leave.
+    Rows lie 0.8 range cells apart, columns at the times of pulses, as many of these apart as 0.8 azimuth cells take. Columns are
+    those whose aperture is whole; where the beam dwells for longer than the collection, those that it does not leave.
     """
     history = collection.history
     interval = pulse_interval_s(history)
@@ -165,9 +167,12 @@ def plan_strip(collection: Collection, *, doppler_hz: float | None = None, width
     span, dwell = float(times[-1] - times[0]), plan.dwell_s(carrier)
     whole = max(abs(span - dwell), _LEAST_SHARE * min(span, dwell))
     ahead = float(plan.ahead_s(carrier, grid.range_m)[0])
-    cols = max(1, round(whole / interval))
+    # Where the aperture is short for the beam, neighbouring pulses' columns tell nothing apart.
+    band = doppler.width_hz * min(1.0, span / dwell)
+    every = max(1, math.floor(_COL_SHARE / (band * interval)))
+    cols = max(1, round(whole / interval / every))
     centre_s = times[0] + round((middle_s - ahead - float(times[0])) / interval) * interval
-    return replace(plan, grid=replace(grid, time_s=float(centre_s), cols=cols))
+    return replace(plan, grid=replace(grid, time_s=float(centre_s), col_spacing_s=every * interval, cols=cols))
 
 
 def _swath(collection: Collection, distance_m: float) -> tuple[float, float]:

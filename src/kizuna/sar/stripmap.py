@@ -175,7 +175,7 @@ def omega_k(  # noqa: PLR0913 # echoes, pixels, Doppler, windows, and bounds on 
     history
         Phase history with times at an even rate; its positions lie on the grid's track.
     grid
-        Pixels; its columns lie at times of pulses, before the first and after the last too, one pulse interval apart.
+        Pixels; its columns lie at times of pulses, before the first and after the last too, whole pulse intervals apart.
     doppler
         Where the Doppler spectrum lies, and how much of it is processed where `aperture` is not uniform.
     band, aperture
@@ -274,9 +274,10 @@ def _blocks(
     near, far = _span_m(middle, history.centre_frequency_hz, edges)
     cell = SPEED_OF_LIGHT_M_S / (2.0 * history.bandwidth_hz)
     extra = math.ceil((far - near) / cell) + 2 * _SPARE_CELLS
-    count = max(1, math.ceil(grid.cols / cols))
+    every = max(1, round(grid.col_spacing_s / interval))
+    count = max(1, math.ceil(grid.cols * every / cols))
     starts = [grid.cols * part // count for part in range(count + 1)]
-    length = scipy.fft.next_fast_len(max(b - a for a, b in pairwise(starts)) + reach)
+    length = scipy.fft.next_fast_len(max(b - a for a, b in pairwise(starts)) * every + reach)
     widest = max(block_bytes // (8 * length), 2 * extra)
     rows = max(1, math.floor((widest - extra) * cell / grid.row_spacing_m))
     parts = max(1, math.ceil(grid.rows / rows))
@@ -284,7 +285,7 @@ def _blocks(
     found = []
     origin = round((float(times[0]) - first_s) / interval)
     for begin, end in pairwise(starts):
-        pulses = max(0, origin + begin + before), min(history.pulses, origin + end + after)
+        pulses = max(0, origin + begin * every + before), min(history.pulses, origin + end * every + after)
         if pulses[0] >= pulses[1]:
             continue
         for top, bottom in pairwise(lines):

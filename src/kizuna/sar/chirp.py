@@ -1,0 +1,126 @@
+"""Range compression: from echoes of a chirp, sample by sample, to phase history, frequency by frequency."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+import scipy.fft
+
+from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
+from kizuna.sar.parallel import run_spread, thread_count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["RawEchoes", "compressed"]
+
+type Floats = npt.NDArray[np.float64]
+type Samples = npt.NDArray[np.complex64]
+
+_PULSES = 64
+
+
+@dataclass(frozen=True, slots=True)
+class RawEchoes:
+    """Uncompressed echoes at baseband.
+
+    Parameters
+    ----------
+    pulses
+        How many.
+    samples
+        Of each.
+    read
+        Gives the complex samples of pulses from one up to another, shape (n, samples).
+    sample_rate_hz
+        Of the receiver.
+    near_range_m
+        Range of the first sample: half the way of light from the beginning of the pulse to it, shape (pulses,).
+    centre_hz
+        Carrier.
+    chirp_hz_s, pulse_s
+        Rate of the linear frequency modulation about the carrier, negative for a falling one; length of the pulse.
+    positions_m, times_s
+        Antenna halfway between sending and hearing, shape (pulses, 3), in the scene's frame, and when.
+    polarisation
+        Such as ``"HH"``.
+    """
+
+    pulses: int
+    samples: int
+    read: Callable[[int, int], Samples]
+    sample_rate_hz: float
+    near_range_m: Floats
+    centre_hz: float
+    chirp_hz_s: float
+    pulse_s: float
+    positions_m: Floats
+    times_s: Floats
+    polarisation: str
+
+    @property
+    def bandwidth_hz(self) -> float:
+        """Of the chirp, as far as the receiver samples it."""
+        return min(abs(self.chirp_hz_s) * self.pulse_s, self.sample_rate_hz)
+
+
+def compressed(raw: RawEchoes, *, threads: int | None = None, progress: Callable[[int, int], None] | None = None) -> PhaseHistory:
+    """Phase history of raw echoes.
+
+    Parameters
+    ----------
+    raw
+        Echoes.
+    threads
+        Threads; all processors without it.
+    progress
+        Called with (pulses done, pulses in all).
+
+    Returns
+    -------
+    PhaseHistory
+        Its reference range leads to the middle of the samples; a scatterer whose echo has magnitude 1 has it too.
+
+    Notes
+    -----
+    The spectrum of each echo is multiplied by the conjugate of the chirp's own and divided by the mean of its squared
+    magnitude over the band. Transforms are longer than an echo and a pulse together, so that nothing comes round. Memory: the
+    history, and 64 pulses a thread.
+    """
+    length = scipy.fft.next_fast_len(raw.samples + math.ceil(raw.pulse_s * raw.sample_rate_hz) + 1)
+    step = raw.sample_rate_hz / length
+    count = min(length, 2 * math.floor(0.5 * raw.bandwidth_hz / step))
+    bins = np.arange(count) - count // 2
+    offset_hz = bins * step
+    times = np.arange(math.ceil(raw.pulse_s * raw.sample_rate_hz)) / raw.sample_rate_hz - 0.5 * raw.pulse_s
+    chirp = scipy.fft.fft(np.exp(1j * math.pi * raw.chirp_hz_s * times**2), length)[bins]
+    matched = np.conj(chirp) / np.mean(np.abs(chirp) ** 2)
+    half_m = 0.5 * (raw.samples - 1) * SPEED_OF_LIGHT_M_S / (2.0 * raw.sample_rate_hz)
+    # From the first sample to the middle one, and the carrier's phase of the first.
+    turns = 2.0 / SPEED_OF_LIGHT_M_S * half_m * (raw.centre_hz + offset_hz)
+    laid = matched * np.exp(2j * math.pi * (turns - np.rint(turns)))
+    carried = 2.0 / SPEED_OF_LIGHT_M_S * raw.near_range_m * raw.centre_hz
+    carrier = np.exp(2j * math.pi * (carried - np.rint(carried)))
+    samples = np.empty((raw.pulses, count), np.complex64)
+
+    def work(begin: int, end: int) -> None:
+        for first in range(begin, end, _PULSES):
+            last = min(first + _PULSES, end)
+            spectrum = scipy.fft.fft(raw.read(first, last), length, axis=1)
+            samples[first:last] = spectrum[:, bins] * laid * carrier[first:last, None]
+            if progress is not None:
+                progress(last, raw.pulses)
+
+    run_spread(work, raw.pulses, thread_count(threads))
+    return PhaseHistory(
+        samples=samples,
+        frequencies_hz=raw.centre_hz + offset_hz,
+        positions_m=raw.positions_m,
+        reference_range_m=raw.near_range_m + half_m,
+        polarisation=raw.polarisation,
+        times_s=raw.times_s,
+    )
