@@ -86,15 +86,22 @@ def decide_in(view: View, subject: Subject, partner: Party, valid_at: Instant, p
     # A label may hold a need that no question was compiled with yet: labels are looked at before the question is.
     own = view.label_columns(label)
     lineage = lineage_of(view, subject) if subject.ancestors else None
-    question = view.question(subject.holder, partner, purpose, valid_at)
-    plan = plan_for(view, question, valid_at)
-    scope = plan.scope(view, subject.kind)
+    # As a rule the same is asked again, between the same dates.
+    asking = (subject.holder, partner, purpose, subject.kind)
+    latest = view.scopes.get(asking)
+    if latest is not None and latest[0] <= valid_at < latest[1] and latest[2] == len(view.needs.bits):
+        scope = latest[3]
+    else:
+        question = view.question(subject.holder, partner, purpose, valid_at)
+        scope = plan_for(view, question, valid_at).scope(view, subject.kind)
+        _keep(view.scopes, asking, (*view.dates_about(valid_at), question.needs_known, scope))
     key = scope.key(view, subject, label, own, lineage, valid_at)
     found = None if key is None else scope.decisions.get(key)
     if found is None:
+        plan = scope.plan
         row, now = plan.row(scope, view, subject, label, own, lineage, valid_at), plan.asked(valid_at)
         verdict = plan.judge(scope, own, row, now, derived=lineage is not None)
-        asked = (view, question, subject, label, row, valid_at)
+        asked = (view, plan.question, subject, label, row, valid_at)
         found, shared = _decision(verdict, asked, lineage, key)
         if key is not None and shared:
             _keep(scope.decisions, key, found)

@@ -206,6 +206,8 @@ class Scope:
 
     Attributes
     ----------
+    plan
+        The question about products of any kind.
     covered
         What is said where no article covers it.
     measured
@@ -214,12 +216,12 @@ class Scope:
         What was decided, by the `key` of products.
     """
 
-    __slots__ = ("_checks", "_plan", "_ways", "covered", "decisions", "measured", "shapes")
+    __slots__ = ("_checks", "_ways", "covered", "decisions", "measured", "plan", "shapes")
 
     def __init__(
         self, plan: Plan, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check
     ) -> None:
-        self._plan = plan
+        self.plan = plan
         self._checks, self._ways, self.covered = (checks, known), ways, (covered,)
         self.shapes: dict[int, tuple[tuple[_Asked, ...], tuple[_Offer, ...]]] = {}
         _, offers = self.shape(_ANY_SHAPE)
@@ -249,7 +251,7 @@ class Scope:
                 return None
         if self.measured is None:
             return own, whose, parents, subject.complex_data
-        return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self._plan, at)
+        return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self.plan, at)
 
     def shape(self, shape: int) -> tuple[tuple[_Asked, ...], tuple[_Offer, ...]]:
         """What is left to ask of products of a shape: of the product alone, and of each article.

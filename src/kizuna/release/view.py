@@ -11,8 +11,10 @@ import math
 import threading
 from bisect import bisect_right
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from kizuna.model.instants import Instant
 from kizuna.model.label import CategoryType
 from kizuna.model.parties import NATIONS, nation_of
 from kizuna.release.agreements import AgreementKind, State, Term
@@ -25,12 +27,12 @@ from kizuna.release.measured import millimetres
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from kizuna.model.instants import Instant
     from kizuna.model.label import Category, Label
     from kizuna.model.parties import Party
     from kizuna.model.regions import Placement
     from kizuna.release.agreements import Agreement, Article, Equivalence
     from kizuna.release.decision import Decision
+    from kizuna.release.plan import Scope
     from kizuna.release.register import Register
     from kizuna.release.subject import Subject
 
@@ -71,6 +73,7 @@ _MOST_VIEWS = 64
 _MOST_LABELS = 100_000
 _MICROSECONDS_AN_HOUR = 3_600_000_000
 _MILLIMETRES_A_METRE = 1_000
+_FIRST, _LAST = Instant(datetime(1, 1, 1, tzinfo=UTC)), Instant(datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC))
 # Even an unknown instant lies in a period that is not limited.
 _WITHOUT_LIMIT = (ALWAYS, NEVER + 1)
 
@@ -196,7 +199,7 @@ class View:
         As known then.
     parties, kinds, markings, needs, areas, purposes
         Vocabularies of the masks.
-    dominated, said, refusals
+    dominated, said, scopes, refusals
         What `kizuna.release.lineage`, `kizuna.release.plan` and `kizuna.release.decide` keep of this view.
     """
 
@@ -220,6 +223,7 @@ class View:
         "refusals",
         "register",
         "said",
+        "scopes",
     )
 
     def __init__(self, register: Register, applicable: frozenset[ObligationKind] = APPLICABLE) -> None:
@@ -231,6 +235,8 @@ class View:
         self._policies = {policy: number for number, policy in enumerate(sorted(register.ladders), start=1)}
         self._cuts = sorted(set(_dates(register)))
         self._questions: dict[tuple[Party, Party, str, int], Question] = {}
+        # What was asked last of a kind of product by whom: between which instants it is one question, and how it is asked.
+        self.scopes: dict[tuple[Party, Party, str, str], tuple[Instant, Instant, int, Scope]] = {}
         self._labels: dict[object, LabelColumns] = {}
         self._area_masks: dict[frozenset[str], int] = {}
         self.dominated: dict[object, Dominated] = {}
@@ -252,6 +258,12 @@ class View:
         if found.needs_known < len(self.needs.bits):
             found.learn(self.needs)
         return found
+
+    def dates_about(self, at: Instant) -> tuple[Instant, Instant]:
+        """Instants from and before which the question that is asked at `at` is one and the same."""
+        following = bisect_right(self._cuts, at)
+        since = self._cuts[following - 1] if following else _FIRST
+        return since, self._cuts[following] if following < len(self._cuts) else _LAST
 
     def next_date(self, at: Instant) -> Instant | None:
         """First instant after `at` at which the state of an agreement, suspension, withdrawal or pair may change."""
