@@ -9,6 +9,7 @@ from importlib import resources
 
 import numpy as np
 import sar_checkers
+import sar_nufft
 import sar_polar
 
 from kizuna.formats.gotcha import form_gotcha
@@ -46,7 +47,7 @@ def trihedral() -> None:
     report("trihedral_cross_width_error_percent", 100.0 * abs(found.col_width_m / cross_m - 1.0), "%", 5.0)
 
 
-PARTS = {"trihedral": trihedral, "polar": sar_polar.main, "checkers": sar_checkers.main}
+PARTS = {"trihedral": trihedral, "polar": sar_polar.main, "checkers": sar_checkers.main, "nufft": sar_nufft.main}
 
 
 def main() -> None:

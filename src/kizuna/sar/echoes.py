@@ -22,8 +22,8 @@ import scipy.fft
 from kizuna.sar.apparent import ApparentPlane, fit_apparent_plane
 from kizuna.sar.echo_kernels import add_line, compact, extent_along, place_points, spread_ranges, target_line
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
-from kizuna.sar.nufft import _fine_shape, _kernel_for, _table
 from kizuna.sar.nufft_kernels import LANES, interpolate_points, spread_points
+from kizuna.sar.spreading import fine_shape, kernel_for, table_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,10 +144,10 @@ def point_echoes(acquisition: Acquisition, movers: Movers, out: Samples, *, thre
     """
     if not len(movers):
         return
-    kernel = _kernel_for(_POINT_TOLERANCE)
-    table = _table(kernel)
+    kernel = kernel_for(_POINT_TOLERANCE)
+    table = table_of(kernel)
     count = len(acquisition.frequencies_hz)
-    fine = _fine_shape((count, count), kernel)[0]
+    fine = fine_shape((count, count), kernel)[0]
     wanted = np.arange(count) - count // 2
     scale = (1.0 / kernel.transform(wanted / fine)).astype(np.float32)
     step_hz = float(acquisition.frequencies_hz[-1] - acquisition.frequencies_hz[0]) / (count - 1)
@@ -246,8 +246,8 @@ def _plane_echoes(
     frequencies_hz: Floats, cloud: Cloud, corners_m: Floats, plane: ApparentPlane, out: Samples, threads: int | None
 ) -> None:
     """Add what one aperture hears: spread the cloud over its apparent plane, transform, read the transform at the samples."""
-    kernel = _kernel_for(_CLOUD_TOLERANCE)
-    table = _table(kernel)
+    kernel = kernel_for(_CLOUD_TOLERANCE)
+    table = table_of(kernel)
     seen = plane.places_m(corners_m)
     wavenumbers = 2.0 * frequencies_hz[[0, -1]] / SPEED_OF_LIGHT_M_S
     axes = [_Axis.holding(seen[:, k], np.outer(wavenumbers, plane.directions[:, k]), kernel.oversampling) for k in range(2)]

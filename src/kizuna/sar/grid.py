@@ -14,7 +14,7 @@ from kizuna.errors import InputError, Message
 if TYPE_CHECKING:
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["PlaneGrid", "ground_grid", "slant_grid"]
+__all__ = ["PlaneGrid", "TerrainGrid", "ground_grid", "slant_grid"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -84,6 +84,61 @@ class PlaneGrid:
             np.asarray(self.centre_row + offset @ self.row_direction / self.row_spacing_m),
             np.asarray(self.centre_col + offset @ self.col_direction / self.col_spacing_m),
         )
+
+
+@dataclass(frozen=True, slots=True)
+class TerrainGrid:
+    """Pixels over a plane, each at a height of its own.
+
+    Parameters
+    ----------
+    plane
+        Rows, columns, spacing.
+    heights_m
+        Heights of the pixels above that plane along its normal, shape (rows, cols), metres.
+
+    Raises
+    ------
+    InputError
+        As many heights as there are not pixels.
+    """
+
+    plane: PlaneGrid
+    heights_m: Floats
+
+    def __post_init__(self) -> None:
+        if self.heights_m.shape != self.plane.shape:
+            raise InputError(
+                Message(
+                    "heights of shape {got} do not fit pixels of shape {expected}",
+                    {"got": str(self.heights_m.shape), "expected": str(self.plane.shape)},
+                ),
+                hint=Message("Give one height for each pixel."),
+                field="heights_m",
+            )
+
+    @property
+    def rows(self) -> int:
+        """Number of rows."""
+        return self.plane.rows
+
+    @property
+    def cols(self) -> int:
+        """Number of columns."""
+        return self.plane.cols
+
+    def to_scene(self, row: npt.ArrayLike, col: npt.ArrayLike) -> Floats:
+        """Scene positions, shape (..., 3), metres, of pixel indices, shape (...); heights linear between pixels."""
+        row, col = np.broadcast_arrays(np.asarray(row, np.float64), np.asarray(col, np.float64))
+        top = np.clip(np.floor(row).astype(int), 0, max(self.rows - 2, 0))
+        left = np.clip(np.floor(col).astype(int), 0, max(self.cols - 2, 0))
+        down, across = np.clip(row - top, 0.0, 1.0), np.clip(col - left, 0.0, 1.0)
+        below, right = np.minimum(top + 1, self.rows - 1), np.minimum(left + 1, self.cols - 1)
+        heights = self.heights_m
+        upper = (1.0 - across) * heights[top, left] + across * heights[top, right]
+        lower = (1.0 - across) * heights[below, left] + across * heights[below, right]
+        height = (1.0 - down) * upper + down * lower
+        return np.asarray(self.plane.to_scene(row, col) + height[..., None] * self.plane.normal, np.float64)
 
 
 def ground_grid(history: PhaseHistory, *, extent_m: float, spacing_m: float) -> PlaneGrid:

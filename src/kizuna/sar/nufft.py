@@ -11,8 +11,6 @@ lie in memory at once; `type_1`, `type_2` and `type_3` are the short way for one
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -21,7 +19,7 @@ import scipy.fft
 from kizuna.errors import InputError, Message
 from kizuna.sar.nufft_kernels import LANES, interpolate_points, sort_points, spread_points
 from kizuna.sar.parallel import run_spread, thread_count
-from kizuna.sar.quadrature import gauss_legendre
+from kizuna.sar.spreading import SpreadingKernel, fine_shape, kernel_for, table_of
 
 __all__ = ["FINEST_TOLERANCE", "ModeInterpolator", "PointSpreader", "PointTransform", "type_1", "type_2", "type_3"]
 
@@ -31,62 +29,7 @@ type Samples = npt.NDArray[np.complex64]
 FINEST_TOLERANCE = 1e-6
 """What single precision allows: below it the sums' own rounding is larger than the kernel's error."""
 
-_OVERSAMPLING = (1.25, 1.5, 2.0)
 _BIN_ROWS, _BIN_COLS = 64, 256  # 128 KiB of the oversampled grid: a bin stays in the second-level cache
-_TABLE_STEPS = 512
-
-
-@dataclass(frozen=True, slots=True)
-class _Kernel:
-    """Exponential of a semicircle, exp(b (sqrt(1 - z^2) - 1)) for |z| < 1, stretched over `width` points of the fine grid."""
-
-    width: int
-    oversampling: float
-
-    @property
-    def exponent(self) -> float:
-        """b, by the rule of the paper's section 3.3 with the factor that its authors' code uses."""
-        return 0.976 * math.pi * self.width * (1.0 - 0.5 / self.oversampling)
-
-    def values(self, z: Floats) -> Floats:
-        """Kernel at z in [-1, 1]."""
-        return np.exp(self.exponent * (np.sqrt(np.maximum(0.0, 1.0 - z * z)) - 1.0))
-
-    def transform(self, turns: Floats) -> Floats:
-        """Fourier transform of the kernel in units of the fine grid's step, at frequencies in cycles a step, any shape."""
-        nodes, weights = gauss_legendre()
-        half = 0.5 * self.width
-        weighted = weights * self.values(nodes) * half
-        flat = np.asarray(turns, np.float64).ravel()
-        # Even, smooth and wanted at millions of places for type 3: from a polynomial over the band |turns| <= 1/2.
-        if len(flat) <= 4 * len(nodes):
-            return np.asarray(np.cos(2.0 * math.pi * half * np.outer(flat, nodes)) @ weighted).reshape(np.shape(turns))
-        table = np.polynomial.Chebyshev.interpolate(lambda t: np.log(self.transform(0.5 * (t + 1.0) * 0.5)), 32, domain=[-1, 1])
-        return np.asarray(np.exp(table(4.0 * np.abs(turns) - 1.0)))
-
-
-@lru_cache(maxsize=8)
-def _kernel_for(tolerance: float) -> _Kernel:
-    """Kernel on the coarsest fine grid on which at most `LANES` points reach the tolerance."""
-    for oversampling in _OVERSAMPLING:
-        # Error of the best kernel of this width: exp(-pi w sqrt(1 - 1/s)) (paper, section 4); a factor of seven in hand.
-        width = math.ceil(math.log(7.0 / tolerance) / (math.pi * math.sqrt(1.0 - 1.0 / oversampling)))
-        if width <= LANES:
-            return _Kernel(max(2, width), oversampling)
-    return _Kernel(LANES, _OVERSAMPLING[-1])
-
-
-@lru_cache(maxsize=8)
-def _table(kernel: _Kernel) -> npt.NDArray[np.float32]:
-    """Kernel at the fine-grid points it covers, shape (steps + 1, LANES), for offsets of 0 to 1 from its left edge.
-
-    Linear interpolation between 513 rows errs by less than 1e-6 (h^2 / 8 times the second derivative), and the table of 16 KiB
-    stays in the first-level cache: half the time of evaluating polynomials. Lanes past the width are zero.
-    """
-    offsets = np.linspace(0.0, 1.0, _TABLE_STEPS + 1)
-    table = np.zeros((_TABLE_STEPS + 1, LANES), np.float32)
-    table[:, : kernel.width] = kernel.values((offsets[:, None] + np.arange(kernel.width)) * 2.0 / kernel.width - 1.0)
-    return table
 
 
 def _checked_tolerance(tolerance: float) -> float:
@@ -128,12 +71,7 @@ def _checked_values(points: Floats, values: npt.ArrayLike) -> Samples:
     return weights
 
 
-def _fine_shape(shape: tuple[int, int], kernel: _Kernel) -> tuple[int, int]:
-    rows, cols = (scipy.fft.next_fast_len(max(math.ceil(kernel.oversampling * n), 2 * LANES)) for n in shape)
-    return int(rows), int(cols)
-
-
-def _correction(count: int, fine: int, kernel: _Kernel) -> npt.NDArray[np.float32]:
+def _correction(count: int, fine: int, kernel: SpreadingKernel) -> npt.NDArray[np.float32]:
     """What each of `count` modes, centred on zero, must be multiplied by to undo the kernel, shape (count,)."""
     modes = np.arange(count) - count // 2
     return np.asarray(1.0 / kernel.transform(modes / fine), np.float32)
@@ -166,9 +104,9 @@ class PointSpreader:
 
     def __init__(self, shape: tuple[int, int], *, tolerance: float = 1e-4, threads: int | None = None) -> None:
         self._shape = shape
-        self._kernel = _kernel_for(_checked_tolerance(tolerance))
+        self._kernel = kernel_for(_checked_tolerance(tolerance))
         self._threads = thread_count(threads)
-        self._fine = np.zeros(_fine_shape(shape, self._kernel), np.complex64)
+        self._fine = np.zeros(fine_shape(shape, self._kernel), np.complex64)
 
     def add(self, row_rad: npt.ArrayLike, col_rad: npt.ArrayLike, values: npt.ArrayLike) -> None:
         """Add points at (row, col) radians, each with a complex value; arrays of one size.
@@ -223,10 +161,10 @@ class ModeInterpolator:
     """
 
     def __init__(self, modes: npt.ArrayLike, *, sign: int = 1, tolerance: float = 1e-4, threads: int | None = None) -> None:
-        kernel = _kernel_for(_checked_tolerance(tolerance))
+        kernel = kernel_for(_checked_tolerance(tolerance))
         given = np.asarray(modes, np.complex64)
         self._kernel, self._threads = kernel, thread_count(threads)
-        (rows, cols), (fine_rows, fine_cols) = given.shape, _fine_shape((given.shape[0], given.shape[1]), kernel)
+        (rows, cols), (fine_rows, fine_cols) = given.shape, fine_shape((given.shape[0], given.shape[1]), kernel)
         transform = scipy.fft.ifft if sign > 0 else scipy.fft.fft
         norm = "forward" if sign > 0 else "backward"
         down = np.zeros((fine_rows, cols), np.complex64)
@@ -281,7 +219,7 @@ class PointTransform:
         tolerance: float = 1e-4,
         threads: int | None = None,
     ) -> None:
-        self._kernel = _kernel_for(_checked_tolerance(tolerance))
+        self._kernel = kernel_for(_checked_tolerance(tolerance))
         self._sign, self._tolerance, self._threads = sign, tolerance, thread_count(threads)
         self._middles = [0.5 * (low + high) for low, high in (*sources, *targets)]
         reaches = [0.5 * (high - low) for low, high in (*sources, *targets)]
@@ -453,7 +391,7 @@ def _ends(points: Floats) -> tuple[float, float]:
     return float(points.min()), float(points.max())
 
 
-def _space_bandwidth(reach: float, bandwidth: float, kernel: _Kernel) -> tuple[int, float]:
+def _space_bandwidth(reach: float, bandwidth: float, kernel: SpreadingKernel) -> tuple[int, float]:
     """Points of the grid that holds sources within `reach` for targets within `bandwidth`, and what a source's place is over."""
     bandwidth = max(bandwidth, 1.0 / reach if reach > 0.0 else 1.0)  # so small that any grid does
     least = 2.0 * kernel.oversampling * bandwidth * reach / math.pi + 2 * LANES
@@ -470,7 +408,7 @@ def _turned(phase_rad: Floats) -> Samples:
 
 
 def _sorted(
-    shape: tuple[int, int], row: Floats, col: Floats, values: Samples, kernel: _Kernel
+    shape: tuple[int, int], row: Floats, col: Floats, values: Samples, kernel: SpreadingKernel
 ) -> tuple[Floats, Floats, npt.NDArray[np.float32], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """`sort_points` of points in radians."""
     row = np.mod(row * (shape[0] / (2.0 * math.pi)), shape[0])
@@ -478,9 +416,9 @@ def _sorted(
     return sort_points(row, col, values.view(np.float32), *shape, kernel.width, _BIN_ROWS, _BIN_COLS)
 
 
-def _spread(fine: Samples, row: Floats, col: Floats, values: Samples, kernel: _Kernel, threads: int) -> None:
+def _spread(fine: Samples, row: Floats, col: Floats, values: Samples, kernel: SpreadingKernel, threads: int) -> None:
     row, col, parts, _, starts = _sorted(fine.shape, row, col, values, kernel)
-    table, view = _table(kernel), fine.view(np.float32)
+    table, view = table_of(kernel), fine.view(np.float32)
 
     count = len(starts) - 1
     # Neighbouring stripes write the same few rows between them, and so does the last one with the first.
@@ -495,9 +433,9 @@ def _spread(fine: Samples, row: Floats, col: Floats, values: Samples, kernel: _K
         run_spread(work, len(stripes), threads)
 
 
-def _interpolate(fine: Samples, row: Floats, col: Floats, kernel: _Kernel, threads: int) -> Samples:
+def _interpolate(fine: Samples, row: Floats, col: Floats, kernel: SpreadingKernel, threads: int) -> Samples:
     row, col, _, order, starts = _sorted(fine.shape, row, col, np.empty(0, np.complex64), kernel)
-    table, view = _table(kernel), fine.view(np.float32)
+    table, view = table_of(kernel), fine.view(np.float32)
     out = np.empty(len(row), np.complex64)
     parts = out.view(np.float32)
 

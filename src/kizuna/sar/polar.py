@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
 
-__all__ = ["polar_format", "polar_plane", "polar_reference"]
+__all__ = ["polar_format", "polar_plane", "polar_reference", "summed_over_samples"]
 
 type Floats = npt.NDArray[np.float64]
 type Singles = npt.NDArray[np.float32]
@@ -515,12 +515,31 @@ def _moved(apparent: Image, piece: _Piece, axes: tuple[_Axis, _Axis], kernel: _K
 # The reference.
 
 
-def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: int) -> None:
-    waves, places = piece.waves, piece.places
+def summed_over_samples(
+    history: PhaseHistory,
+    waves: PlaneWaves,
+    reach_m: tuple[float, float, float, float],
+    threads: int,
+    *,
+    extra_range_m: Floats | None = None,
+) -> PointTransform:
+    """Sum over all samples as plane waves, ready to be taken at apparent places 2 pi (xi, eta) between `reach_m`.
+
+    Parameters
+    ----------
+    history, waves
+        Samples, and the directions that they are taken to come from.
+    reach_m
+        Least and greatest xi, least and greatest eta.
+    threads
+        Threads, 1 or more.
+    extra_range_m
+        Range to be added for every pulse, shape (pulses,), metres.
+    """
     cycles = 2.0 / SPEED_OF_LIGHT_M_S * history.frequencies_hz
     ends = cycles[[0, -1]]
     row_ends, col_ends = np.outer(ends, waves.row_cosine), np.outer(ends, waves.col_cosine)
-    near, far, left, right = places.reach_m
+    near, far, left, right = reach_m
     transform = PointTransform(
         sources=((float(row_ends.min()), float(row_ends.max())), (float(col_ends.min()), float(col_ends.max()))),
         targets=((2.0 * math.pi * near, 2.0 * math.pi * far), (2.0 * math.pi * left, 2.0 * math.pi * right)),
@@ -528,6 +547,8 @@ def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: i
         threads=threads,
     )
     change = waves.centre_range_m - history.reference_range_m
+    if extra_range_m is not None:
+        change += extra_range_m
     pulses = max(1, (1 << 20) // len(cycles))
     for start in range(0, history.pulses, pulses):
         some = slice(start, start + pulses)
@@ -535,6 +556,12 @@ def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: i
         turns -= np.rint(turns)
         values = history.samples[some] * np.exp(2j * math.pi * turns).astype(np.complex64)
         transform.add(np.outer(waves.row_cosine[some], cycles), np.outer(waves.col_cosine[some], cycles), values)
+    return transform
+
+
+def _form_by_points(history: PhaseHistory, piece: _Piece, out: Image, threads: int) -> None:
+    places = piece.places
+    transform = summed_over_samples(history, piece.waves, places.reach_m, threads)
     block = max(1, (1 << 20) // piece.cols)
     powers = np.polynomial.polynomial.polyvander(piece.col_over_half, 5).T
     for start in range(0, piece.rows, block):
