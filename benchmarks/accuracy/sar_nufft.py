@@ -1,8 +1,8 @@
 """Fourier sums between points, kizuna's beside finufft's and ducc0's: how far apart, and what a sum onto modes takes.
 
 A million points that lie as polar samples do, a million modes, tolerance 1e-4. The peers' own sums in double precision, good to
-1e-12, are the truth; they know nothing of each other's code or of kizuna's. They run in `.venv-bench-nufft`, made when it is missing
-(needs the package index once): finufft's wheel carries FFTW and ducc0 is under the GPL, so kizuna depends on neither.
+1e-12, are the truth; they know nothing of each other's code or of kizuna's. They run in `.venv-bench-nufft`, made when it is
+missing (needs the package index once): finufft's wheel carries FFTW and ducc0 is under the GPL, so kizuna depends on neither.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""finufft and ducc0 do sums between points by themselves, in double precision: `nufft.py GIVEN.npz FOUND.npz`; prints CPU seconds.
+"""finufft and ducc0 do sums between points, in double precision: `nufft.py GIVEN.npz FOUND.npz`; prints CPU seconds.
 
 What is timed is a second run of each in single precision, to the tolerance that is asked; what is saved is good to 1e-12.
 """
