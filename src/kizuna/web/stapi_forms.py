@@ -127,6 +127,8 @@ def _middle(geometry: Any) -> tuple[float, float]:  # noqa: ANN401 - any GeoJSON
     if not positions:
         raise HTTPException(422, "the geometry has no position")
     lons, lats = zip(*positions, strict=True)
+    if max(map(abs, lons)) > 180.0 or max(map(abs, lats)) > 90.0:  # noqa: PLR2004 - degrees
+        raise HTTPException(422, "a position lies beyond 180 degrees of longitude or 90 of latitude")
     return (min(lons) + max(lons)) / 2, (min(lats) + max(lats)) / 2
 
 
