@@ -218,9 +218,7 @@ def test_a_suspension_dated_in_a_nodes_register_counts_by_itself(node, tmp_path)
         ("mode", kyiv, "2026-05-08", "2026-05-16", 'modes = ["scansar"]\nincidence_deg = [1, 2]'),
         ("secret", tokyo, "2026-05-08", "2026-05-16", "label = {{ {} }}".format(", ".join(secret().splitlines()))),
     ]
-    text = "".join(REQUEST.format(id=a, place=b, begin=c, until=d, more=e) for a, b, c, d, e in wishes)
-    head = "[label]\n" + LABEL.format(policy="UKR", classification="UNCLASSIFIED", originator="UKR/HUR")
-    requests.write_text(f'schema = "kizuna/image-requests/1"\n{head}{text}')
+    requests_of(requests, *wishes)
     base = ("plan", "whatif", sets, "--target", "Kyiv=50.45,30.52", "--target", "Tokyo=35.68,139.69", "--requests", requests)
     asked = (*base, "--from", "2026-05-08", "--days", "8", "--node", node)
 
@@ -267,6 +265,56 @@ def test_a_suspension_dated_in_a_nodes_register_counts_by_itself(node, tmp_path)
     assert "fails: other" in told
     assert "could not be met before either: late" in told
     assert "could not be met before either: secret (no provider may be told of it)" in told
+
+
+def requests_of(path, *wishes):
+    text = "".join(REQUEST.format(id=a, place=b, begin=c, until=d, more=e) for a, b, c, d, e in wishes)
+    head = "[label]\n" + LABEL.format(policy="UKR", classification="UNCLASSIFIED", originator="UKR/HUR")
+    path.write_text(f'schema = "kizuna/image-requests/1"\n{head}{text}')
+    return path
+
+
+def test_to_ask_and_to_give_are_lost_apart_and_place_by_place(node, tmp_path):
+    sets = tmp_path / "sets.3le"
+    sets.write_text(QPS + ICEYE)
+    # From now on ICEYE gives images of Ukraine alone, and asking it stands in an agreement of its own.
+    article = AGREEMENT.index("[[articles]]")
+    imagery, asking = AGREEMENT[article:].split("[[articles]]")[1:]
+    ring = "[[22, 44], [40, 44], [40, 52], [22, 52], [22, 44]]"
+    area = f'areas = [{{{{ name = "Ukraine", geometry = {{{{ type = "Polygon", coordinates = [{ring}] }}}} }}}}]\n'
+    for id_, version, body in (("ICEYE", 2, imagery + area), ("ASKING", 1, asking)):
+        path = tmp_path / f"{id_}.toml"
+        form = AGREEMENT[:article] + "[[articles]]" + body
+        path.write_text(form.format(id=id_, giver="FIN/ICEYE", nation="FIN", version=version))
+        run("agreement", "add", path, "--node", node)
+    kyiv, tokyo = "30.52, 50.45", "139.69, 35.68"
+    requests = requests_of(
+        tmp_path / "requests.toml",
+        ("kyiv", kyiv, "2026-05-08", "2026-05-16", ""),
+        ("late", kyiv, "2026-05-09", "2026-05-16", ""),
+        ("tokyo", tokyo, "2026-05-10", "2026-05-16", "incidence_deg = [15, 45]"),
+    )
+    base = ("plan", "whatif", sets, "--requests", requests, "--from", "2026-05-08", "--days", "8", "--node", node)
+    places = ("--target", "Kyiv=50.45,30.52", "--target", "Tokyo=35.68,139.69")
+    asked = run(*base, *places, "--if", "suspend:ASKING", "--at", "2026-05-09T01:00:00Z", "--if", "withdraw:JPN/IQPS")
+    silent, without = asked["changes"]
+    # Nobody's images change; but who may not be asked any more is not asked.
+    assert silent["instead"] == []
+    assert {one["request"]: (one["before"]["met"], one["after"]["met"]) for one in silent["requests"]} == {
+        "kyiv": (True, True),
+        "late": (True, False),
+        "tokyo": (True, True),
+    }
+    assert silent["requests"][1]["after"]["told"] == ["FIN/ICEYE", "JPN/IQPS"]
+    # From that instant on. ICEYE passes over Tokyo too, and gives nothing of it.
+    assert {one["request"]: one["after"]["met"] for one in without["requests"]} == {"kyiv": True, "late": True, "tokyo": False}
+    # Without places those of the requests are asked about.
+    named = run(*base, "--if", "withdraw:JPN/IQPS", "--at", "2026-05-09T01:00:00Z")["changes"][0]
+    assert named["requests"] == without["requests"]
+    assert [one["before"]["images"] for one in named["places"]] == [
+        *[without["places"][0]["before"]["images"]] * 2,
+        without["places"][1]["before"]["images"],
+    ]
 
 
 def secret():
