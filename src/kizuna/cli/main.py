@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import importlib
 import sys
 
 import click
 
 from kizuna import __version__
+from kizuna.cli.lazy import LazyGroup
 from kizuna.cli.terminal import _, examples, refuse, wants_json
 from kizuna.errors import InputError, KizunaError, Message, StoreError
 from kizuna.wiring import speak
@@ -36,22 +36,9 @@ _COMMANDS = {
 }
 
 
-class _Lazy(click.Group):
-    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002
-        return list(_COMMANDS)
-
-    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002
-        if cmd_name not in _COMMANDS:
-            return None
-        module, _colon, name = _COMMANDS[cmd_name].partition(":")
-        command = getattr(importlib.import_module(module), name)
-        if not isinstance(command, click.Command):
-            raise TypeError(name)
-        return command
-
-
 @click.group(
-    cls=_Lazy,
+    cls=LazyGroup,
+    places=_COMMANDS,
     help=_("kizuna (絆): a node shows a partner exactly what an agreement in force allows, and can say why."),
     epilog=examples(
         "kizuna demo",

@@ -12,6 +12,7 @@ from kizuna.cli.plan_options import (
     AskedLimits,
     AskedPlaces,
     AskedSatellites,
+    Asking,
     elements_argument,
     limit_options,
     output_option,
@@ -72,7 +73,7 @@ def access(
         raise InputError(
             Message("got {got} hours, expected more than 0 and at most {most}", {"got": hours, "most": _LONGEST_H}), field="hours"
         )
-    asked = ask(places, limits.limits(), begin=begin, days=hours / 24.0)
+    asked = ask(Asking(places, satellites, limits, begin, hours / 24.0))
     flown = fly(elements, satellites, asked.limits, asked.begin, asked.duration_s)
     windows = flown.windows(Places.of([name for name, _place in asked.places], [place for _name, place in asked.places]))
     write_windows(outputs, flown, windows, [place for _name, place in asked.places], _("SAR access windows"))

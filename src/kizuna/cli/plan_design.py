@@ -9,18 +9,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.plan_files import FILE_KINDS, write_figures
-from kizuna.cli.plan_options import (
-    AskedLimits,
-    AskedPlaces,
-    AskedSatellites,
-    limit_options,
-    output_option,
-    place_options,
-    refuse_existing,
-    satellite_options,
-)
+from kizuna.cli.plan_options import Asking, output_option, question_options, refuse_existing
 from kizuna.cli.plan_orbits import catalogue_of, fly, fly_paper
-from kizuna.cli.plan_search import about, ask, caption, figures, minutes, search, time_options
+from kizuna.cli.plan_search import about, ask, caption, figures, minutes, search
 from kizuna.cli.terminal import _, as_json, examples, print_json, print_table, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.wiring import sample_folder
@@ -65,10 +56,7 @@ _MOST_ROWS = 20
     type=click.Path(path_type=Path),
     help=_("Satellites that fly beside each constellation: TLE, OMM or OEM; may be repeated."),
 )
-@place_options
-@time_options
-@satellite_options
-@limit_options
+@question_options
 @output_option(FILE_KINDS)
 @as_json
 def design(
@@ -76,12 +64,7 @@ def design(
     walkers: tuple[str, ...],
     sensor: str | None,
     elements: tuple[Path, ...],
-    places: AskedPlaces,
-    begin: str | None,
-    days: float,
-    imaging: str,
-    satellites: AskedSatellites,
-    limits: AskedLimits,
+    question: Asking,
     outputs: tuple[Path, ...],
     json_: bool,
 ) -> None:
@@ -97,9 +80,11 @@ def design(
         raise InputError(
             Message("no constellation is named"), hint=Message("name a file, or a pattern with --walker"), field="walker"
         )
-    asked = ask(places, limits.limits(), begin=begin, days=days, imaging=imaging)
-    catalogue = catalogue_of(satellites)
-    real = fly(elements, satellites, asked.limits, asked.begin, asked.duration_s, catalogue=catalogue) if elements else None
+    asked = ask(question)
+    catalogue = catalogue_of(question.satellites)
+    real = (
+        fly(elements, question.satellites, asked.limits, asked.begin, asked.duration_s, catalogue=catalogue) if elements else None
+    )
     results: list[_Result] = []
     for number, each in enumerate(designs):
         paper = flown_planes(each.planes, asked.begin)

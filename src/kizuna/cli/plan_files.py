@@ -51,7 +51,7 @@ def said(message: Message) -> str:
 
 def under_label(flown: Flown) -> str:
     """What to write on a picture of its label; empty where there is none."""
-    return "".join(f"\n{marked(label)}" for label in flown.labels)
+    return "".join("; " + _("under the label {label}").format(label=marked(label)) for label in flown.labels)
 
 
 def write_labelled(path: Path, data: bytes, flown: Flown) -> None:
@@ -112,11 +112,11 @@ def _windows(kind: str, flown: Flown, windows: AccessWindows, places: Sequence[G
         case ".ics":
             from kizuna.formats.pass_files import icalendar
 
-            return icalendar(windows, system_now(), title=title + under_label(flown).replace("\n", ", "))
+            return icalendar(windows, system_now(), title=title + under_label(flown))
         case ".czml":
             from kizuna.formats.pass_files import czml
 
-            return czml(windows, flown.end, flown.satellites.tracks, places, title=title + under_label(flown).replace("\n", ", "))
+            return czml(windows, flown.end, flown.satellites.tracks, places, title=title + under_label(flown))
         case _:
             where = [places[number] for number in windows.target]
             beside: dict[str, Json] = {"from": format_instant(flown.begin), "until": format_instant(flown.end)}
@@ -163,7 +163,7 @@ def write_tasks(outputs: Sequence[Path], flown: Flown, spots: Sequence[Spot], ta
                 )
                 for task in tasks
             ]
-            data = calendar(entries, system_now(), title=_("SAR schedule") + under_label(flown).replace("\n", ", "))
+            data = calendar(entries, system_now(), title=_("SAR schedule") + under_label(flown))
         else:
             beside: dict[str, Json] = {"from": format_instant(flown.begin), "until": format_instant(flown.end)}
             data = table(kind, rows, beside | {"orbits": flown.rests_on()})
@@ -204,7 +204,7 @@ def write_figures(
 def _picture(asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, Spread], title: str) -> bytes:
     import numpy as np
 
-    from kizuna.formats.plan_pictures import Track, pass_chart, revisit_map
+    from kizuna.formats.plan_pictures import Frame, Track, pass_chart, revisit_map
     from kizuna.planning.revisit import images_s
 
     text = caption(asked) + under_label(flown)
@@ -218,7 +218,7 @@ def _picture(asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, 
         at_s, satellite = images_s(found.passes, number)
         tracks.append(Track(name, at_s, satellite.astype(np.int64), np.ones(len(at_s), np.bool_)))
     hours = min(_CHART_HOURS, 24.0 * asked.days)
-    return pass_chart(title, text, asked.begin, hours, found.passes.satellites, tracks, say=said)
+    return pass_chart(Frame(title, text, asked.begin, hours, found.passes.satellites), tracks, say=said)
 
 
 def _table(kind: str, asked: Asked, found: Found, flown: Flown, measured: tuple[Revisit, Spread]) -> bytes:

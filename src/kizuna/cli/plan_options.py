@@ -23,12 +23,14 @@ __all__ = [
     "AskedLimits",
     "AskedPlaces",
     "AskedSatellites",
+    "Asking",
     "elements_argument",
     "elements_option",
     "incidence_range",
     "limit_options",
     "output_option",
     "place_options",
+    "question_options",
     "refuse_existing",
     "satellite_options",
 ]
@@ -87,6 +89,18 @@ class AskedLimits:
         Geometry(*(incidence or (0.0, math.pi / 2)), squint_max_rad=squint, shortest_s=self.shortest or 0.0)
         look = None if self.look is None else Look(self.look)
         return Limits(incidence, look, Direction(self.direction), squint, self.shortest, self.mode)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What the planning commands ask alike: which places, satellites and limits, from when, for how long, images taken how."""
+
+    places: AskedPlaces = AskedPlaces()
+    satellites: AskedSatellites = AskedSatellites()
+    limits: AskedLimits = AskedLimits()
+    begin: str | None = None
+    days: float = 7.0
+    imaging: str = "broadside"
 
 
 def incidence_range(text: str) -> tuple[float, float]:
@@ -206,6 +220,23 @@ def limit_options(command: Command) -> Command:
         ),
     ]
     return _gathered("limits", AskedLimits, options)(command)
+
+
+def question_options(command: Command) -> Command:
+    """Give a command the options that all figures of places take, as `Asking` in ``question``."""
+    options = [
+        click.option("--from", "begin", metavar="INSTANT", help=_("When to begin, RFC 3339; now if left out.")),
+        click.option("--days", default=7.0, show_default=True, help=_("For how many days.")),
+        click.option(
+            "--imaging",
+            default="broadside",
+            show_default=True,
+            type=click.Choice(["broadside", "anywhen"]),
+            help=_("An image at the closest approach only, or anywhen in a window, squinted."),
+        ),
+    ]
+    gathered = _gathered("question", Asking, options)(command)
+    return place_options(satellite_options(limit_options(gathered)))
 
 
 def elements_argument(command: Command) -> Command:

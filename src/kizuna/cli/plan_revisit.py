@@ -7,19 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.plan_files import FILE_KINDS, write_figures
-from kizuna.cli.plan_options import (
-    AskedLimits,
-    AskedPlaces,
-    AskedSatellites,
-    elements_argument,
-    limit_options,
-    output_option,
-    place_options,
-    refuse_existing,
-    satellite_options,
-)
+from kizuna.cli.plan_options import Asking, elements_argument, output_option, question_options, refuse_existing
 from kizuna.cli.plan_orbits import fly
-from kizuna.cli.plan_search import about, ask, caption, figures, minutes, search, time_options
+from kizuna.cli.plan_search import about, ask, caption, figures, minutes, search
 from kizuna.cli.terminal import _, as_json, examples, print_json, print_table, say
 from kizuna.errors import Message
 
@@ -50,20 +40,12 @@ _MOST_ROWS = 40
     ),
 )
 @elements_argument
-@place_options
-@time_options
-@satellite_options
-@limit_options
+@question_options
 @output_option(FILE_KINDS)
 @as_json
 def revisit(
     elements: tuple[Path, ...],
-    places: AskedPlaces,
-    begin: str | None,
-    days: float,
-    imaging: str,
-    satellites: AskedSatellites,
-    limits: AskedLimits,
+    question: Asking,
     outputs: tuple[Path, ...],
     json_: bool,
 ) -> None:
@@ -72,8 +54,8 @@ def revisit(
     from kizuna.planning.revisit import spread
 
     refuse_existing(outputs, FILE_KINDS)
-    asked = ask(places, limits.limits(), begin=begin, days=days, imaging=imaging)
-    flown = fly(elements, satellites, asked.limits, asked.begin, asked.duration_s)
+    asked = ask(question)
+    flown = fly(elements, question.satellites, asked.limits, asked.begin, asked.duration_s)
     found = search(flown, asked)
     times, more = measure(found.passes), spread(found.passes)
     title = _("SAR revisit, {count} satellites").format(count=len(flown.satellites))

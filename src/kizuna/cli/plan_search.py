@@ -7,17 +7,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-import click
-
 from kizuna.cli.terminal import _, read_file
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.wiring import sample_folder, system_now
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    from kizuna.cli.plan_options import AskedPlaces
+    from kizuna.cli.plan_options import AskedPlaces, Asking
     from kizuna.cli.plan_orbits import Flown
     from kizuna.earth.wgs84 import Geodetic
     from kizuna.model.canonical import Json
@@ -39,7 +35,6 @@ __all__ = [
     "minutes",
     "named_places",
     "search",
-    "time_options",
 ]
 
 _LONGEST_DAYS = 366.0
@@ -119,23 +114,6 @@ class Found:
         return np.bincount(target, minlength=places).tolist(), np.bincount(lost, minlength=places).tolist()
 
 
-def time_options(command: Callable[..., object]) -> Callable[..., object]:
-    """Give a command the options that say when images are taken: ``begin``, ``days`` and ``imaging``."""
-    for option in (
-        click.option(
-            "--imaging",
-            default="broadside",
-            show_default=True,
-            type=click.Choice(["broadside", "anywhen"]),
-            help=_("An image at the closest approach only, or anywhen in a window, squinted."),
-        ),
-        click.option("--days", default=7.0, show_default=True, help=_("For how many days.")),
-        click.option("--from", "begin", metavar="INSTANT", help=_("When to begin, RFC 3339; now if left out.")),
-    ):
-        command = option(command)
-    return command
-
-
 def begin_of(text: str | None) -> Instant:
     """Begin of the time that is asked about: now, where a person does not say."""
     return system_now() if text is None else parse_instant(text, field="from")
@@ -157,17 +135,13 @@ def named_places(asked: AskedPlaces) -> tuple[tuple[tuple[str, Geodetic], ...], 
     return tuple(places), None if asked.bounds is None else _grid(asked.bounds, asked.step)
 
 
-def ask(
-    asked: AskedPlaces, limits: Limits, *, begin: str | None, days: float, imaging: str = "broadside", optional: bool = False
-) -> Asked:
+def ask(question: Asking, *, optional: bool = False) -> Asked:
     """What a person asks by the options.
 
     Parameters
     ----------
-    asked, limits
-        Places and limits.
-    begin, days, imaging
-        As `time_options` has them.
+    question
+        What is asked.
     optional
         Whether it is well that no place is named.
 
@@ -176,7 +150,8 @@ def ask(
     InputError
         If no place is named, or an option has another form.
     """
-    named, grid = named_places(asked)
+    limits, days = question.limits.limits(), question.days
+    named, grid = named_places(question.places)
     places = named if grid is None else tuple(_cells(grid))
     if not places and not optional:
         raise InputError(
@@ -187,7 +162,7 @@ def ask(
             Message("days: got {got}, expected more than 0 and at most {most}", {"got": days, "most": _LONGEST_DAYS}),
             field="days",
         )
-    return Asked(places, grid, begin_of(begin), days, limits, imaging, () if grid is None else named)
+    return Asked(places, grid, begin_of(question.begin), days, limits, question.imaging, () if grid is None else named)
 
 
 def _grid(text: str, step: float) -> Grid:

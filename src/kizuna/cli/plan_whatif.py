@@ -9,20 +9,10 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.plan_files import write_labelled
-from kizuna.cli.plan_options import (
-    AskedLimits,
-    AskedPlaces,
-    AskedSatellites,
-    elements_argument,
-    limit_options,
-    output_option,
-    place_options,
-    refuse_existing,
-    satellite_options,
-)
+from kizuna.cli.plan_options import Asking, elements_argument, output_option, question_options, refuse_existing
 from kizuna.cli.plan_orbits import catalogue_of, fly
 from kizuna.cli.plan_requests import middle_of, read_any_requests, request_passes, spots_of_all
-from kizuna.cli.plan_search import ask, search, time_options
+from kizuna.cli.plan_search import ask, search
 from kizuna.cli.plan_whatif_told import ANYBODY, Case, Change, Wish, draw, form, tell
 from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, read_file
@@ -61,10 +51,7 @@ _KINDS = (".png", ".geojson", ".parquet")
     ),
 )
 @elements_argument
-@place_options
-@time_options
-@satellite_options
-@limit_options
+@question_options
 @click.option(
     "--if",
     "changes",
@@ -98,12 +85,7 @@ _KINDS = (".png", ".geojson", ".parquet")
 @as_json
 def whatif(
     elements: tuple[Path, ...],
-    places: AskedPlaces,
-    begin: str | None,
-    days: float,
-    imaging: str,
-    satellites: AskedSatellites,
-    limits: AskedLimits,
+    question: Asking,
     changes: tuple[str, ...],
     at: str | None,
     rank: bool,
@@ -132,15 +114,15 @@ def whatif(
         raise InputError(
             Message("a file needs --if CHANGE"), hint=Message("leave --output out, or name a change"), field="output"
         )
-    catalogue = catalogue_of(satellites)
-    asked = ask(places, limits.limits(), begin=begin, days=days, imaging=imaging, optional=requests is not None)
+    catalogue = catalogue_of(question.satellites)
+    asked = ask(question, optional=requests is not None)
     register, party = _register(folder, agreements, accept_fictional, receiver, everybody=everybody)
     label = Label(nation_of(party), UNCLASSIFIED, party, asked.begin)
     wanted = () if requests is None else read_any_requests(read_file(requests), label, name=str(requests))
     spots = spots_of_all([request for request, _images in wanted], catalogue)
     if not asked.places:
         asked = replace(asked, places=tuple((spot.name, middle_of(spot)) for spot in spots))
-    everything = fly(elements, satellites, asked.limits, asked.begin, asked.duration_s, catalogue=catalogue)
+    everything = fly(elements, question.satellites, asked.limits, asked.begin, asked.duration_s, catalogue=catalogue)
     parties = [sensor.party for sensor in everything.satellites.sensors]
     flown = everything.take([number for number, each in enumerate(parties) if each is not None])
     if not len(flown.satellites):
@@ -151,14 +133,14 @@ def whatif(
         )
     fleet = Fleet(flown.satellites.names, tuple(each for each in parties if each is not None))
     known = system_now() if known_at is None else parse_instant(known_at, field="known-at")
-    question = Question(party, asked.begin, asked.end, known)
+    about = Question(party, asked.begin, asked.end, known)
     middles = [place for _name, place in asked.places] + [middle_of(spot) for spot in spots]
     lie = lie_of(register, [(place.longitude_deg, place.latitude_deg) for place in middles])
-    counted = everyone(fleet, question, lie) if everybody else count(register, fleet, question, lie)
+    counted = everyone(fleet, about, lie) if everybody else count(register, fleet, about, lie)
     found = search(flown, asked)
     base = Baseline.of(found.passes, counted.available.over(slice(len(asked.places))), fleet.owner)
     when = asked.begin if at is None else parse_instant(at, field="at")
-    case = Case(asked, flown, found, fleet, register, question, lie, counted, base, when, tuple(wanted), tuple(spots), catalogue)
+    case = Case(asked, flown, found, fleet, register, about, lie, counted, base, when, tuple(wanted), tuple(spots), catalogue)
     before = _wishes(case, (), counted.available) if wanted else ()
     results = [_change(case, text, before) for text in changes]
     ranking = _ranking(case) if rank else []

@@ -353,7 +353,7 @@ def draw(kind: str, case: Case, change: Change) -> bytes:
 def _chart(case: Case, change: Change, title: str) -> bytes:
     import numpy as np
 
-    from kizuna.formats.plan_pictures import Track, what_if_picture
+    from kizuna.formats.plan_pictures import Frame, Track, what_if_picture
     from kizuna.planning.revisit import images_s
 
     provider = np.array(case.fleet.owner)
@@ -373,9 +373,8 @@ def _chart(case: Case, change: Change, title: str) -> bytes:
         )
         tracks.append(Track(name, at_s, provider[satellite], now, was, pairs))
     hours = min(_CHART_HOURS, 24.0 * case.asked.days)
-    return what_if_picture(
-        title, caption(case.asked) + under_label(case.flown), case.asked.begin, hours, case.parties, tracks, say=said
-    )
+    frame = Frame(title, caption(case.asked) + under_label(case.flown), case.asked.begin, hours, case.parties)
+    return what_if_picture(frame, tracks, say=said)
 
 
 def _loss_map(case: Case, change: Change, title: str) -> bytes:

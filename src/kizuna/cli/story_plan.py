@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from kizuna.cli.plan_options import AskedLimits, AskedPlaces, AskedSatellites
+from kizuna.cli.plan_options import AskedLimits, AskedPlaces, Asking
 from kizuna.cli.plan_orbits import fly
 from kizuna.cli.plan_search import ask, caption, search
 from kizuna.cli.terminal import _
@@ -49,16 +49,16 @@ def draw_loss(path: Path, known_at: Instant) -> list[Loss]:
     """
     import numpy as np
 
-    from kizuna.formats.plan_pictures import Track, what_if_picture
+    from kizuna.formats.plan_pictures import Frame, Track, what_if_picture
     from kizuna.node.providers import Fleet, Question, count, lie_of, supposed
     from kizuna.planning.revisit import Baseline, images_s
 
     sample = sample_folder("planning")
     accepted = [file.stem for file in sorted((sample / "agreements" / "fictional").glob("*.toml"))]
     register = load_register(sample / "agreements", accepted, ())
-    limits = AskedLimits("15:45", "either").limits()
-    asked = ask(AskedPlaces(tuple(_PLACES.values())), limits, begin=_BEGIN, days=_DAYS)
-    flown = fly((), AskedSatellites(), limits, asked.begin, asked.duration_s)
+    wanted = Asking(AskedPlaces(tuple(_PLACES.values())), limits=AskedLimits("15:45", "either"), begin=_BEGIN, days=_DAYS)
+    asked = ask(wanted)
+    flown = fly((), wanted.satellites, asked.limits, asked.begin, asked.duration_s)
     fleet = Fleet(flown.satellites.names, tuple(p for each in flown.satellites.sensors if (p := each.party) is not None))
     passes = search(flown, asked).passes
     lie = lie_of(register, [(place.longitude_deg, place.latitude_deg) for _name, place in asked.places])
@@ -81,10 +81,8 @@ def draw_loss(path: Path, known_at: Instant) -> list[Loss]:
         losses.append(Loss(name, receiver, *pairs[1]))
     title = _("If {change}, from {day} on").format(change=_("{name} is suspended").format(name=_AGREEMENT), day=_BEGIN)
     text = f"{caption(asked)}; {_('FICTIONAL agreements, real orbits of 48 satellites')}"
-    picture = what_if_picture(
-        title, text, asked.begin, _CHART_HOURS, fleet.parties, tracks, say=lambda message: message.render(_)
-    )
-    path.write_bytes(picture)
+    frame = Frame(title, text, asked.begin, _CHART_HOURS, fleet.parties)
+    path.write_bytes(what_if_picture(frame, tracks, say=lambda message: message.render(_)))
     return losses
 
 

@@ -14,10 +14,28 @@ if TYPE_CHECKING:
 
     from kizuna.model.canonical import Json
 
-__all__ = ["geoparquet_items"]
+__all__ = ["geoparquet_items", "refuse_without_pyarrow"]
 
 _INSTANTS = frozenset("datetime start_datetime end_datetime expires processing:datetime security:created security:review".split())
 _SIDES = ("xmin", "ymin", "xmax", "ymax")
+
+
+def refuse_without_pyarrow(field: str) -> None:
+    """Refuse to write where the optional package is missing.
+
+    Raises
+    ------
+    InputError
+        About `field`, if it is.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401 - whether it is there
+    except ImportError as error:
+        raise InputError(
+            Message("GeoParquet needs the package {package}, which is not installed", {"package": "pyarrow"}),
+            hint=Message("install it with: pip install 'kizuna[geoparquet]', or choose another format"),
+            field=field,
+        ) from error
 
 
 def geoparquet_items(items: Sequence[Mapping[str, Json]]) -> bytes:
@@ -33,15 +51,10 @@ def geoparquet_items(items: Sequence[Mapping[str, Json]]) -> bytes:
     InputError
         If ``pyarrow`` is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise InputError(
-            Message("GeoParquet needs the package {package}, which is not installed", {"package": "pyarrow"}),
-            hint=Message("install it with: pip install 'kizuna[geoparquet]', or choose another format"),
-            field="format",
-        ) from error
+    refuse_without_pyarrow("format")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
     text, number = pa.string(), pa.float64()
     types: dict[str, Any] = {
         **dict.fromkeys(("type", "stac_version", "id", "collection"), text),

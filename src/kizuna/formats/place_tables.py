@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from kizuna.errors import InputError, Message
+from kizuna.formats.geoparquet import refuse_without_pyarrow
 from kizuna.model.instants import Instant, format_instant
 
 if TYPE_CHECKING:
@@ -83,15 +83,9 @@ def geoparquet(features: Sequence[Mapping[str, Any]], about: Mapping[str, Json])
     InputError
         If ``pyarrow`` is not installed.
     """
-    try:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-    except ImportError as error:
-        raise InputError(
-            Message("GeoParquet needs the package {package}, which is not installed", {"package": "pyarrow"}),
-            hint=Message("install it with: pip install 'kizuna[geoparquet]', or choose another format"),
-            field="output",
-        ) from error
+    refuse_without_pyarrow("output")
+    import pyarrow as pa
+    import pyarrow.parquet as pq
     from shapely import from_geojson, to_wkb
 
     names = list(dict.fromkeys(name for each in features for name in each["properties"]))

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     type Say = Callable[[Message], str]
 
-__all__ = ["Track", "pass_chart", "revisit_map", "what_if_picture"]
+__all__ = ["Frame", "Track", "pass_chart", "revisit_map", "what_if_picture"]
 
 type Floats = npt.NDArray[np.float64]
 type Line = Sequence[tuple[float, float]]
@@ -40,6 +40,27 @@ _IN_MINUTES_S, _IN_HOURS_S = 6 * 3600.0, 3 * 86400.0
 
 def _plain(message: Message) -> str:
     return message.render()
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """What a chart of images is about.
+
+    Parameters
+    ----------
+    title, caption
+        What it shows, and under which assumptions.
+    begin, hours
+        From when, and how long.
+    providers
+        Names by which images are coloured.
+    """
+
+    title: str
+    caption: str
+    begin: Instant
+    hours: float
+    providers: Sequence[str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -231,25 +252,13 @@ def _hours(axes: Any, begin: Instant, hours: float) -> None:  # noqa: ANN401
     axes.set_axisbelow(True)
 
 
-def pass_chart(
-    title: str,
-    caption: str,
-    begin: Instant,
-    hours: float,
-    providers: Sequence[str],
-    tracks: Sequence[Track],
-    say: Say = _plain,
-) -> bytes:
+def pass_chart(frame: Frame, tracks: Sequence[Track], say: Say = _plain) -> bytes:
     """Chart of all images of places over some hours, a row a place.
 
     Parameters
     ----------
-    title, caption
-        What it shows, and under which assumptions.
-    begin, hours
-        From when, and how long.
-    providers
-        Names.
+    frame
+        What it is about.
     tracks
         Images of each place.
     say
@@ -257,16 +266,16 @@ def pass_chart(
     """
     figure = _figure(11.0, 1.9 + 0.55 * len(tracks))
     axes = figure.add_subplot()
-    colours = _colours(providers, tracks)
+    colours = _colours(frame.providers, tracks)
     for row, track in enumerate(tracks):
-        _ticks(axes, row, track, colours, track.kept, hours)
+        _ticks(axes, row, track, colours, track.kept, frame.hours)
     axes.set_yticks(range(len(tracks)), [track.place for track in tracks])
     axes.set_ylim(len(tracks) - 0.4, -0.6)
-    _hours(axes, begin, hours)
+    _hours(axes, frame.begin, frame.hours)
     axes.set_xlabel(say(Message("UTC; a line an image")))
-    axes.set_title(caption, fontsize=8, color="#404040", loc="left")
-    figure.suptitle(title, fontsize=13, fontweight="bold", x=0.01, ha="left")
-    _legend(figure, providers, colours, lost=False, say=say)
+    axes.set_title(frame.caption, fontsize=8, color="#404040", loc="left")
+    figure.suptitle(frame.title, fontsize=13, fontweight="bold", x=0.01, ha="left")
+    _legend(figure, frame.providers, colours, lost=False, say=say)
     return _png(figure)
 
 
@@ -288,25 +297,13 @@ def _ticks(
         axes.vlines(at_h[chosen], row - 0.34, row + 0.34, color=_LOST if lost else colour, linewidth=1.1, zorder=2 if lost else 3)
 
 
-def what_if_picture(
-    title: str,
-    caption: str,
-    begin: Instant,
-    hours: float,
-    providers: Sequence[str],
-    tracks: Sequence[Track],
-    say: Say = _plain,
-) -> bytes:
+def what_if_picture(frame: Frame, tracks: Sequence[Track], say: Say = _plain) -> bytes:
     """Images of places before and after a change, with what it does to the times.
 
     Parameters
     ----------
-    title, caption
-        What it shows, and under which assumptions.
-    begin, hours
-        From when, and how long.
-    providers
-        Names.
+    frame
+        What it is about.
     tracks
         Images of each place, with `Track.figures`.
     say
@@ -314,23 +311,23 @@ def what_if_picture(
     """
     figure = _figure(12.0, 1.9 + 1.75 * len(tracks))
     grid = figure.add_gridspec(len(tracks), 2, width_ratios=(3.2, 1.0))
-    colours = _colours(providers, tracks)
+    colours = _colours(frame.providers, tracks)
     for row, track in enumerate(tracks):
         axes = figure.add_subplot(grid[row, 0])
         was = np.ones(len(track.at_s), np.bool_) if track.was is None else track.was
-        _ticks(axes, 0.0, track, colours, was, hours)
-        _ticks(axes, 1.0, track, colours, was & ~track.kept, hours, lost=True)
-        _ticks(axes, 1.0, track, colours, track.kept, hours)
+        _ticks(axes, 0.0, track, colours, was, frame.hours)
+        _ticks(axes, 1.0, track, colours, was & ~track.kept, frame.hours, lost=True)
+        _ticks(axes, 1.0, track, colours, track.kept, frame.hours)
         axes.set_yticks((0.0, 1.0), (say(Message("before")), say(Message("after"))))
         axes.set_ylim(1.55, -0.55)
-        _hours(axes, begin, hours)
+        _hours(axes, frame.begin, frame.hours)
         axes.set_title(track.place, fontsize=11, fontweight="bold", loc="left")
         if row == len(tracks) - 1:
             axes.set_xlabel(say(Message("UTC; a line an image")))
         _numbers(figure.add_subplot(grid[row, 1]), track, say)
-    figure.suptitle(f"{title}\n", fontsize=14, fontweight="bold", x=0.01, ha="left")
-    figure.text(0.0105, 1.0 - 0.42 / figure.get_figheight(), caption, fontsize=8, color="#404040", va="top")
-    _legend(figure, providers, colours, lost=True, say=say)
+    figure.suptitle(f"{frame.title}\n", fontsize=14, fontweight="bold", x=0.01, ha="left")
+    figure.text(0.0105, 1.0 - 0.42 / figure.get_figheight(), frame.caption, fontsize=8, color="#404040", va="top")
+    _legend(figure, frame.providers, colours, lost=True, say=say)
     return _png(figure)
 
 

@@ -7,7 +7,7 @@ different numbers, so all are given.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -100,12 +100,8 @@ def revisit(passes: Passes, available: Availability | None = None) -> Revisit:
     available = everybody(passes) if available is None else available
     places = len(passes.places)
     images, out = np.zeros(places, np.int64), np.full((4, places), np.nan)
-    low_s, high_s = passes.period_s
-    which = (low_s, high_s, available.cuts_s, available.active, available.groups_of(places), images, out)
-    if passes.instants:
-        _scan_instants(passes.first, passes.satellite, passes.begin_s, *which)
-    else:
-        _scan_windows(passes.first, passes.satellite, passes.begin_s, passes.end_s, *which)
+    scan = _scan_instants if passes.instants else _scan_windows
+    scan(_rows(passes, available), images, out)
     return Revisit(images, *out)
 
 
@@ -186,11 +182,8 @@ def spread(passes: Passes, available: Availability | None = None) -> Spread:
         As for `revisit`.
     """
     available = everybody(passes) if available is None else available
-    places = len(passes.places)
-    out = np.full((3, places), np.nan)
-    low_s, high_s = passes.period_s
-    arguments = (passes.first, passes.satellite, passes.begin_s, passes.end_s, low_s, high_s)
-    _order(*arguments, available.cuts_s, available.active, available.groups_of(places), out)
+    out = np.full((3, len(passes.places)), np.nan)
+    _order(_rows(passes, available), out)
     return Spread(*out)
 
 
@@ -210,19 +203,28 @@ def images_s(passes: Passes, place: int, available: Availability | None = None) 
     return begin_s[counts], satellite[counts]
 
 
+class _Rows(NamedTuple):
+    """Passes, their period, and which satellites count when and where, as a kernel takes them; see `Passes`, `Availability`."""
+
+    first: Integers
+    satellite: Indices
+    begin_s: Floats
+    end_s: Floats
+    low_s: float
+    high_s: float
+    cuts_s: Floats
+    active: Flags
+    group: Groups
+
+
+def _rows(passes: Passes, available: Availability) -> _Rows:
+    columns = (passes.first, passes.satellite, passes.begin_s, passes.end_s, *passes.period_s)
+    return _Rows(*columns, available.cuts_s, available.active, available.groups_of(len(passes.places)))
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scan_instants(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
-    first: Integers,
-    satellite: Indices,
-    at_s: Floats,
-    low_s: float,
-    high_s: float,
-    cuts_s: Floats,
-    active: Flags,
-    group: Groups,
-    images: Integers,
-    out: Floats,
-) -> None:
+def _scan_instants(rows: _Rows, images: Integers, out: Floats) -> None:
+    first, satellite, at_s, _end_s, low_s, high_s, cuts_s, active, group = rows
     for place in range(len(first) - 1):
         row, end = first[place], first[place + 1]
         taken, reach_s, worst_s, squares_s2, begun_s = 0, low_s, 0.0, 0.0, low_s
@@ -299,19 +301,8 @@ def _join(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _scan_windows(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
-    first: Integers,
-    satellite: Indices,
-    begin_s: Floats,
-    end_s: Floats,
-    low_s: float,
-    high_s: float,
-    cuts_s: Floats,
-    active: Flags,
-    group: Groups,
-    images: Integers,
-    out: Floats,
-) -> None:
+def _scan_windows(rows: _Rows, images: Integers, out: Floats) -> None:
+    first, satellite, begin_s, end_s, low_s, high_s, cuts_s, active, group = rows
     for place in range(len(first) - 1):
         row, end = first[place], first[place + 1]
         taken, reach_s, worst_s, squares_s2, between, total_s = 0, low_s, 0.0, 0.0, 0, 0.0
@@ -359,18 +350,8 @@ def _write(  # noqa: PLR0913, PLR0917 - what a scan found, number by number
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _order(  # noqa: PLR0913, PLR0917 - arrays are all that a kernel can take
-    first: Integers,
-    satellite: Indices,
-    begin_s: Floats,
-    end_s: Floats,
-    low_s: float,
-    high_s: float,
-    cuts_s: Floats,
-    active: Flags,
-    group: Groups,
-    out: Floats,
-) -> None:
+def _order(rows: _Rows, out: Floats) -> None:
+    first, satellite, begin_s, end_s, low_s, high_s, cuts_s, active, group = rows
     for place in range(len(first) - 1):
         flags = active[group[place]]
         begin, end = first[place], first[place + 1]

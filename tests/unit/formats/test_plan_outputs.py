@@ -14,7 +14,7 @@ from kizuna.earth.wgs84 import Geodetic
 from kizuna.errors import InputError
 from kizuna.formats.pass_files import czml, icalendar
 from kizuna.formats.place_tables import feature, geojson, grid_dataset, place_dataset
-from kizuna.formats.plan_pictures import Track, pass_chart, revisit_map, what_if_picture
+from kizuna.formats.plan_pictures import Frame, Track, pass_chart, revisit_map, what_if_picture
 from kizuna.formats.sensors_file import read_catalogue
 from kizuna.formats.wanted_images import read_wanted
 from kizuna.model.instants import Instant, parse_instant
@@ -95,12 +95,13 @@ def test_pictures_are_png_and_the_same_each_time():
     track = Track(
         "Kyiv", np.array([0.0, 3600.0, 7200.0]), np.array([0, 1, 0]), np.array([True, False, True]), None, ((60.0, np.nan),)
     )
+    frame = Frame("Passes", "caption", BEGIN, 24.0, ["A", "B"])
     pictures = [
-        pass_chart("Passes", "caption", BEGIN, 24.0, ["A", "B"], [track]),
-        what_if_picture("If", "caption", BEGIN, 24.0, ["A", "B"], [track]),
+        pass_chart(frame, [track]),
+        what_if_picture(frame, [track]),
         revisit_map("Map", "caption", np.arange(3.0), np.arange(2.0), np.full((2, 3), 600.0), [[(0.0, 0.0), (1.0, 1.0)]]),
     ]
-    assert pictures[0] == pass_chart("Passes", "caption", BEGIN, 24.0, ["A", "B"], [track])
+    assert pictures[0] == pass_chart(frame, [track])
     sizes = [Image.open(io.BytesIO(picture)).size for picture in pictures]
     assert all(width >= 1500 for width, _height in sizes)
 
