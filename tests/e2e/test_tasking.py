@@ -3,10 +3,12 @@
 import json
 from importlib.resources import files
 
+import pytest
 from click.testing import CliRunner
 from simulators.processes import begin, within
 
 from kizuna.cli.main import kizuna as root
+from kizuna.errors import InputError
 
 SAMPLES = files("kizuna.samples") / "tasking"
 SETS = """QPS-SAR-5 (TSUKUYOMI-I)
@@ -104,3 +106,9 @@ def test_an_image_is_scheduled_ordered_and_delivered(tmp_path):
     (tmp_path / "schedule.json").write_text(json.dumps({**together, "tasks": [{**kyiv, "start": "2026-05-08T09:07:01Z"}]}))
     (refused,) = run(*made)
     assert (refused["state"], refused["why"]) == ("not ordered", "it may not be told")
+
+    # What was decided of one place does not let another be told.
+    moved = [{**spot, "latitude_deg": 48.0} if spot["spot"] == "kyiv" else spot for spot in together["spots"]]
+    (tmp_path / "schedule.json").write_text(json.dumps({**together, "tasks": [kyiv], "spots": moved}))
+    with pytest.raises(InputError, match="does not lie in the area of its request"):
+        run(*made)

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from stapi_pydantic import Order, OrderStatus
 
     from kizuna.adapters.stapi_client import StapiClient
-    from kizuna.formats.tasking import Fleet
     from kizuna.model.canonical import Json
     from kizuna.node.state import Node
+    from kizuna.planning.sensors import Catalogue
     from kizuna.planning.tasking import ImageRequest, Spot, Task
 
 __all__ = ["order"]
@@ -72,7 +72,7 @@ def order(
     json_: bool,
 ) -> None:
     """Order."""
-    from kizuna.formats.tasking import read_fleet
+    from kizuna.formats.sensors_file import read_catalogue
 
     if fleet is None and not taken:
         raise InputError(
@@ -85,7 +85,7 @@ def order(
             members: tuple[str, ...] = _TAKEN
             rows = _taken(here)
         else:
-            known = read_fleet(read_file(fleet), name=str(fleet))
+            known = read_catalogue(read_file(fleet), name=str(fleet))
             members = _ORDERED
             if status:
                 rows = _standing(here, folder, known)
@@ -115,15 +115,17 @@ def order(
     print_table([heads[name] for name in members], [[str(row.get(name) or "") for name in members] for row in rows])
 
 
-def _order_all(here: Node, folder: Path, fleet: Fleet, files: tuple[Path, Path], authority: str) -> Sequence[Mapping[str, Json]]:
-    from kizuna.cli.plan_fleet import scene_m
-    from kizuna.formats.tasking import read_requests, read_schedule
-    from kizuna.planning.tasking import spots_of
+def _order_all(
+    here: Node, folder: Path, fleet: Catalogue, files: tuple[Path, Path], authority: str
+) -> Sequence[Mapping[str, Json]]:
+    from kizuna.cli.plan_requests import spots_of_all
+    from kizuna.formats.tasking import read_requests, read_schedule, read_spots
 
     schedule, requests = files
     wanted = read_requests(read_file(requests), name=str(requests))
     by_id = {one.id: one for one in wanted}
-    spots = {spot.name: spot for one in wanted for spot in spots_of(one, scene_m(one, fleet))}
+    # Where the scenes lie depends on whose satellites were asked: the schedule says it, this fleet may be another.
+    spots = read_spots(read_file(schedule), name=str(schedule)) or {spot.name: spot for spot in spots_of_all(wanted, fleet)}
     epoch = here.now()
     tasks = read_schedule(read_file(schedule), epoch, name=str(schedule))
     rows: list[Mapping[str, Json]] = []
@@ -134,6 +136,13 @@ def _order_all(here: Node, folder: Path, fleet: Fleet, files: tuple[Path, Path],
                 Message("{spot}: the requests do not name it", {"spot": task.spot}),
                 hint=Message("name the requests that the schedule was made of"),
                 field="requests",
+            )
+        # INVARIANT: who may be told was decided of the request's area, so nothing outside it is ordered.
+        if spot.request != request.id or not request.holds(spot):
+            raise InputError(
+                Message("{spot}: it does not lie in the area of its request", {"spot": task.spot}),
+                hint=Message("name the requests that the schedule was made of"),
+                field="schedule",
             )
         rows.append(_order_one(here, folder, fleet, task, (request, spot, epoch), authority))
     return rows
@@ -154,7 +163,7 @@ def _row(task: Task, epoch: Instant, state: str, *, order: str | None = None, wh
 
 
 @contextmanager
-def _interface(here: Node, folder: Path, fleet: Fleet, provider: Party) -> Iterator[StapiClient | None]:
+def _interface(here: Node, folder: Path, fleet: Catalogue, provider: Party) -> Iterator[StapiClient | None]:
     """Tasking interface of a provider: that of the fleet, else that of its node if it is a partner; None where there is none."""
     from kizuna.adapters.stapi_client import StapiClient
 
@@ -171,7 +180,7 @@ def _interface(here: Node, folder: Path, fleet: Fleet, provider: Party) -> Itera
 
 
 def _order_one(
-    here: Node, folder: Path, fleet: Fleet, task: Task, asked: tuple[ImageRequest, Spot, Instant], authority: str
+    here: Node, folder: Path, fleet: Catalogue, task: Task, asked: tuple[ImageRequest, Spot, Instant], authority: str
 ) -> dict[str, Json]:
     from stapi_pydantic import OrderStatusCode
 
@@ -238,7 +247,7 @@ def _wish(task: Task, spot: Spot, epoch: Instant) -> dict[str, Json]:
     }
 
 
-def _standing(here: Node, folder: Path, fleet: Fleet) -> Sequence[Mapping[str, Json]]:
+def _standing(here: Node, folder: Path, fleet: Catalogue) -> Sequence[Mapping[str, Json]]:
     """All orders, as their providers say that they stand."""
     rows: list[Mapping[str, Json]] = []
     for name, text in sorted(here.store.settings(_KEPT).items()):

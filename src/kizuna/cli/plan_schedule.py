@@ -167,7 +167,7 @@ def _margins(problem: Problem) -> dict[str, Json]:
 
 
 def _form(problem: Problem, made: Schedule, flown: Flown, hours: float) -> dict[str, Json]:
-    from kizuna.formats.tasking import SCHEDULE_SCHEMA, task_json
+    from kizuna.formats.tasking import SCHEDULE_SCHEMA, spot_json, task_json
 
     taken = {task.spot for task in made.tasks}
     tasks: list[Json] = [task_json(task, flown.begin) for task in made.tasks]
@@ -181,6 +181,7 @@ def _form(problem: Problem, made: Schedule, flown: Flown, hours: float) -> dict[
         "margins": _margins(problem),
         **flown.form(),
         "told": {id_: [*sorted(parties)] for id_, parties in problem.told.items()},
+        "spots": [spot_json(spot) for spot in problem.spots],
         "tasks": tasks,
         "missed": [
             {"request": spot.request, "spot": spot.name, "why": _why(problem, spot)}

@@ -18,7 +18,7 @@ from kizuna.model.parties import parse_party
 from kizuna.model.reading import LONGEST_MARKING, open_table
 from kizuna.model.regions import area_of
 from kizuna.planning.sensors import Catalogue as Fleet
-from kizuna.planning.tasking import PRIORITIES, ImageRequest, Mode, Task
+from kizuna.planning.tasking import PRIORITIES, ImageRequest, Mode, Spot, Task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -36,6 +36,8 @@ __all__ = [
     "read_fleet",
     "read_requests",
     "read_schedule",
+    "read_spots",
+    "spot_json",
     "task_json",
 ]
 
@@ -152,6 +154,35 @@ def _task(table: Table, epoch: Instant) -> Task:
     )
     table.done()
     return task
+
+
+def spot_json(spot: Spot) -> dict[str, Json]:
+    """JSON form of a place, as a schedule names it."""
+    return {
+        "spot": spot.name,
+        "request": spot.request,
+        "longitude_deg": spot.longitude_deg,
+        "latitude_deg": spot.latitude_deg,
+        "share": spot.share,
+    }
+
+
+def read_spots(data: bytes, *, name: str) -> dict[str, Spot]:
+    """Places of a schedule that `kizuna plan schedule --json` wrote, by their names; none of one that does not name them.
+
+    Raises
+    ------
+    InputError
+        Naming the field.
+    """
+    table = open_table(parse_json(data), schema=SCHEDULE_SCHEMA, what=name)
+    found = {}
+    for one in table.tables("spots") if table.has("spots") else ():
+        where = one.number("latitude_deg"), one.number("longitude_deg")
+        spot = Spot(one.text("spot"), one.text("request"), *where, one.number("share"))
+        one.done()
+        found[spot.name] = spot
+    return found
 
 
 def read_schedule(data: bytes, epoch: Instant, *, name: str) -> Sequence[Task]:

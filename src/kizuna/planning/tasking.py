@@ -145,6 +145,14 @@ class ImageRequest:
     ascending: bool | None
     label: Label
 
+    def holds(self, spot: Spot) -> bool:
+        """Whether a place lies between the least and largest longitude and latitude of one part of the area."""
+        for polygon in self.area.polygons:
+            lons, lats = [lon for lon, _ in polygon[0]], [lat for _, lat in polygon[0]]
+            if min(lons) <= spot.longitude_deg <= max(lons) and min(lats) <= spot.latitude_deg <= max(lats):
+                return True
+        return False
+
 
 @dataclass(frozen=True, slots=True)
 class Spot:

@@ -7,10 +7,11 @@ import tomllib
 import pytest
 
 from kizuna.errors import InputError
-from kizuna.formats.tasking import SCHEDULE_SCHEMA, read_fleet, read_requests, read_schedule, task_json
+from kizuna.formats.sensors_file import read_catalogue
+from kizuna.formats.tasking import SCHEDULE_SCHEMA, read_requests, read_schedule, read_spots, spot_json, task_json
 from kizuna.model.instants import parse_instant
 from kizuna.model.parties import parse_party
-from kizuna.planning.tasking import Mode, Task
+from kizuna.planning.tasking import Mode, Spot, Task, spots_of
 
 REQUESTS = """
 schema = "kizuna/image-requests/1"
@@ -107,7 +108,7 @@ def test_a_request_without_a_label_is_refused():
 
 
 def test_a_satellite_is_known_by_the_longest_beginning_of_its_name():
-    fleet = read_fleet(FLEET.encode(), name="f.toml")
+    fleet = read_catalogue(FLEET.encode(), name="f.toml")
     assert fleet.satellite("QPS-SAR-5").provider == "JPN/IQPS"
     assert fleet.satellite("QPS-SAR-99").provider == "FIN/ICEYE"
     assert fleet.satellite("QPS-SAR-5").name == "QPS-SAR-5"
@@ -127,7 +128,7 @@ def test_a_satellite_is_known_by_the_longest_beginning_of_its_name():
 )
 def test_a_faulty_fleet_names_its_field(before, after, field):
     with pytest.raises(InputError) as fault:
-        read_fleet(changed(FLEET, before, after), name="f.toml")
+        read_catalogue(changed(FLEET, before, after), name="f.toml")
     assert fault.value.field == field
 
 
@@ -140,3 +141,16 @@ def test_a_schedule_is_read_back(uncertain):
     assert back == task
     (later,) = read_schedule(json.dumps(document).encode(), parse_instant("2026-05-08T00:00:10Z"), name="s.json")
     assert later.start_s == 2.5
+
+
+def test_the_places_of_a_schedule_are_read_back_and_lie_in_their_requests():
+    kyiv, port = read_requests(REQUESTS.encode(), name="r.toml")
+    spots = [*spots_of(kyiv, 7e3), *spots_of(port, 20e3)]
+    document = {"schema": SCHEDULE_SCHEMA, "spots": [spot_json(spot) for spot in spots], "tasks": []}
+    back = read_spots(json.dumps(document).encode(), name="s.json")
+    assert list(back.values()) == spots
+    assert len(spots) > 20
+    assert all((port if spot.request == "port" else kyiv).holds(spot) for spot in spots)
+    assert not any(kyiv.holds(spot) for spot in spots[1:])
+    assert not kyiv.holds(Spot("kyiv", "kyiv", 50.45, 30.53, 1.0))
+    assert read_spots(json.dumps({"schema": SCHEDULE_SCHEMA, "tasks": []}).encode(), name="s.json") == {}
