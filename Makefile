@@ -26,7 +26,7 @@ check: setup ## Lint, types, contracts, unit tests: the quick loop
 test: setup-test ## All that CI runs
 	@$(PY) scripts/check.py all
 
-bench: setup ## Print a benchmark's figures, a JSON line each (BENCH=catalog|catalog-5m|exchange|leak|planning|planning-accuracy|release|spine|sar|sar-accuracy|tiles)
+bench: setup ## Print a benchmark's figures, a JSON line each (BENCH=catalog|catalog-5m|exchange|leak|planning|planning-accuracy|release|spine|sar|sar-accuracy|schedule|tiles|whatif)
 	@$(PY) benchmarks/run.py $(BENCH)
 
 soak: setup-test ## Kill nodes while they exchange and count what is lost (KILLS=1000 SECONDS=60)
