@@ -1,8 +1,8 @@
 """A provider of images that does not exist: takes orders, flies its satellites by their elements, and delivers.
 
-What it delivers are detected images with no content, marked SIMULATED, each with its label beside it, in a folder that a node
-watches (``kizuna ingest --watch``): so they take the way of all products through agreements and exchange. Its clock may run
-faster than the world's. Orders live in memory only.
+What it delivers are images of noise, or of a simulated scene, marked SIMULATED, each with its label beside it, in a folder that
+a node watches (``kizuna ingest --watch``): so they take the way of all products through agreements and exchange. Its clock may
+run faster than the world's. Orders live in memory only.
 """
 
 from __future__ import annotations
@@ -31,12 +31,17 @@ if TYPE_CHECKING:
     from kizuna.planning.offers import Offer, Wish
     from kizuna.planning.tasking import Mode, Satellite
     from kizuna.planning.windows import AccessWindows
+    from kizuna.sar.scene import Scene
 
-__all__ = ["FasterClock", "SimulatedProvider"]
+__all__ = ["FasterClock", "SimulatedProvider", "TakeImage", "sar_images"]
 
 _PIXELS = 256
+_SCENE_M = 256.0
 _METRES_A_DEGREE = 111_320.0
 _LONGEST = timedelta(days=31)
+
+type TakeImage = Callable[[Order, Offer, Label], bytes]
+"""Bytes of the image of an order, taken on a pass, under a label."""
 
 
 class FasterClock:
@@ -86,6 +91,8 @@ class SimulatedProvider:
         Where it delivers to; None: nowhere.
     policy, classification
         Marking of what it delivers.
+    image
+        Makes what it delivers; None: noise as a GeoTIFF.
     """
 
     def __init__(
@@ -98,7 +105,10 @@ class SimulatedProvider:
         *,
         policy: str,
         classification: str,
+        image: TakeImage | None = None,
     ) -> None:
+        self._image = image
+        self._flying = Lock()
         self._party, self._satellites, self._access, self._now, self._folder = party, satellites, access, now, folder
         self._marking = policy, classification
         self._lock = Lock()
@@ -150,50 +160,87 @@ class SimulatedProvider:
         return made
 
     def orders(self) -> list[Order]:
-        """All orders, as they stand now; what became ready is delivered first."""
+        """All orders, as they stand now; what became ready is delivered first, unless that is under way."""
         self.fly()
         with self._lock:
             return [*self._orders.values()]
 
     def fly(self) -> int:
         """Bring all orders to the present instant and deliver what is ready; how many were delivered."""
-        delivered = 0
-        with self._lock:
-            now = self._now()
-            for id_, order in self._orders.items():
+        # To make an image may take a while, in which orders are taken and asked for.
+        if not self._flying.acquire(blocking=False):
+            return 0
+        try:
+            with self._lock:
+                now = self._now()
+                before = [*self._orders.values()]
+            delivered = 0
+            for order in before:
                 after = advanced(order, now)
                 if after.status.code == "completed" and order.status.code != "completed":
                     after = replace(after, delivery=self._deliver(after))
                     delivered += 1
-                self._orders[id_] = after
-        return delivered
+                with self._lock:
+                    self._orders[after.id] = after
+            return delivered
+        finally:
+            self._flying.release()
 
     def _deliver(self, order: Order) -> str | None:
-        """Write an image of noise where and when it was ordered, and its label beside it; give the URI of its bytes."""
+        """Write the image of an order, and its label beside it; give the URI of its bytes."""
         if self._folder is None or order.offer is None:
             return None
-        import rasterio
+        name = f"{order.id}-{order.offer.satellite.replace(' ', '-')}"
+        label = Label(*self._marking, self._party, order.status.at, caveats=("SIMULATED",))
+        data = self._noise(order, order.offer) if self._image is None else self._image(order, order.offer, label)
+        path = self._folder / f"{name}{'.tif' if self._image is None else '.nitf'}"
+        path.with_name(path.name + ".label.toml").write_bytes(write_label_toml(label))
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(data)
+        part.rename(path)
+        path.with_name(path.name + ".ready").touch()
+        # By its content (RFC 6920): whoever takes the file in knows by this which order it is of.
+        return content_uri(digest_of(data))
+
+    def _noise(self, order: Order, offer: Offer) -> bytes:
+        """GeoTIFF of noise where and when it was ordered."""
+        from rasterio.io import MemoryFile
         from rasterio.transform import from_bounds
 
-        scene_m = next(one.modes[order.mode].scene_m for one in self._satellites if one.name == order.offer.satellite)
+        scene_m = next(one.modes[order.mode].scene_m for one in self._satellites if one.name == offer.satellite)
         lon, lat = order.wish.longitude_deg, order.wish.latitude_deg
         high = scene_m / 2 / _METRES_A_DEGREE
         wide = high / max(math.cos(math.radians(lat)), 0.01)
-        image = np.random.default_rng(len(order.id)).exponential(40.0, (_PIXELS, _PIXELS)).clip(0, 255).astype(np.uint8)
-        path = self._folder / f"{order.id}-{order.offer.satellite.replace(' ', '-')}.tif"
-        label = Label(*self._marking, self._party, order.status.at, caveats=("SIMULATED",))
-        path.with_name(path.name + ".label.toml").write_bytes(write_label_toml(label))
-        part = path.with_name(path.name + ".part")
+        image = np.random.default_rng([*order.id.encode()]).exponential(40.0, (_PIXELS, _PIXELS)).clip(0, 255).astype(np.uint8)
         profile = {"driver": "GTiff", "width": _PIXELS, "height": _PIXELS, "count": 1, "dtype": "uint8", "crs": "EPSG:4326"}
         transform = from_bounds(lon - wide, lat - high, lon + wide, lat + high, _PIXELS, _PIXELS)
-        with rasterio.open(part, "w", transform=transform, **profile) as file:
-            file.write(image, 1)
-            file.update_tags(
-                TIFFTAG_DATETIME=f"{order.offer.begin:%Y:%m:%d %H:%M:%S}",
-                TIFFTAG_IMAGEDESCRIPTION=f"SIMULATED {order.mode.value} of {order.offer.satellite}",
-            )
-        # By its content (RFC 6920): whoever takes the file in knows by this which order it is of.
-        address = content_uri(digest_of(part.read_bytes()))
-        part.rename(path)
-        path.with_name(path.name + ".ready").touch()
-        return address
+        with MemoryFile() as memory:
+            with memory.open(transform=transform, **profile) as file:
+                file.write(image, 1)
+                file.update_tags(
+                    TIFFTAG_DATETIME=f"{offer.begin:%Y:%m:%d %H:%M:%S}",
+                    TIFFTAG_IMAGEDESCRIPTION=f"SIMULATED {order.mode.value} of {offer.satellite}",
+                )
+            written: bytes = memory.read()
+        return written
+
+
+def sar_images(scene: Scene) -> TakeImage:
+    """Makes simulated radar images (SICD) of a recipe's scene, as if it lay where the image was ordered; some seconds each.
+
+    Parameters
+    ----------
+    scene
+        Of a recipe (`kizuna.formats.scene_recipe.read_scene`); at most 256 m of it are simulated.
+    """
+
+    def taken(order: Order, offer: Offer, label: Label) -> bytes:
+        from kizuna.formats.marking import marking_of
+        from kizuna.formats.simulated_product import moved, simulate_product
+
+        place = order.wish.latitude_deg, order.wish.longitude_deg
+        seed = int.from_bytes(order.id.encode()) % 2**32
+        there = moved(scene, place=place, start=offer.begin, extent_m=min(scene.extent_m, _SCENE_M), seed=seed)
+        return simulate_product(there).sicd(produced=order.status.at, marking=marking_of(label))
+
+    return taken

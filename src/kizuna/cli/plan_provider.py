@@ -17,7 +17,7 @@ from kizuna.model.parties import parse_party
 from kizuna.wiring import system_now
 
 if TYPE_CHECKING:
-    from kizuna.adapters.provider_simulator import SimulatedProvider
+    from kizuna.adapters.provider_simulator import SimulatedProvider, TakeImage
     from kizuna.planning.windows import AccessWindows
 
 __all__ = ["provider"]
@@ -47,6 +47,11 @@ _FASTEST = 100_000.0
 @click.option("--speed", default=1.0, show_default=True, help=_("How many times as fast as the world its clock runs."))
 @click.option("--hold", is_flag=True, help=_("Let its clock stand still until it has taken an order."))
 @click.option("--deliver", type=click.Path(path_type=Path, file_okay=False), help=_("Folder to deliver into."))
+@click.option(
+    "--scene",
+    type=click.Path(path_type=Path),
+    help=_("Recipe of a scene of which it delivers simulated SICDs, instead of noise."),
+)
 @click.option("--policy", default="NATO", show_default=True, help=_("Policy of the label of what it delivers."))
 @click.option("--classification", default="UNCLASSIFIED", show_default=True, help=_("Classification there."))
 @as_json
@@ -59,6 +64,7 @@ def provider(
     speed: float,
     hold: bool,
     deliver: Path | None,
+    scene: Path | None,
     policy: str,
     classification: str,
     json_: bool,
@@ -94,7 +100,8 @@ def provider(
     clock = FasterClock(first, time.monotonic, speed, held=hold)
     if deliver is not None:
         deliver.mkdir(parents=True, exist_ok=True)
-    made = SimulatedProvider(who, own, access, clock, deliver, policy=policy, classification=classification)
+    image = None if scene is None else _images_of(scene)
+    made = SimulatedProvider(who, own, access, clock, deliver, policy=policy, classification=classification, image=image)
     app = stapi_app(lambda _request: Customer("", made), f"{who} (simulated)", clock)
     stop = Event()
     with bind(Listener(app, "127.0.0.1", port)) as listening:
@@ -110,6 +117,13 @@ def provider(
         finally:
             stop.set()
             flying.join()
+
+
+def _images_of(scene: Path) -> TakeImage:
+    from kizuna.adapters.provider_simulator import sar_images
+    from kizuna.formats.scene_recipe import read_scene
+
+    return sar_images(read_scene(read_file(scene), name=str(scene)))
 
 
 def _fly(made: SimulatedProvider, stop: Event) -> None:

@@ -15,6 +15,7 @@ from starlette.testclient import TestClient
 from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
 from kizuna.adapters.stapi_client import StapiClient
 from kizuna.errors import InputError, PartnerMisbehaved, PartnerUnreachable
+from kizuna.model.digests import content_uri, digest_of
 from kizuna.model.instants import Instant
 from kizuna.planning.offers import Wish, matches, only
 from kizuna.planning.tasking import Mode
@@ -260,3 +261,28 @@ def test_only_finds_the_pass_and_no_other(world):
         (lon, lat), (east, north) = offer.scene[0], offer.scene[2]
         assert math.isclose((north - lat) * 111_320, 5_000, rel_tol=1e-9)
         assert math.isclose((east - lon) * 111_320 * math.cos(math.radians(50.45)), 5_000, rel_tol=1e-9)
+
+
+def test_orders_are_taken_while_an_image_is_being_made(world, monkeypatch):
+    under_way, go_on = threading.Event(), threading.Event()
+
+    def image(order, offer, label):
+        assert (offer.satellite, label.caveats) == ("X2", ("SIMULATED",))
+        under_way.set()
+        assert go_on.wait(10)
+        return order.id.encode()
+
+    monkeypatch.setattr(world.provider, "_image", image)
+    made = world.client.order("spotlight", wish(left()))
+    world.seconds = 7836
+    flying = threading.Thread(target=world.provider.fly)
+    flying.start()
+    assert under_way.wait(10)
+    assert [one.status.code for one in world.provider.orders()] == ["scheduled"]
+    assert world.client.order("spotlight", wish()).properties.status.status_code == "rejected"  # all have passed
+    go_on.set()
+    flying.join()
+    done = world.client.order_named(made.id)
+    assert done.properties.status.status_code == "completed"
+    (link,) = [str(link.href) for link in done.links if link.rel == "delivery"]
+    assert link == content_uri(digest_of(made.id.encode()))
