@@ -7,7 +7,8 @@ hides, and gamma nought flattened for its slopes.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -20,6 +21,7 @@ from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 from rasterio.vrt import WarpedVRT
 from rasterio.warp import transform as transform_points
+from rasterio.windows import Window
 
 from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis, geodetic_to_ecef
 from kizuna.errors import InputError, Message
@@ -27,17 +29,28 @@ from kizuna.formats.geotiff import DETECTED_COG, open_tiff, read_amplitude, writ
 from kizuna.formats.nitf import is_nitf
 from kizuna.formats.sicd import read_pixels
 from kizuna.formats.sicd_geometry import SicdGeometry, read_sicd_geometry
-from kizuna.sar.geocode import FittedProjection, Hidden, facet_areas, fit_projection, hidden_by_terrain, resample_power
+from kizuna.sar.geocode import (
+    AveragedPower,
+    FittedProjection,
+    Hidden,
+    facet_areas,
+    fit_projection,
+    hidden_by_terrain,
+    resample_power,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "Geocoded", "Quantity", "geocode"]
+__all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "MOST_WHOLE_PIXELS", "Geocoded", "Quantity", "geocode"]
 
 type Floats = npt.NDArray[np.float64]
 
-MOST_PIXELS = 50_000_000
-"""Pixels of the map, at most: they are held in memory."""
+MOST_PIXELS = 500_000_000
+"""Pixels of a map, at most; it is made some rows at a time, and its 4 bytes a pixel are held until they are compressed."""
+MOST_WHOLE_PIXELS = 50_000_000
+"""The same where layover, shadow or flattening need the whole map at once: about 200 bytes a pixel."""
+_ROWS_PIXELS = 1 << 20
 MASK_LAYOVER, MASK_SHADOW, MASK_OUTSIDE = 1, 2, 255
 """Values of the mask; 3 is layover and shadow, 255 beyond the image or the terrain model."""
 
@@ -78,13 +91,44 @@ class Geocoded:
 
 @dataclass(frozen=True, slots=True)
 class _Map:
-    """A map grid: place of each pixel's centre, and its height above the ellipsoid (NaN where it is not known)."""
+    """A map grid, its rows some at a time.
+
+    Parameters
+    ----------
+    crs, transform
+        Coordinate system, and pixels to map coordinates.
+    rows, cols
+        Size in pixels.
+    height_range_m
+        Least and greatest height above the ellipsoid.
+    heights
+        Of some rows, by first and end, shape (rows, cols); NaN where they are not known.
+    """
 
     crs: CRS
     transform: Affine
-    x: Floats
-    y: Floats
-    height_m: Floats
+    rows: int
+    cols: int
+    height_range_m: tuple[float, float]
+    heights: Callable[[int, int], Floats]
+
+    def x(self) -> Floats:
+        """Map coordinate of each column's middle."""
+        return np.asarray(self.transform.c + self.transform.a * (np.arange(self.cols) + 0.5))
+
+    def y(self, begin: int, end: int) -> Floats:
+        """Map coordinate of some rows' middles."""
+        return np.asarray(self.transform.f + self.transform.e * (np.arange(begin, end) + 0.5))
+
+    def places(self, begin: int, end: int) -> tuple[Floats, Floats, Floats]:
+        """Coordinates and heights of some rows' pixels, each (rows, cols)."""
+        x, y = np.meshgrid(self.x(), self.y(begin, end))
+        return x, y, self.heights(begin, end)
+
+    def parts(self) -> list[tuple[int, int]]:
+        """All rows, so many at a time as make a million pixels."""
+        step = max(1, _ROWS_PIXELS // self.cols)
+        return [(begin, min(begin + step, self.rows)) for begin in range(0, self.rows, step)]
 
 
 def _refuse(message: Message, hint: Message, field: str) -> InputError:
@@ -144,40 +188,67 @@ def geocode(
         return Geocoded(write_detected_cog(read_amplitude(file)), None, math.nan)
     geometry = read_sicd_geometry(file)
     surface_m = geometry.scp_height_m if height_m is None else height_m
-    grid = _map(geometry, surface_m, spacing_m, crs)
-    if terrain is not None:
-        grid = _on_terrain(grid, terrain, undulation_m)
-    known = np.isfinite(grid.height_m)
-    if not known.any():
-        raise _refuse(Message("the terrain model does not reach the image"), Message("Give one that covers the scene."), "dem")
-    projection = _projection(geometry, grid)
-    heights = np.where(known, grid.height_m, surface_m)
-    rows, cols = projection(grid.x, grid.y, heights)
-    power = np.abs(read_pixels(file)) ** 2
-    looks = _looks(rows, cols)
-    found = resample_power(power, rows, cols, looks=looks)
-    found[~known] = np.nan
+    with ExitStack() as stack:
+        grid = _map(geometry, surface_m, spacing_m, crs)
+        if terrain is not None:
+            grid = _on_terrain(grid, terrain, undulation_m, stack)
+        projection = _projection(geometry, grid)
+        power = np.abs(read_pixels(file)) ** 2
+        middle = max(grid.rows // 2, 1)
+        averaged = AveragedPower.of(power, _looks(*projection(*grid.places(middle - 1, middle + 1))))
+        if terrain is not None:
+            values, mask = _hidden(geometry, grid, projection, averaged, quantity)
+        else:
+            values, mask = _open(geometry, grid, projection, averaged, quantity), None
     mask_cog = None
-    hidden: Hidden | None = None
-    place = _places(grid, heights)
-    sight, range_m, look_rad = _seen(geometry, place, rows, cols)
-    if terrain is not None:
-        hidden = hidden_by_terrain(range_m, look_rad)
-        mask = hidden.layover * np.uint8(MASK_LAYOVER) + hidden.shadow * np.uint8(MASK_SHADOW)
-        mask[~np.isfinite(found)] = MASK_OUTSIDE
-        mask_cog = write_cog(mask.astype(np.uint8), grid.crs, grid.transform, nodata=MASK_OUTSIDE, tags={}, options=_MASK_COG)
-    if quantity is not Quantity.AMPLITUDE:
-        found *= _calibrated(geometry, quantity, rows, cols, (place, sight), hidden, power.shape)
-    values = np.sqrt(found) if quantity is Quantity.AMPLITUDE else found
-    cog = write_cog(
-        values.astype(np.float32),
-        grid.crs,
-        grid.transform,
-        nodata=math.nan,
-        tags={"QUANTITY": quantity},
-        options=DETECTED_COG,
-    )
+    if mask is not None:
+        mask_cog = write_cog(mask, grid.crs, grid.transform, nodata=MASK_OUTSIDE, tags={}, options=_MASK_COG)
+    cog = write_cog(values, grid.crs, grid.transform, nodata=math.nan, tags={"QUANTITY": quantity}, options=DETECTED_COG)
     return Geocoded(cog, mask_cog, projection.misfit_px)
+
+
+def _open(
+    geometry: SicdGeometry, grid: _Map, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+) -> npt.NDArray[np.float32]:
+    """Map on a surface of one height, on which nothing hides anything: some rows at a time."""
+    values = np.empty((grid.rows, grid.cols), np.float32)
+    for begin, end in grid.parts():
+        places = grid.places(begin, end)
+        rows, cols = projection(*places)
+        found = power.at(rows, cols)
+        if quantity is not Quantity.AMPLITUDE:
+            found *= _factor(geometry, "SigmaZeroSFPoly", rows, cols)
+        if quantity is Quantity.GAMMA0:
+            sight, _, _ = _seen(geometry, _geodetic(grid.crs)(*places), rows, cols)
+            latitude, longitude, _ = ecef_to_geodetic(geometry.scp_ecef_m)
+            found /= -(sight @ enu_basis(float(latitude), float(longitude))[2])
+        values[begin:end] = np.sqrt(found) if quantity is Quantity.AMPLITUDE else found
+    return values
+
+
+def _hidden(
+    geometry: SicdGeometry, grid: _Map, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
+    """Map on terrain, and what that hides: along lines through the whole map, so of all of it at once."""
+    x, y, heights = grid.places(0, grid.rows)
+    known = np.isfinite(heights)
+    heights = np.where(known, heights, grid.height_range_m[0])
+    rows, cols = projection(x, y, heights)
+    found = power.at(rows, cols)
+    found[~known] = np.nan
+    place = _geodetic(grid.crs)(x, y, heights)
+    sight, range_m, look_rad = _seen(geometry, place, rows, cols)
+    hidden = hidden_by_terrain(range_m, look_rad)
+    mask = (hidden.layover * np.uint8(MASK_LAYOVER) + hidden.shadow * np.uint8(MASK_SHADOW)).astype(np.uint8)
+    mask[~np.isfinite(found)] = MASK_OUTSIDE
+    match quantity:
+        case Quantity.AMPLITUDE:
+            found = np.sqrt(found)
+        case Quantity.SIGMA0:
+            found *= _factor(geometry, "SigmaZeroSFPoly", rows, cols)
+        case Quantity.GAMMA0:
+            found *= _flattened(geometry, rows, cols, (place, sight), hidden, power.shape)
+    return found.astype(np.float32), mask
 
 
 _MASK_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE"}
@@ -201,17 +272,18 @@ def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs:
         spacing_m = float(max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[0])))
     left, top = math.floor(xs.min() / spacing_m) * spacing_m, math.ceil(ys.max() / spacing_m) * spacing_m
     cols, rows = math.ceil((xs.max() - left) / spacing_m), math.ceil((top - ys.min()) / spacing_m)
-    if rows * cols > MOST_PIXELS:
+    _require_size(rows, cols, MOST_PIXELS)
+    transform = Affine(spacing_m, 0.0, left, 0.0, -spacing_m, top)
+    return _Map(system, transform, rows, cols, (surface_m, surface_m), lambda begin, end: np.full((end - begin, cols), surface_m))
+
+
+def _require_size(rows: int, cols: int, most: int) -> None:
+    if rows * cols > most:
         raise _refuse(
-            Message(
-                "the map would have {rows} x {cols} pixels, at most {most} fit", {"rows": rows, "cols": cols, "most": MOST_PIXELS}
-            ),
+            Message("the map would have {rows} x {cols} pixels, at most {most} fit", {"rows": rows, "cols": cols, "most": most}),
             Message("Give a coarser spacing."),
             "spacing",
         )
-    transform = Affine(spacing_m, 0.0, left, 0.0, -spacing_m, top)
-    x, y = np.meshgrid(left + spacing_m * (np.arange(cols) + 0.5), top - spacing_m * (np.arange(rows) + 0.5))
-    return _Map(system, transform, x, y, np.full(x.shape, surface_m))
 
 
 _ANOTHER = Message("Name another coordinate system, in metres, that covers the scene.")
@@ -230,31 +302,41 @@ def _system(crs: str | None, latitude_deg: float, longitude_deg: float) -> CRS:
     return system
 
 
-def _on_terrain(grid: _Map, terrain: BinaryIO, undulation_m: float) -> _Map:
-    """The same grid with the heights of a terrain model."""
-    height, width = grid.x.shape
+def _on_terrain(grid: _Map, terrain: BinaryIO, undulation_m: float, stack: ExitStack) -> _Map:
+    """The same grid with the heights of a terrain model, which stays open as long as `stack`."""
+    _require_size(grid.rows, grid.cols, MOST_WHOLE_PIXELS)
     try:
-        with (
-            open_tiff(terrain) as dataset,
+        warped = stack.enter_context(
             WarpedVRT(
-                dataset,
+                stack.enter_context(open_tiff(terrain)),
                 crs=grid.crs,
                 transform=grid.transform,
-                width=width,
-                height=height,
+                width=grid.cols,
+                height=grid.rows,
                 resampling=Resampling.bilinear,
                 dtype="float64",
                 nodata=math.nan,
-            ) as warped,
-        ):
-            heights = np.asarray(warped.read(1), np.float64) + undulation_m
+            )
+        )
+        least, most = math.inf, -math.inf
+        for begin, end in grid.parts():
+            known = warped.read(1, window=Window(0, begin, grid.cols, end - begin))
+            known = known[np.isfinite(known)]
+            if known.size:
+                least, most = min(least, float(known.min())), max(most, float(known.max()))
     except RasterioError as error:
         raise _refuse(
             Message("the terrain model cannot be read: {reason}", {"reason": str(error)}),
             Message("Give a GeoTIFF of heights with a coordinate system."),
             "dem",
         ) from error
-    return _Map(grid.crs, grid.transform, grid.x, grid.y, heights)
+    if least > most:
+        raise _refuse(Message("the terrain model does not reach the image"), Message("Give one that covers the scene."), "dem")
+
+    def heights(begin: int, end: int) -> Floats:
+        return np.asarray(warped.read(1, window=Window(0, begin, grid.cols, end - begin)), np.float64) + undulation_m
+
+    return replace(grid, height_range_m=(least + undulation_m, most + undulation_m), heights=heights)
 
 
 def _geodetic(crs: CRS) -> Callable[[Floats, Floats, Floats], Floats]:
@@ -270,18 +352,13 @@ def _geodetic(crs: CRS) -> Callable[[Floats, Floats, Floats], Floats]:
 
 def _projection(geometry: SicdGeometry, grid: _Map) -> FittedProjection:
     position = _geodetic(grid.crs)
-    known = grid.height_m[np.isfinite(grid.height_m)]
+    x, y = grid.x(), grid.y(0, grid.rows)
     return fit_projection(
         lambda x, y, h: geometry.pixels_of(position(x, y, h)),
-        (float(grid.x.min()), float(grid.x.max())),
-        (float(grid.y.min()), float(grid.y.max())),
-        (float(known.min()) - 1.0, float(known.max()) + 1.0),
+        (float(x[0]), float(x[-1])),
+        (float(y[-1]), float(y[0])),
+        (grid.height_range_m[0] - 1.0, grid.height_range_m[1] + 1.0),
     )
-
-
-def _places(grid: _Map, heights: Floats) -> Floats:
-    """ECEF positions of the map's pixels, shape (rows, cols, 3)."""
-    return _geodetic(grid.crs)(grid.x, grid.y, heights)
 
 
 def _seen(geometry: SicdGeometry, place: Floats, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Floats]:
@@ -304,44 +381,42 @@ def _looks(rows: Floats, cols: Floats) -> tuple[int, int]:
     return step(rows), step(cols)
 
 
-def _calibrated(
+def _factor(geometry: SicdGeometry, name: str, rows: Floats, cols: Floats) -> Floats:
+    """One of the SICD's scale factors at pixels.
+
+    Raises
+    ------
+    InputError
+        It has none.
+    """
+    poly = _sarkit.XmlHelper(geometry.tree).load(f"./{{*}}Radiometric/{{*}}{name}")
+    if poly is None:
+        raise _refuse(
+            Message("the SICD has no {name}: it is not calibrated", {"name": name}),
+            Message("Only its amplitude can be mapped."),
+            "quantity",
+        )
+    return np.asarray(np.polynomial.polynomial.polyval2d(*geometry.offsets_m(rows, cols), poly), np.float64)
+
+
+def _flattened(
     geometry: SicdGeometry,
-    quantity: Quantity,
     rows: Floats,
     cols: Floats,
     seen: tuple[Floats, Floats],
-    hidden: Hidden | None,
-    shape: tuple[int, ...],
+    hidden: Hidden,
+    shape: tuple[int, int],
 ) -> Floats:
-    """What power is multiplied by, at each map pixel."""
-    helper = _sarkit.XmlHelper(geometry.tree)
-    x, y = geometry.offsets_m(rows, cols)
-
-    def factor(name: str) -> Floats:
-        poly = helper.load(f"./{{*}}Radiometric/{{*}}{name}")
-        if poly is None:
-            raise _refuse(
-                Message("the SICD has no {name}: it is not calibrated", {"name": name}),
-                Message("Only its amplitude can be mapped."),
-                "quantity",
-            )
-        return np.asarray(np.polynomial.polynomial.polyval2d(x, y, poly), np.float64)
-
-    if quantity is Quantity.SIGMA0:
-        return factor("SigmaZeroSFPoly")
+    """What power is multiplied by for gamma nought flattened for slopes, at each map pixel."""
     place, sight = seen
-    if hidden is None:
-        latitude, longitude, _ = ecef_to_geodetic(geometry.scp_ecef_m)
-        up = enu_basis(float(latitude), float(longitude))[2]
-        return np.asarray(factor("SigmaZeroSFPoly") / -(sight @ up), np.float64)
     down, across = (max(1, math.ceil(_CELLS * float(np.median(_step(values))))) for values in (rows, cols))
-    seen_m2 = facet_areas(place, sight, rows, cols, hidden=hidden.shadow, cell=(down, across), shape=(shape[0], shape[1]))
-    slant_m2 = _slant_area(helper) * down * across
+    seen_m2 = facet_areas(place, sight, rows, cols, hidden=hidden.shadow, cell=(down, across), shape=shape)
+    slant_m2 = _slant_area(_sarkit.XmlHelper(geometry.tree)) * down * across
     with np.errstate(divide="ignore", invalid="ignore"):
         cells = np.where(seen_m2 > 0.0, slant_m2 / seen_m2, np.nan)
     flattened = resample_power(cells, (rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5)
     flattened[hidden.shadow] = np.nan
-    return factor("BetaZeroSFPoly") * flattened
+    return _factor(geometry, "BetaZeroSFPoly", rows, cols) * flattened
 
 
 def _step(values: Floats) -> Floats:

@@ -19,7 +19,16 @@ from kizuna.errors import InputError, Message
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["MOST_MISFIT_PX", "FittedProjection", "Hidden", "facet_areas", "fit_projection", "hidden_by_terrain", "resample_power"]
+__all__ = [
+    "MOST_MISFIT_PX",
+    "AveragedPower",
+    "FittedProjection",
+    "Hidden",
+    "facet_areas",
+    "fit_projection",
+    "hidden_by_terrain",
+    "resample_power",
+]
 
 type Floats = npt.NDArray[np.float64]
 type Mask = npt.NDArray[np.bool_]
@@ -117,6 +126,44 @@ def fit_projection(
     )
 
 
+@dataclass(frozen=True, slots=True)
+class AveragedPower:
+    """Power of an image, averaged over blocks of pixels once, and read between them as often as is asked.
+
+    Parameters
+    ----------
+    blocks
+        Mean power of each block.
+    looks
+        Rows and columns of a block.
+    shape
+        Rows and columns of the image.
+    """
+
+    blocks: npt.NDArray[np.floating]
+    looks: tuple[int, int]
+    shape: tuple[int, int]
+
+    @classmethod
+    def of(cls, power: npt.NDArray[np.floating], looks: tuple[int, int]) -> AveragedPower:
+        """Of detected power, shape (rows, cols)."""
+        down, across = looks
+        shape = power.shape[0] // down * down, power.shape[1] // across * across
+        blocks = power[: shape[0], : shape[1]].reshape(shape[0] // down, down, shape[1] // across, across).mean(axis=(1, 3))
+        return cls(blocks, looks, (power.shape[0], power.shape[1]))
+
+    def at(self, rows: Floats, cols: Floats) -> Floats:
+        """Power at fractional pixels of the image, any shape; NaN beyond it."""
+        down, across = self.looks
+        at = np.stack([(rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5])
+        found = np.asarray(scipy.ndimage.map_coordinates(self.blocks, at, order=1, mode="nearest", output=np.float64))
+        inside = (np.abs(rows - (self.shape[0] - 1) / 2.0) <= self.shape[0] / 2.0) & (
+            np.abs(cols - (self.shape[1] - 1) / 2.0) <= self.shape[1] / 2.0
+        )
+        found[~inside] = np.nan
+        return found
+
+
 def resample_power(power: npt.NDArray[np.floating], rows: Floats, cols: Floats, *, looks: tuple[int, int] = (1, 1)) -> Floats:
     """Power of an image at fractional pixels.
 
@@ -134,16 +181,7 @@ def resample_power(power: npt.NDArray[np.floating], rows: Floats, cols: Floats, 
     ndarray of float64
         Shape of `rows`.
     """
-    down, across = looks
-    shape = power.shape[0] // down * down, power.shape[1] // across * across
-    blocks = power[: shape[0], : shape[1]].reshape(shape[0] // down, down, shape[1] // across, across).mean(axis=(1, 3))
-    at = np.stack([(rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5])
-    found = np.asarray(scipy.ndimage.map_coordinates(blocks, at, order=1, mode="nearest", output=np.float64))
-    inside = (np.abs(rows - (power.shape[0] - 1) / 2.0) <= power.shape[0] / 2.0) & (
-        np.abs(cols - (power.shape[1] - 1) / 2.0) <= power.shape[1] / 2.0
-    )
-    found[~inside] = np.nan
-    return found
+    return AveragedPower.of(power, looks).at(rows, cols)
 
 
 @dataclass(frozen=True, slots=True)
