@@ -46,8 +46,8 @@ __all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "MOST_W
 
 type Floats = npt.NDArray[np.float64]
 
-MOST_PIXELS = 500_000_000
-"""Pixels of a map, at most; it is made some rows at a time, and its 4 bytes a pixel are held until they are compressed."""
+MOST_PIXELS = 200_000_000
+"""Pixels of a map, at most; it is made some rows at a time, and takes 20 bytes a pixel while it is compressed."""
 MOST_WHOLE_PIXELS = 50_000_000
 """The same where layover, shadow or flattening need the whole map at once: about 200 bytes a pixel."""
 _ROWS_PIXELS = 1 << 20
