@@ -11,6 +11,7 @@ import numpy as np
 import sar_checkers
 import sar_nufft
 import sar_polar
+import sar_strip
 
 from kizuna.formats.gotcha import form_gotcha
 from kizuna.sar.quality import ground_resolution, measure_point
@@ -47,7 +48,13 @@ def trihedral() -> None:
     report("trihedral_cross_width_error_percent", 100.0 * abs(found.col_width_m / cross_m - 1.0), "%", 5.0)
 
 
-PARTS = {"trihedral": trihedral, "polar": sar_polar.main, "checkers": sar_checkers.main, "nufft": sar_nufft.main}
+PARTS = {
+    "trihedral": trihedral,
+    "polar": sar_polar.main,
+    "strip": sar_strip.main,
+    "checkers": sar_checkers.main,
+    "nufft": sar_nufft.main,
+}
 
 
 def main() -> None:

@@ -44,8 +44,8 @@ _WORDS = {
 
 @click.command(
     help=_(
-        "Form complex images from echoes, CPHD, raw strips (HDF5) or Gotcha (.mat, one file a degree), and write them as "
-        "SICD. Of a file with several channels each is formed, into a file of its own."
+        "Form complex images from echoes, CPHD, CRSD, raw strips (HDF5) or Gotcha (.mat, one file a degree), and write "
+        "them as SICD. Of a file with several channels each is formed, into a file of its own."
     ),
     epilog=examples(
         "kizuna sar form data_3dsar_pass1_az00?_HH.mat --output scene.nitf",

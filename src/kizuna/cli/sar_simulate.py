@@ -58,15 +58,24 @@ class _Stages:
 
 
 @click.command(
-    help=_("Simulate the echoes of a scene and write them as CPHD; RECIPE is a TOML file, or 'port', the reference port."),
+    help=_(
+        "Simulate the echoes of a scene and write them as CPHD, or as CRSD where the file is called so; RECIPE is a TOML file, "
+        "or 'port', the reference port."
+    ),
     epilog=examples(
         "kizuna sar simulate port --output port.cphd --truth port.geojson --image port.tif",
         "kizuna sar simulate port --elements satellite.tle --output port.cphd",
+        "kizuna sar simulate port --extent 128 --output small.crsd",
         "kizuna sar simulate port --extent 256 --at 35.6,139.9 --output small.cphd",
     ),
 )
 @click.argument("recipe", default="port")
-@click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("CPHD file to write."))
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("CPHD or CRSD file to write, by its suffix."),
+)
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help=_("GeoJSON of ships and reflectors to write."))
 @click.option("--image", type=click.Path(path_type=Path, dir_okay=False), help=_("COG of the image to form and write."))
 @click.option("--extent", "extent_m", type=float, metavar="METRES", help=_("Side of the square (default: the recipe's)."))
@@ -100,6 +109,7 @@ def simulate(
     stages = _Stages()
     with stages.stage("load"):
         from kizuna.formats.cphd_write import write_cphd
+        from kizuna.formats.crsd_write import write_crsd
         from kizuna.formats.geotiff import write_detected_cog
         from kizuna.formats.scene_truth import truth_of
         from kizuna.formats.simulated_product import FASTEST, form_simulated, place_image
@@ -114,7 +124,8 @@ def simulate(
             scene, acquisition = _flown(scene, elements)
         simulation = observe(scene, acquisition, progress=Progress(_("simulating")))
     with stages.stage("write echoes"):
-        _write(output, lambda file: write_cphd(file, collection_of(simulation), produced=system_now()))
+        write = write_crsd if output.suffix.lower() == ".crsd" else write_cphd
+        _write(output, lambda file: write(file, collection_of(simulation), produced=system_now()))
     if truth is not None:
         text = json.dumps(truth_of(simulation), ensure_ascii=False, indent=2) + "\n"
         _write(truth, lambda file: file.write(text.encode()))

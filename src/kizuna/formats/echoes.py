@@ -1,12 +1,14 @@
-"""Echoes in whatever file they come: CPHD, or raw in HDF5; each channel as a `kizuna.sar.collection`."""
+"""Echoes in whatever file they come: CPHD, CRSD, or raw in HDF5; each channel as a `kizuna.sar.collection`."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
 from kizuna.formats.cphd import cphd_channels, read_cphd
+from kizuna.formats.crsd import crsd_channels, read_crsd
 from kizuna.formats.hdf5 import is_hdf5
 from kizuna.formats.rrsd import read_rrsd, rrsd_channels
+from kizuna.formats.signal_blocks import standard_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +33,10 @@ def echo_channels(file: BinaryIO) -> tuple[str, ...]:
     InputError
         No file of echoes, or a damaged one.
     """
-    return rrsd_channels(file) if is_hdf5(_head(file)) else cphd_channels(file)
+    head = _head(file)
+    if is_hdf5(head):
+        return rrsd_channels(file)
+    return crsd_channels(file) if standard_of(head) == "CRSD" else cphd_channels(file)
 
 
 def read_echoes(file: BinaryIO, *, channel: str | None = None, progress: Callable[[int, int], None] | None = None) -> Collection:
@@ -51,4 +56,7 @@ def read_echoes(file: BinaryIO, *, channel: str | None = None, progress: Callabl
     InputError
         No file of echoes, a damaged one, another channel, or one of a kind that is not formed.
     """
-    return (read_rrsd if is_hdf5(_head(file)) else read_cphd)(file, channel=channel, progress=progress)
+    head = _head(file)
+    if is_hdf5(head):
+        return read_rrsd(file, channel=channel, progress=progress)
+    return (read_crsd if standard_of(head) == "CRSD" else read_cphd)(file, channel=channel, progress=progress)

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["SignalBlocks", "damaged", "read_signal_blocks", "standard_of"]
 
-_MAGIC = re.compile(rb"(CPHD|CRSD)/(\d+\.\d+\.\d+)\n")
+# CRSD says which of its kinds a file is, and has two numbers in its version.
+_MAGIC = re.compile(rb"(CPHD|CRSD)(?:sar|tx|rcv)?/(\d+\.\d+(?:\.\d+)?)\n")
 # Either standard gives the header no bound; theirs has a dozen lines.
 _MOST_HEADER_BYTES = 1 << 16
 _MOST_XML_BYTES = 64 << 20

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 from kizuna.errors import InputError, Message
 from kizuna.formats import media_types
+from kizuna.formats.signal_blocks import standard_of
 from kizuna.kinds.values import Extracted, Layer, Limits, Reduced, Summary
 from kizuna.model.product import Footprint, Verdict
 from kizuna.model.reading import one_line
@@ -22,7 +23,7 @@ __all__ = ["NAME", "extract", "map_image", "map_source", "redact", "reduce", "re
 
 NAME = "phase-history"
 
-_MEDIA_TYPES = {b"CPHD/": media_types.CPHD, b"CRSD/": media_types.CRSD}
+_MEDIA_TYPES = {"CPHD": media_types.CPHD, "CRSD": media_types.CRSD}
 
 # Obligations, by their value, that say nothing of the files.
 _BESIDE_THE_ASSETS = frozenset({"caveat", "re-mark", "no-onward", "delay", "purpose"})
@@ -36,7 +37,7 @@ def sniff(head: bytes, name: str) -> str | None:  # noqa: ARG001 # the name is p
     >>> sniff(b"CPHD/1.1.0\n", "a.cphd")
     'application/vnd.nga.cphd'
     """
-    return _MEDIA_TYPES.get(head[:5])
+    return _MEDIA_TYPES.get(standard_of(head) or "")
 
 
 def validate(file: BinaryIO) -> Verdict:

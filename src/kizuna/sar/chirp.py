@@ -22,6 +22,8 @@ type Floats = npt.NDArray[np.float64]
 type Samples = npt.NDArray[np.complex64]
 
 _PULSES = 64
+_LONGEST = 1.5
+_LEAST = 0.05  # of the chirp's mean power: at the edges of the band there is less
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,44 +85,65 @@ def compressed(raw: RawEchoes, *, threads: int | None = None, progress: Callable
     Returns
     -------
     PhaseHistory
-        Its reference range leads to the middle of the samples; a scatterer whose echo has magnitude 1 has it too.
+        Its reference range leads to the middle of what was heard of whole pulses; an echo of magnitude 1 has it here too.
 
     Notes
     -----
-    The spectrum of each echo is multiplied by the conjugate of the chirp's own and divided by the mean of its squared
-    magnitude over the band. Transforms are longer than an echo and a pulse together, so that nothing comes round. Memory: the
+    The spectrum of each echo is divided by the chirp's own, which leaves the band flat. Transforms are longer than an echo and
+    a pulse together, so that nothing comes round; ranges of which only a part of a pulse was heard are left out. Memory: the
     history, and 64 pulses a thread.
     """
-    length = scipy.fft.next_fast_len(raw.samples + math.ceil(raw.pulse_s * raw.sample_rate_hz) + 1)
+    length = _length(raw)
     step = raw.sample_rate_hz / length
-    count = min(length, 2 * math.floor(0.5 * raw.bandwidth_hz / step))
+    count = min(length, 2 * round(0.5 * raw.bandwidth_hz / step))
     bins = np.arange(count) - count // 2
-    offset_hz = bins * step
     times = np.arange(math.ceil(raw.pulse_s * raw.sample_rate_hz)) / raw.sample_rate_hz - 0.5 * raw.pulse_s
     chirp = scipy.fft.fft(np.exp(1j * math.pi * raw.chirp_hz_s * times**2), length)[bins]
-    matched = np.conj(chirp) / np.mean(np.abs(chirp) ** 2)
-    half_m = 0.5 * (raw.samples - 1) * SPEED_OF_LIGHT_M_S / (2.0 * raw.sample_rate_hz)
-    # From the first sample to the middle one, and the carrier's phase of the first.
-    turns = 2.0 / SPEED_OF_LIGHT_M_S * half_m * (raw.centre_hz + offset_hz)
-    laid = matched * np.exp(2j * math.pi * (turns - np.rint(turns)))
+    power = np.abs(chirp) ** 2
+    inverse = np.conj(chirp) / np.maximum(power, _LEAST * power.mean())
+    # Whole pulses were heard of so much range; the rest is cut off, and fewer frequencies tell what remains apart.
+    kept = max(2, math.floor((raw.samples / raw.sample_rate_hz - raw.pulse_s) * count * step + 1e-6))
+    kept = min(kept, count)
+    # The carrier in the middle: between two frequencies where they are even in number.
+    between = 0.5 if kept % 2 == 0 else 0.0
+    frequencies = raw.centre_hz + (np.arange(kept) - kept // 2 + between) * (count * step / kept)
+    moved = np.exp(-2j * math.pi * between * np.arange(kept) / kept)
+    middle = kept // 2
+    half_m = middle * SPEED_OF_LIGHT_M_S / (2.0 * count * step)
+    # From the first sample to the middle of what is kept, and the carrier's phase of the first.
+    turns = 2.0 / SPEED_OF_LIGHT_M_S * half_m * frequencies
+    laid = np.exp(2j * math.pi * (turns - np.rint(turns)))
     carried = 2.0 / SPEED_OF_LIGHT_M_S * raw.near_range_m * raw.centre_hz
     carrier = np.exp(2j * math.pi * (carried - np.rint(carried)))
-    samples = np.empty((raw.pulses, count), np.complex64)
+    samples = np.empty((raw.pulses, kept), np.complex64)
 
     def work(begin: int, end: int) -> None:
         for first in range(begin, end, _PULSES):
             last = min(first + _PULSES, end)
             spectrum = scipy.fft.fft(raw.read(first, last), length, axis=1)
-            samples[first:last] = spectrum[:, bins] * laid * carrier[first:last, None]
+            profile = scipy.fft.ifft(scipy.fft.ifftshift(spectrum[:, bins] * inverse, axes=1), axis=1)[:, :kept]
+            profile *= moved
+            spectrum = scipy.fft.fftshift(scipy.fft.fft(profile, axis=1), axes=1)
+            samples[first:last] = spectrum * laid * carrier[first:last, None]
             if progress is not None:
                 progress(last, raw.pulses)
 
     run_spread(work, raw.pulses, thread_count(threads))
     return PhaseHistory(
         samples=samples,
-        frequencies_hz=raw.centre_hz + offset_hz,
+        frequencies_hz=np.asarray(frequencies, np.float64),
         positions_m=raw.positions_m,
         reference_range_m=raw.near_range_m + half_m,
         polarisation=raw.polarisation,
         times_s=raw.times_s,
     )
+
+
+def _length(raw: RawEchoes) -> int:
+    """Length of a transform that holds an echo and a pulse, of which the band is as near to an even number of bins as can be."""
+    least = raw.samples + math.ceil(raw.pulse_s * raw.sample_rate_hz) + 1
+    lengths = [scipy.fft.next_fast_len(least)]
+    while lengths[-1] < _LONGEST * least:
+        lengths.append(scipy.fft.next_fast_len(lengths[-1] + 1))
+    halves = [0.5 * raw.bandwidth_hz / raw.sample_rate_hz * length for length in lengths]
+    return int(min(zip(lengths, halves, strict=True), key=lambda one: (round(abs(one[1] - round(one[1])), 6), one[0]))[0])

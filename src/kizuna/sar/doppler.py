@@ -25,6 +25,7 @@ type Floats = npt.NDArray[np.float64]
 
 _PULSES = 4096
 _PARTS = 16
+_FEWEST_SHARE = 1.0 / 6.0  # as if all of the power were in six of the parts
 _LEAST_RATE_SHARE, _MOST_RATE_SHARE = 0.02, 1.0
 
 
@@ -143,9 +144,13 @@ def _centroid(history: PhaseHistory, grid: StripGrid, rate: float, expected_hz: 
     each = whole + np.angle(products * np.exp(-2j * math.pi * whole / rate)) / (2.0 * math.pi) * rate
     if not powers.sum() > 0.0:
         return (expected_hz,)
-    weights = np.sqrt(np.abs(products) / powers.sum())
-    line = np.polynomial.polynomial.polyfit(places - (grid.range_m - centre), each, 1, w=weights + 1e-12)
-    return tuple(float(one) for one in line)
+    weights = np.abs(products) / np.abs(products).sum()
+    middle, level = float(weights @ places), float(weights @ each)
+    # Where all echoes come from a few ranges, they do not tell how the centroid changes with it.
+    if float((weights**2).sum()) > _FEWEST_SHARE:
+        return (level,)
+    slope = float(weights @ ((places - middle) * (each - level))) / float(weights @ (places - middle) ** 2)
+    return float(level + slope * (grid.range_m - centre - middle)), float(slope)
 
 
 def _width(history: PhaseHistory, grid: StripGrid, rate: float) -> float:
