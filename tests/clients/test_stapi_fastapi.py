@@ -109,7 +109,7 @@ def test_what_we_serve_is_as_it_describes_it(theirs, ours, tmp_path):
     (tmp_path / "schemathesis.toml").write_text(f"[parameters]\n{lines}", encoding="utf-8")
     words = [
         "--phases=fuzzing",
-        "--max-examples=6",
+        "--max-examples=3",
         "--seed=1",
         "--continue-on-failure",
         "--no-color",
