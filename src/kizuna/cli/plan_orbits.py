@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from kizuna.planning.uncertainty import Ageing
     from kizuna.planning.windows import AccessWindows
 
-__all__ = ["Flown", "Source", "catalogue_of", "fly", "fly_paper", "marked"]
+__all__ = ["Flown", "Source", "catalogue_of", "fly", "fly_paper", "marked", "names_in"]
 
 _DAY_S = 86400.0
 _OLD_DAYS = 7.0
@@ -162,6 +162,19 @@ def catalogue_of(asked: AskedSatellites, fleet: Path | None = None) -> Catalogue
     return found
 
 
+def names_in(elements: Sequence[Path]) -> list[str]:
+    """Names of the satellites of files of orbits, each once; without files, of the sample's."""
+    from kizuna.formats.orbit_files import read_orbits
+
+    read = [read_orbits(read_file(path)) for path in _files(elements)]
+    names = [name for sets, states in read for name in (*(s.elements.name for s in sets), *(s.states.name for s in states))]
+    return list(dict.fromkeys(names))
+
+
+def _files(elements: Sequence[Path]) -> list[Path]:
+    return list(elements) or [sample_folder("planning") / "satellites.3le"]
+
+
 def fly(
     elements: Sequence[Path],
     asked: AskedSatellites,
@@ -206,7 +219,7 @@ def fly(
     sets: list[ElementSet] = []
     segments: dict[str, list[States]] = {}
     came: dict[str, set[Path]] = {}
-    paths = list(elements) or [sample_folder("planning") / "satellites.3le"]
+    paths = _files(elements)
     for path in paths:
         found, states = read_orbits(read_file(path))
         for one in (one for one in found if wanted(one.elements.name)):
@@ -304,8 +317,15 @@ def _tell_ages(ages: Ages) -> None:
         say(told, err=True)
 
 
+def _all_of(names: Sequence[str], everyone: Sequence[str]) -> str:
+    """Names, each once; in a word where these are all of several."""
+    once = list(dict.fromkeys(names))
+    return _("all") if len(once) == len(everyone) > 1 else ", ".join(once)
+
+
 def _tell_guesses(radars: Sequence[Sensor], limits: Limits) -> None:
     """Say on which guesses the answer rests."""
+    everyone = list(dict.fromkeys(radar.name or _("unknown radars") for radar in radars))
     for title, field in ((_("assumed, for nobody published it"), "assumed"), (_("told from memory, not checked"), "unchecked")):
         told: dict[str, list[str]] = {}
         for radar in radars:
@@ -315,5 +335,5 @@ def _tell_guesses(radars: Sequence[Sensor], limits: Limits) -> None:
                 if matters and name != "band":
                     told.setdefault(name, []).append(radar.name or _("unknown radars"))
         if told:
-            text = "; ".join(f"{name}: {', '.join(dict.fromkeys(radars))}" for name, radars in told.items())
+            text = "; ".join(f"{name}: {_all_of(names, everyone)}" for name, names in told.items())
             say(f"{title}: {text}", err=True)

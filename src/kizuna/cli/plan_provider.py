@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kizuna.cli.plan_options import AskedSatellites, elements_option, satellite_options
+from kizuna.cli.plan_orbits import catalogue_of, fly, names_in
 from kizuna.cli.terminal import _, as_json, examples, read_file, say
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import Instant, parse_instant
@@ -37,11 +39,10 @@ _FASTEST = 100_000.0
 )
 @click.argument("party")
 @click.option(
-    "--fleet", required=True, type=click.Path(path_type=Path), help=_("Providers and what their satellites can do, TOML.")
+    "--fleet", type=click.Path(path_type=Path), help=_("Only these providers and satellites, TOML, instead of the catalogue's.")
 )
-@click.option(
-    "--elements", required=True, multiple=True, type=click.Path(path_type=Path), help=_("Orbital elements; may be repeated.")
-)
+@elements_option
+@satellite_options
 @click.option("--port", default=8090, show_default=True, help=_("Port on this machine; 0 takes a free one."))
 @click.option("--from", "begin", metavar="INSTANT", help=_("What its clock shows at the start, RFC 3339; now if left out."))
 @click.option("--speed", default=1.0, show_default=True, help=_("How many times as fast as the world its clock runs."))
@@ -57,8 +58,9 @@ _FASTEST = 100_000.0
 @as_json
 def provider(
     party: str,
-    fleet: Path,
+    fleet: Path | None,
     elements: tuple[Path, ...],
+    satellites: AskedSatellites,
     port: int,
     begin: str | None,
     speed: float,
@@ -73,17 +75,17 @@ def provider(
     import uvicorn
 
     from kizuna.adapters.provider_simulator import FasterClock, SimulatedProvider
-    from kizuna.cli.plan_fleet import fleet_elements, windows_of
-    from kizuna.formats.tasking import read_fleet
+    from kizuna.earth.wgs84 import Geodetic
+    from kizuna.planning.geometry import Places
+    from kizuna.planning.satellites import Limits
     from kizuna.web.serve import Listener, bind
     from kizuna.web.stapi import Customer, stapi_app
 
     if not 0.0 < speed <= _FASTEST:
         raise InputError(Message("got speed {got}, expected up to {most}", {"got": speed, "most": _FASTEST}), field="speed")
-    who, known = parse_party(party, field="party"), read_fleet(read_file(fleet), name=str(fleet))
-    sets = [one for one in fleet_elements(elements, known) if known.satellite(one.elements.name) is not None]
-    satellites = [one for name in {one.elements.name: None for one in sets} if (one := known.satellite(name)) is not None]
-    own = [one for one in satellites if one.provider == who]
+    who, catalogue = parse_party(party, field="party"), catalogue_of(satellites, fleet)
+    able = [one for name in names_in(elements) if (one := catalogue.satellite(name)) is not None]
+    own = [one for one in able if one.provider == who]
     if not own:
         raise InputError(
             Message("{party}: the fleet and the elements name no satellite of it", {"party": who}),
@@ -91,10 +93,11 @@ def provider(
             field="party",
         )
     names = {one.name for one in own}
-    flown = [one for one in sets if one.elements.name in names]
 
     def access(lon: float, lat: float, since: Instant, until: Instant) -> AccessWindows:
-        return windows_of(flown, known, [("place", lat, lon)], since, (until - since).total_seconds() / 3600.0)
+        span = (Limits(orderable=True), since, (until - since).total_seconds())
+        flown = fly(elements, satellites, *span, catalogue=catalogue, where=names.__contains__)
+        return flown.windows(Places.of(["place"], [Geodetic.from_degrees(latitude_deg=lat, longitude_deg=lon)]))
 
     first = system_now() if begin is None else parse_instant(begin, field="from")
     clock = FasterClock(first, time.monotonic, speed, held=hold)

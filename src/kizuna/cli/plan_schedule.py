@@ -204,13 +204,17 @@ def _row(task: Task, instants: Mapping[Task, Instant]) -> tuple[str, ...]:
     )
 
 
+def _tenths(seconds: Json) -> str:
+    return f"{seconds:.1f}" if isinstance(seconds, float) else "–"
+
+
 def _show_margins(problem: Problem) -> None:
     found = _margins(problem)
     values: dict[str, str | int | float] = {
         "windows": len(problem.windows),
         "lost": str(found["nothing_certain"]),
-        "median": str(found["median_margin_s"]),
-        "largest": str(found["largest_margin_s"]),
+        "median": _tenths(found["median_margin_s"]),
+        "largest": _tenths(found["largest_margin_s"]),
     }
     if not problem.certain:
         say(Message("Planned in whole windows: {lost} of {windows} are uncertain by more than their own length.", values))

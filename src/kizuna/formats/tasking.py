@@ -10,14 +10,12 @@ from kizuna.errors import Message
 from kizuna.formats.agreement import parse_toml
 from kizuna.formats.agreement_areas import no_files, read_area
 from kizuna.formats.sensors_file import range_rad
-from kizuna.formats.sensors_file import read_catalogue as read_fleet
 from kizuna.model.canonical import parse_json
 from kizuna.model.instants import Instant, format_instant, parse_instant
 from kizuna.model.label import read_label
 from kizuna.model.parties import parse_party
 from kizuna.model.reading import LONGEST_MARKING, open_table
 from kizuna.model.regions import area_of
-from kizuna.planning.sensors import Catalogue as Fleet
 from kizuna.planning.tasking import PRIORITIES, ImageRequest, Mode, Spot, Task
 
 if TYPE_CHECKING:
@@ -31,9 +29,7 @@ if TYPE_CHECKING:
 __all__ = [
     "REQUESTS_SCHEMA",
     "SCHEDULE_SCHEMA",
-    "Fleet",
     "box_about",
-    "read_fleet",
     "read_requests",
     "read_schedule",
     "read_spots",
