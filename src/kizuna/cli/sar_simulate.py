@@ -6,7 +6,7 @@ import json
 import resource
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, read_file, say
 from kizuna.errors import InputError, Message
-from kizuna.wiring import machine_name, sample_folder, system_now
+from kizuna.wiring import machine_name, open_input, sample_folder, system_now
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -86,6 +86,14 @@ class _Stages:
     type=click.Path(path_type=Path, dir_okay=False),
     help=_("Two-line elements of the satellite that observes, at its first pass after the recipe's start."),
 )
+@click.option("--dem", type=click.Path(path_type=Path, dir_okay=False), help=_("Terrain model: GeoTIFF of heights in metres."))
+@click.option(
+    "--undulation",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help=_("What to add to the terrain's heights to have them above the ellipsoid, metres."),
+)
 @as_json
 def simulate(
     recipe: str,
@@ -96,6 +104,8 @@ def simulate(
     place: str | None,
     seed: int | None,
     elements: Path | None,
+    dem: Path | None,
+    undulation: float,
     json_: bool,
 ) -> None:
     """Simulate."""
@@ -117,6 +127,7 @@ def simulate(
         from kizuna.sar.simulate import simulate as observe
 
         scene = _scene(recipe, place, extent_m, seed)
+        scene = scene if dem is None else _on_terrain(scene, dem, undulation)
     with stages.stage("simulate"):
         if elements is None:
             acquisition = acquisition_of(scene)
@@ -205,6 +216,14 @@ def _flown(scene: Scene, path: Path) -> tuple[Scene, Acquisition]:
         )
     track = track_of(sets[0].elements, scene.start, _LOOK_AHEAD_S)
     return acquisition_by(scene, track.position_ecef_m, scene.start, duration_s=track.end_s)
+
+
+def _on_terrain(scene: Scene, dem: Path, undulation_m: float) -> Scene:
+    from kizuna.earth.scene import LocalScene
+    from kizuna.formats.terrain import read_terrain
+
+    with open_input(dem) as file:
+        return replace(scene, terrain=read_terrain(file, LocalScene(scene.place), scene.extent_m, undulation_m=undulation_m))
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -11,12 +11,16 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from kizuna.earth.wgs84 import Geodetic
     from kizuna.model.instants import Instant
     from kizuna.sar.acquisition import Radar
 
-__all__ = ["Area", "Block", "Bridge", "Hill", "Orbit", "Reflector", "Scene", "Ship", "ShipKind", "Surface"]
+__all__ = ["Area", "Block", "Bridge", "Hill", "Orbit", "Reflector", "Scene", "Ship", "ShipKind", "Surface", "Terrain"]
 
 type Point = tuple[float, float]
 type Outline = tuple[Point, ...]
@@ -222,6 +226,36 @@ class Orbit:
     looks_right: bool
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Terrain:
+    """Heights of the ground on an even lattice; beyond its edge they go on as there.
+
+    Parameters
+    ----------
+    heights_m
+        Above the scene's height 0, shape (rows, cols): rows run north, columns east.
+    corner_m
+        Where the first of them lies, east and north.
+    spacing_m
+        Distance of neighbours.
+    """
+
+    heights_m: npt.NDArray[np.float64]
+    corner_m: Point
+    spacing_m: float
+
+    def at(self, east_m: npt.NDArray[np.float64], north_m: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Heights at places, any shape, metres; linear between the lattice's points."""
+        rows, cols = self.heights_m.shape
+        row = np.clip((north_m - self.corner_m[1]) / self.spacing_m, 0.0, rows - 1.0)
+        col = np.clip((east_m - self.corner_m[0]) / self.spacing_m, 0.0, cols - 1.0)
+        top, left = np.minimum(row.astype(int), rows - 2), np.minimum(col.astype(int), cols - 2)
+        down, across, heights = row - top, col - left, self.heights_m
+        upper = (1.0 - across) * heights[top, left] + across * heights[top, left + 1]
+        lower = (1.0 - across) * heights[top + 1, left] + across * heights[top + 1, left + 1]
+        return np.asarray((1.0 - down) * upper + down * lower, np.float64)
+
+
 @dataclass(frozen=True, slots=True)
 class Scene:
     """A scene, and how a recipe wants it observed.
@@ -244,6 +278,8 @@ class Scene:
         The first one fills all that no area covers.
     areas, hills, blocks, bridges, ships, reflectors
         What there is.
+    terrain
+        Heights of all ground, beside what areas and hills add; None: none.
     """
 
     name: str
@@ -260,6 +296,7 @@ class Scene:
     bridges: tuple[Bridge, ...] = ()
     ships: tuple[Ship, ...] = ()
     reflectors: tuple[Reflector, ...] = ()
+    terrain: Terrain | None = None
 
     def about(self, centre_m: Point) -> Scene:
         """The same scene with its coordinates counted from another point, east and north."""
@@ -280,4 +317,5 @@ class Scene:
             reflectors=tuple(
                 replace(part, position_m=(*one(part.position_m[:2]), part.position_m[2])) for part in self.reflectors
             ),
+            terrain=None if self.terrain is None else replace(self.terrain, corner_m=one(self.terrain.corner_m)),
         )

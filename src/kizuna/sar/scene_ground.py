@@ -54,7 +54,7 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
     Parameters
     ----------
     scene
-        Areas and hills.
+        Areas, hills and terrain.
     sight
         Unit vector to the radar, shape (3,).
     extent_m
@@ -99,6 +99,9 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
         centre = np.array(hill.centre_m)
         squared = (at[:, None] - centre @ axes[0]) ** 2 + (at[None, :] - centre @ axes[1]) ** 2
         hills += hill.height_m * np.exp(-0.5 * squared / hill.radius_m**2)
+    if scene.terrain is not None:
+        places = at[:, None, None] * axes[0] + at[None, :, None] * axes[1]
+        hills += scene.terrain.at(places[..., 0], places[..., 1])
     fields = np.stack([_texture(surface, at, axes, rng) for surface in scene.surfaces])
     table = np.array(
         [
@@ -108,8 +111,8 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
                 _DB * scene.surfaces[number].texture_db,
                 scene.surfaces[number].roughness_m,
                 number,
-                # Hills stand on land; the first kind is what no area covers.
-                1.0 if kind else 0.0,
+                # Hills stand on land; the first kind is what no area covers. Terrain is told of all ground.
+                1.0 if kind or scene.terrain is not None else 0.0,
             )
             for kind, number in enumerate(kind_surface)
         ]
