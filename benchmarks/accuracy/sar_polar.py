@@ -56,13 +56,13 @@ def report(metric: str, value: float, unit: str, goal: float, peer: str = "theor
     line = {
         "benchmark": "sar-accuracy",
         "metric": metric,
-        "value": round(value, 4),
+        "value": round(float(value), 4),
         "unit": unit,
         "peer": peer,
         "peer_value": peer_value,
         "ratio": None,
         "goal": goal,
-        "met": value <= goal,
+        "met": bool(value <= goal),
     }
     print(json.dumps(line), flush=True)
 

@@ -95,9 +95,12 @@ def points() -> None:
 
 def _peak(chip: np.ndarray) -> tuple[float, float]:
     """Fractional pixel of the greatest magnitude, by the chip's own spectrum."""
-    frequency, offsets = np.fft.fftfreq(len(chip)), np.linspace(-1.5, 1.5, 601)
-    waves = np.exp(2j * math.pi * np.outer(HALF + offsets, frequency))
-    magnitude = np.abs(waves @ np.fft.fft2(chip) @ waves.T)
+    spectrum, offsets, waves = np.fft.fft2(chip), np.linspace(-1.5, 1.5, 601), []
+    for axis in (0, 1):  # frequencies about their centroid, wherever the beam looks
+        power, frequency = (np.abs(spectrum) ** 2).sum(axis=1 - axis), np.fft.fftfreq(len(chip))
+        centroid = np.angle(power @ np.exp(2j * math.pi * frequency)) / (2.0 * math.pi)
+        waves.append(np.exp(2j * math.pi * np.outer(HALF + offsets, frequency - np.rint(frequency - centroid))))
+    magnitude = np.abs(waves[0] @ spectrum @ waves[1].T)
     top = np.unravel_index(int(magnitude.argmax()), magnitude.shape)
     return HALF + float(offsets[top[0]]), HALF + float(offsets[top[1]])
 

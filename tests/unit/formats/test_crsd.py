@@ -14,6 +14,7 @@ from kizuna.formats.crsd_write import write_crsd
 from kizuna.formats.marking import Marking
 from kizuna.formats.nitf_security import NitfSecurity
 from kizuna.formats.sar_files import Format, check_sar_file, read_sar_facts
+from kizuna.sar.collection import Waveform
 
 POINTS = ((0.0, 0.0, 0.0), (30.0, -20.0, 5.0))
 
@@ -57,6 +58,8 @@ def test_reads_back_what_was_written():
 def test_a_sample_has_the_phase_that_the_standard_says():
     """From its own numbers: a chirp about TxTime, late by both ways, less the reference from RcvStart on; no reader of ours."""
     collection = orbital_collection((POINTS[0],), frequencies=256, bandwidth_hz=40e6)
+    # A pulse that is no whole number of the carrier's cycles long.
+    collection = replace(collection, waveform=Waveform(19.87e-6, -2e12, 50e6))
     with sarkit.crsd.Reader(io.BytesIO(written(collection).getvalue())) as reader:
         signal, pvp, ppp = reader.read_signal("1"), reader.read_pvps("1"), reader.read_ppps("1")
         rate = float(reader.metadata.xmltree.findtext("{*}Channel/{*}Parameters/{*}Fs"))

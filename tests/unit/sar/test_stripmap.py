@@ -116,10 +116,13 @@ def cut_of(pixels, peak, axis):
     return above[-1] - above[0], 20.0 * math.log10(np.sort(lobes)[-2])
 
 
-@pytest.mark.parametrize(("right", "window"), [(True, "uniform"), (False, "taylor:30,4")])
-def test_checker_finds_nothing_and_sarkit_puts_points_where_they_are(right, window):
-    """A scatterer above the surface comes to lie where the standard's projection puts its true place."""
-    collection = strip_collection(PLACES, **{**SMALL, "right": right})
+@pytest.mark.parametrize(
+    ("changed", "window"),
+    [({}, "uniform"), ({"right": False}, "taylor:30,4"), ({"moving": True, "doppler_hz": -1300.0, "seconds": 1.4}, "uniform")],
+)
+def test_checker_finds_nothing_and_sarkit_puts_points_where_they_are(changed, window):
+    """A scatterer above the surface comes to lie where the standard's projection puts its true place, ahead of the beam too."""
+    collection = strip_collection(PLACES, **{**SMALL, **changed})
     strip = formed(collection, band=parse_window(window), aperture=parse_window(window))
     description = describe_collection(collection, produced=START)
     out = io.BytesIO()
@@ -139,8 +142,11 @@ def test_checker_finds_nothing_and_sarkit_puts_points_where_they_are(right, wind
 def peak_of(pixels, row, col):
     """Fractional pixel of the greatest magnitude near a pixel: the top of a parabola through a finely interpolated response."""
     part = pixels[row - 24 : row + 24, col - 24 : col + 24].astype(complex)
-    frequency, offsets = np.fft.fftfreq(48), np.linspace(-2.0, 2.0, 161)
-    waves = np.exp(2j * math.pi * np.outer(24.0 + offsets, frequency))
-    fine = np.abs(waves @ np.fft.fft2(part) @ waves.T)
+    spectrum, offsets, waves = np.fft.fft2(part), np.linspace(-2.0, 2.0, 161), []
+    for axis in (0, 1):  # frequencies about their centroid, wherever the beam looks
+        power, frequency = (np.abs(spectrum) ** 2).sum(axis=1 - axis), np.fft.fftfreq(48)
+        centroid = np.angle(power @ np.exp(2j * math.pi * frequency)) / (2.0 * math.pi)
+        waves.append(np.exp(2j * math.pi * np.outer(24.0 + offsets, frequency - np.rint(frequency - centroid))))
+    fine = np.abs(waves[0] @ spectrum @ waves[1].T)
     top = np.unravel_index(fine.argmax(), fine.shape)
     return row + offsets[top[0]], col + offsets[top[1]]
