@@ -71,6 +71,9 @@ def points() -> None:
                 above = np.flatnonzero(line >= math.sqrt(0.5) * line.max())
                 width = (above[-1] - above[0] + 1) * 10.0 / 2560.0
                 errors["irw"].append(100.0 * abs(width / (HALF_POWER_WIDTH_OF_SINC * cell) - 1.0))
+                top_at = int(line.argmax())
+                around = min(top_at, len(line) - 1 - top_at)
+                line = line[top_at - around : top_at + around + 1]
                 errors["pslr"].append(abs(sidelobe_db(line) - FIRST_SIDELOBE_DB))
             rows, cols = np.meshgrid(
                 np.arange(round(row) - 4, round(row) + 5), np.arange(round(col) - 4, round(col) + 5), indexing="ij"
