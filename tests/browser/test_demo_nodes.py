@@ -53,7 +53,8 @@ def test_the_originator_sees_the_image_and_who_can_see_it(browser, nodes):
     with open_page(browser, node["people_url"], node["token"]) as watched:
         page = watched.page
         wait_for_map(page)
-        assert page.locator("#list a[href*='product=']").count() == 3
+        # Three that it published, and the one that the partner ordered.
+        assert page.locator("#list a[href*='product=']").count() == 4
         page.get_by_role("link", name="Kochi coast").first.click()
         page.get_by_role("heading", name="Kochi coast (Sentinel-1 GRD, 2018)").wait_for()
         canvas = wait_for_map(page)
@@ -76,7 +77,8 @@ def test_the_partner_sees_what_it_may_and_no_phase(browser, nodes):
     with open_page(browser, node["people_url"], node["token"]) as watched:
         page = watched.page
         wait_for_map(page)
-        assert page.locator("#list a[href*='product=']").count() == 2
+        # Two of these, and the one that it ordered.
+        assert page.locator("#list a[href*='product=']").count() == 3
         page.get_by_role("link", name="Car park").first.click()
         page.get_by_role("heading", name="Car park, spotlight").wait_for()
         wait_for_map(page)
