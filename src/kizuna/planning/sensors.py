@@ -35,7 +35,7 @@ def mode_name(word: str) -> str:
     ('spotlight', 'spotlight', 'dual-beam')
     """
     lower = word.strip().lower()
-    return _OTHER_WORDS.get(lower, lower)
+    return str(_OTHER_WORDS.get(lower, lower))
 
 
 class ModeKind(StrEnum):
