@@ -39,6 +39,8 @@ _PIXELS = 256
 _SCENE_M = 256.0
 _METRES_A_DEGREE = 111_320.0
 _LONGEST = timedelta(days=31)
+_PASS = timedelta(minutes=20)
+"""A satellite of low orbit sees no place for longer."""
 
 type TakeImage = Callable[[Order, Offer, Label], bytes]
 """Bytes of the image of an order, taken on a pass, under a label."""
@@ -127,7 +129,8 @@ class SimulatedProvider:
         end = min(wish.end, Instant(begin + _LONGEST))
         if end <= begin:
             return []
-        windows = self._access(wish.longitude_deg, wish.latitude_deg, begin, end)
+        # Whole passes, though only a part of one be asked for: they are told apart by their closest approach.
+        windows = self._access(wish.longitude_deg, wish.latitude_deg, Instant(begin - _PASS), Instant(end + _PASS))
         return offers_of(windows, self._satellites, mode, replace(wish, begin=begin, end=end))
 
     def still(self, offers: Sequence[Offer]) -> list[Offer]:

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["order"]
 
-_MARGIN_S = 30.0
+_MARGIN_S = 10.0
 _MARGIN_DEG = 1.0
 _KEPT = "order/"
 _UNCLEAR = "unclear"

@@ -39,6 +39,9 @@ _PREPARED_S = 600.0
 """How long after the image its product is ready."""
 _MARGIN = timedelta(seconds=1)
 _MARGIN_DEG = 0.01
+_ROUNDING = timedelta(milliseconds=10)
+_ROUNDING_RAD = 1e-6
+"""What is planned to the second may come out so much otherwise where it is worked out anew."""
 _METRES_A_DEGREE = 111_320.0
 _POLE_DEG = 89.9
 
@@ -261,22 +264,33 @@ def _scene(longitude_deg: float, latitude_deg: float, scene_m: float) -> Ring:
 def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mode, wish: Wish) -> list[Offer]:
     """Passes that a wish fits, in the order of time: images about the closest approach, wholly within the time asked for.
 
+    Where the time asked for is shorter than the pass, the image is taken in its middle, as far as the pass reaches there. Passes
+    are told apart by their incidence at closest approach, so windows are wanted whole, beyond the time asked for.
+
     Raises
     ------
     KeyError, TypeError, ValueError
         If the filter cannot be understood; see `matches`.
     """
     known = {satellite.name: satellite for satellite in satellites}
+    asked_s, asked_end_s = ((moment - windows.epoch).total_seconds() for moment in (wish.begin, wish.end))
     found = []
     for row in range(len(windows)):
         satellite = known.get(windows.satellites[windows.satellite[row]])
         limits = None if satellite is None else satellite.modes.get(mode)
         incidence = float(windows.incidence_rad[row])
-        if satellite is None or limits is None or not limits.incidence_min_rad <= incidence <= limits.incidence_max_rad:
+        if satellite is None or limits is None:
+            continue
+        # A pass that begins or ends where the mode does is nearest just there.
+        if not limits.incidence_min_rad - _ROUNDING_RAD <= incidence <= limits.incidence_max_rad + _ROUNDING_RAD:
             continue
         latest = float(windows.end_s[row]) - limits.duration_s
-        start = min(float(windows.closest_s[row]) - limits.duration_s / 2, latest)
-        start = max(start, float(windows.start_s[row]))
+        middle = float(windows.closest_s[row])
+        if asked_end_s - asked_s < float(windows.end_s[row] - windows.start_s[row]):
+            # Who asks for less than a pass says when the image is to be taken.
+            middle = (asked_s + asked_end_s) / 2
+        start = min(middle - limits.duration_s / 2, latest, asked_end_s - limits.duration_s)
+        start = max(start, float(windows.start_s[row]), asked_s)
         begin, end = windows.instant(start), windows.instant(start + limits.duration_s)
         offer = Offer(
             satellite.name,
@@ -289,7 +303,7 @@ def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mod
             limits.resolution_m,
             _scene(wish.longitude_deg, wish.latitude_deg, limits.scene_m),
         )
-        fitting = latest >= windows.start_s[row] and wish.begin <= begin and end <= wish.end
+        fitting = start <= min(latest, asked_end_s - limits.duration_s) + _ROUNDING.total_seconds()
         if fitting and (wish.filter is None or matches(wish.filter, offer.properties)):
             found.append(offer)
     return sorted(found, key=lambda offer: (offer.begin, offer.satellite))
@@ -297,9 +311,12 @@ def offers_of(windows: AccessWindows, satellites: Iterable[Satellite], mode: Mod
 
 def fits(offer: Offer, booked: Sequence[Order], satellite: Satellite) -> bool:
     """Whether a satellite can take an image beside those that are booked."""
-    gap = timedelta(seconds=max(satellite.turn_s, satellite.side_s))
     others = [order.offer for order in booked if order.offer is not None and order.offer.satellite == offer.satellite]
-    return all(offer.begin >= other.end + gap or other.begin >= offer.end + gap for other in others)
+    for other in others:
+        gap = timedelta(seconds=satellite.turn_s if other.right == offer.right else satellite.side_s) - _ROUNDING
+        if offer.begin < other.end + gap and other.begin < offer.end + gap:
+            return False
+    return True
 
 
 def advanced(order: Order, now: Instant) -> Order:
