@@ -133,3 +133,27 @@ def test_an_ephemeris_of_a_partner_gives_windows_without_uncertainty(tmp_path):
     [theirs] = windows(elements, *given, "--satellite", "QPS-SAR-5")
     assert (ours["satellite"], ours["edge_uncertainty_s"]) == ("SARAH-1", None)
     assert (ours["start"][:22], ours["end"][:22]) == (theirs["start"][:22], theirs["end"][:22])
+
+
+def test_one_satellite_is_not_believed_in_two_ways(sets, tmp_path):
+    other = tmp_path / "other.3le"
+    name, first, second = SETS.splitlines()[:3]
+    # Another mean anomaly, with its checksum.
+    other.write_text("\n".join([name, first, second.replace("353.2937", "353.2946").removesuffix("6") + "6"]))
+    base = ("--target", "Tokyo=35.68,139.69", "--from", "2026-05-08")
+    with pytest.raises(InputError, match=r"other.3le: line 2, .* has other elements here than in sets.3le"):
+        run(sets, other, *base)
+    again = tmp_path / "again.3le"
+    again.write_text(SETS)
+    assert windows(sets, again, *base) == windows(sets, *base)
+
+
+def test_an_error_says_which_file_or_satellite_it_is_about(sets, tmp_path):
+    base = ("--target", "Tokyo=35.68,139.69", "--from", "2026-05-08")
+    empty, damaged = tmp_path / "empty.3le", tmp_path / "damaged.3le"
+    empty.write_text("")
+    damaged.write_text(SETS.replace("353.2937", "353.2938"))
+    with pytest.raises(InputError, match=r"empty.3le: no orbit stands in it"):
+        run(sets, empty, *base)
+    with pytest.raises(InputError, match=r"damaged.3le: line 3, column 69: the checksum"):
+        run(sets, damaged, *base)

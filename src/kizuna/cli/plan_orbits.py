@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from kizuna.earth.orbit import Track
     from kizuna.earth.states import States
     from kizuna.formats.element_sets import ElementSet
+    from kizuna.formats.oem import StateSet
     from kizuna.model.canonical import Json
     from kizuna.model.label import Label
     from kizuna.planning.geometry import Geometry, Places
@@ -164,15 +165,49 @@ def catalogue_of(asked: AskedSatellites, fleet: Path | None = None) -> Catalogue
 
 def names_in(elements: Sequence[Path]) -> list[str]:
     """Names of the satellites of files of orbits, each once; without files, of the sample's."""
-    from kizuna.formats.orbit_files import read_orbits
-
-    read = [read_orbits(read_file(path)) for path in _files(elements)]
+    read = [_orbits_in(path) for path in _files(elements)]
     names = [name for sets, states in read for name in (*(s.elements.name for s in sets), *(s.states.name for s in states))]
     return list(dict.fromkeys(names))
 
 
 def _files(elements: Sequence[Path]) -> list[Path]:
     return list(elements) or [sample_folder("planning") / "satellites.3le"]
+
+
+def _orbits_in(path: Path) -> tuple[tuple[ElementSet, ...], tuple[StateSet, ...]]:
+    """What `read_orbits` finds in a file, of several of which an error must say which it is about."""
+    from kizuna.formats.orbit_files import read_orbits
+
+    try:
+        sets, states = read_orbits(read_file(path))
+    except InputError as error:
+        raise _about(path.name, error) from error
+    if not sets and not states:
+        raise InputError(
+            Message("{file}: no orbit stands in it", {"file": path.name}),
+            hint=Message("check that the whole file arrived"),
+            field="elements",
+        )
+    return sets, states
+
+
+def _about(name: str, error: InputError) -> InputError:
+    """An error, with the file or the satellite that it is about."""
+    return InputError(Message("{name}: {what}", {"name": name, "what": error.message}), hint=error.hint, field=error.field)
+
+
+def _refuse_two_truths(sets: Sequence[tuple[ElementSet, Path]]) -> None:
+    """Refuse files that say different things of one satellite and one epoch."""
+    from kizuna.formats.element_sets import fault_at
+
+    seen: dict[tuple[int, Instant], tuple[ElementSet, Path]] = {}
+    for one, path in sets:
+        first, before = seen.setdefault((one.elements.number, one.elements.epoch), (one, path))
+        if replace(first.elements, name=one.elements.name) != one.elements:
+            values: dict[str, str | int | float] = {"number": one.elements.number, "first": before.name}
+            message = Message("satellite {number} has other elements here than in {first}, of one epoch", values)
+            hint = Message("leave one of the two sets out")
+            raise _about(path.name, fault_at(one.number_at, message, hint))
 
 
 def fly(
@@ -210,26 +245,26 @@ def fly(
     from kizuna.earth.orbit import track_of
     from kizuna.earth.states import track_of_states
     from kizuna.formats.element_sets import newest_sets, refuse_unusable
-    from kizuna.formats.orbit_files import read_orbits
     from kizuna.planning.satellites import satellites_of
 
     def wanted(name: str) -> bool:
         return (not asked.only or name.startswith(asked.only)) and (where is None or where(name))
 
-    sets: list[ElementSet] = []
+    sets: list[tuple[ElementSet, Path]] = []
     segments: dict[str, list[States]] = {}
     came: dict[str, set[Path]] = {}
     paths = _files(elements)
     for path in paths:
-        found, states = read_orbits(read_file(path))
+        found, states = _orbits_in(path)
         for one in (one for one in found if wanted(one.elements.name)):
-            sets.append(one)
+            sets.append((one, path))
             came.setdefault(one.elements.name, set()).add(path)
         for each in (each for each in states if wanted(each.states.name)):
             segments.setdefault(each.states.name, []).append(each.states)
             came.setdefault(each.states.name, set()).add(path)
     # Of a satellite whose states are given those are taken: they are nearer to the truth than elements are.
-    chosen = [one for one in newest_sets(sets, begin) if one.elements.name not in segments]
+    _refuse_two_truths(sets)
+    chosen = [one for one in newest_sets([one for one, _path in sets], begin) if one.elements.name not in segments]
     if not chosen and not segments:
         raise InputError(
             Message("no satellite is left"),
@@ -240,7 +275,11 @@ def fly(
     names = [*(one.elements.name for one in chosen), *segments]
     _refuse_twice(names)
     tracks: list[Track] = [track_of(one.elements, begin, duration_s) for one in chosen]
-    tracks += [track_of_states(sorted(some, key=lambda one: one.epoch), begin, duration_s) for some in segments.values()]
+    for name, some in segments.items():
+        try:
+            tracks.append(track_of_states(sorted(some, key=lambda one: one.epoch), begin, duration_s))
+        except InputError as error:
+            raise _about(name, error) from error
     known: list[MeanElements | None] = [*(one.elements for one in chosen), *([None] * len(segments))]
     radars = catalogue or catalogue_of(asked)
     made = satellites_of(names, tracks, known, [radars.sensor(name) for name in names], limits)
@@ -278,12 +317,11 @@ def _label_of(path: Path) -> Label | None:
 
 
 def _ageing(asked: AskedSatellites) -> Ageing:
-    from kizuna.formats.orbit_files import read_orbits
     from kizuna.planning.uncertainty import PUBLIC_SETS, learn_ageing
 
     if asked.history is None:
         return PUBLIC_SETS
-    older = [one.elements for one in read_orbits(read_file(asked.history))[0]]
+    older = [one.elements for one in _orbits_in(asked.history)[0]]
     return learn_ageing(older, progress=Progress(_("learning")))
 
 

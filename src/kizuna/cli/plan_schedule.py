@@ -63,7 +63,13 @@ _LONGEST_H = 24.0 * 31
 )
 @click.option("--keep", type=click.Path(path_type=Path), help=_("Earlier schedule (JSON) to which the new one keeps."))
 @click.option("--commit-hours", default=0.0, show_default=True, help=_("Of the earlier schedule this much stays, whatever else."))
-@click.option("--seconds", default=20.0, show_default=True, help=_("How long to look for the best schedule at most."))
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0, min_open=True),
+    default=20.0,
+    show_default=True,
+    help=_("How long to look for the best schedule at most."),
+)
 @output_option(TASK_KINDS)
 @node_option
 @as_json

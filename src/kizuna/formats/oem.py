@@ -44,6 +44,8 @@ _PARTS = {"META_START": "meta", "META_STOP": "data", "COVARIANCE_START": "covari
 _FEWEST = 8
 """A path through fewer is no orbit."""
 _STATE = 7
+_NEAREST_KM = 6_356.0
+"""Half of the Earth's axis, rounded down."""
 _FARTHEST_KM, _FASTEST_KM_S = 500e3, 20.0
 
 
@@ -141,6 +143,12 @@ def _states(segment: _Segment) -> StateSet:
             raise fault_at(place, Message("this epoch is not later than the one before"))
         for column, value in enumerate(row[1:_STATE]):
             states[number, column] = _number(value, _FARTHEST_KM if column < 3 else _FASTEST_KM_S)  # noqa: PLR2004 - positions
+        if float(np.linalg.norm(states[number, :3])) < _NEAREST_KM:
+            raise fault_at(
+                row[1].place,
+                Message("this position lies inside the Earth"),
+                Message("positions are in kilometres, velocities in kilometres a second"),
+            )
     if len(epochs) < _FEWEST:
         raise fault_at(
             segment.begin, Message("got {got} states, expected {least} or more", {"got": len(epochs), "least": _FEWEST})

@@ -191,6 +191,7 @@ def test_the_earth_fixed_frame_is_taken_as_it_is():
         ({}, "2026-05-08T00:01:00 1 2 3", "line 14, column 1: got 4 values"),
         ({}, "2026-05-08T25:01:00 1 2 3 4 5 6", "line 14, column 1: got '2026-05-08T25:01:00', expected an epoch"),
         ({}, "2026-05-07T23:00:00 1 2 3 4 5 6", "line 14, column 1: this epoch is not later"),
+        ({}, "2026-05-08T00:01:00 1 2 -6300 4 5 6", "line 14, column 21: this position lies inside the Earth"),
     ],
 )
 def test_a_bad_ephemeris_is_refused_where_it_stands(change, row, words):
