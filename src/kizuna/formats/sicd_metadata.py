@@ -25,8 +25,10 @@ from kizuna.sar.quality import HALF_POWER_WIDTH_OF_SINC
 if TYPE_CHECKING:
     from kizuna.earth.scene import LocalScene
     from kizuna.model.instants import Instant
+    from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
+    from kizuna.sar.strip_grid import StripGrid
 
 __all__ = [
     "SICD_VERSIONS",
@@ -38,6 +40,7 @@ __all__ = [
     "composite_errors",
     "describe_collection",
     "ecef_path",
+    "image_data",
     "image_formation",
     "plane_of",
     "pulse_sequence",
@@ -333,16 +336,7 @@ def sicd_metadata(image: FormedImage, description: SicdDescription) -> lxml.etre
     sicd = _sarkit.ElementWrapper(root)
     sicd["CollectionInfo"] = collection_info(description, nominal=image.nominal, untimed=untimed)
     sicd["ImageCreation"] = {"Application": "kizuna", "DateTime": description.produced, "Profile": description.method}
-    sicd["ImageData"] = {
-        "PixelType": "RE32F_IM32F",
-        "NumRows": grid.rows,
-        "NumCols": grid.cols,
-        "FirstRow": 0,
-        "FirstCol": 0,
-        "FullImage": {"NumRows": grid.rows, "NumCols": grid.cols},
-        "SCPPixel": (grid.centre_row, grid.centre_col),
-        "ValidData": [(0, 0), (0, grid.cols - 1), (grid.rows - 1, grid.cols - 1), (grid.rows - 1, 0)],
-    }
+    sicd["ImageData"] = image_data(grid)
     sicd["GeoData"] = _place(image)
     sicd["Grid"] = {
         "ImagePlane": plane_of(image).value,
@@ -410,6 +404,20 @@ def image_formation(history: PhaseHistory, description: SicdDescription, *, algo
 
 def _codes(history: PhaseHistory) -> list[str]:
     return [_CODES.get(letter, "OTHER") for letter in history.polarisation]
+
+
+def image_data(grid: PlaneGrid | StripGrid) -> dict[str, Any]:
+    """ImageData of a whole image of complex64 pixels, all of them valid, about the middle of its grid."""
+    return {
+        "PixelType": "RE32F_IM32F",
+        "NumRows": grid.rows,
+        "NumCols": grid.cols,
+        "FirstRow": 0,
+        "FirstCol": 0,
+        "FullImage": {"NumRows": grid.rows, "NumCols": grid.cols},
+        "SCPPixel": (grid.centre_row, grid.centre_col),
+        "ValidData": [(0, 0), (0, grid.cols - 1), (grid.rows - 1, grid.cols - 1), (grid.rows - 1, 0)],
+    }
 
 
 def collection_info(description: SicdDescription, *, nominal: bool, untimed: bool = False) -> dict[str, Any]:

@@ -22,6 +22,7 @@ from kizuna.formats.sicd_metadata import (
     collection_info,
     composite_errors,
     ecef_path,
+    image_data,
     image_formation,
     pulse_sequence,
     radar_collection,
@@ -166,16 +167,7 @@ def strip_metadata(strip: FormedStrip, description: SicdDescription) -> lxml.etr
     sicd = _sarkit.ElementWrapper(root)
     sicd["CollectionInfo"] = collection_info(description, nominal=strip.nominal)
     sicd["ImageCreation"] = {"Application": "kizuna", "DateTime": description.produced, "Profile": description.method}
-    sicd["ImageData"] = {
-        "PixelType": "RE32F_IM32F",
-        "NumRows": grid.rows,
-        "NumCols": grid.cols,
-        "FirstRow": 0,
-        "FirstCol": 0,
-        "FullImage": {"NumRows": grid.rows, "NumCols": grid.cols},
-        "SCPPixel": (grid.centre_row, grid.centre_col),
-        "ValidData": [(0, 0), (0, grid.cols - 1), (grid.rows - 1, grid.cols - 1), (grid.rows - 1, 0)],
-    }
+    sicd["ImageData"] = image_data(grid)
     centre = grid.place(grid.range_m, grid.time_s)
     latitude, longitude, height = (float(one) for one in grid.scene.to_geodetic(centre))
     sicd["GeoData"] = {
