@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kizuna.cli.sar_files import new_file, require_new
+from kizuna.cli.sar_map import MAP_VALUES, form_one_map, require_map_options
 from kizuna.cli.sar_strip import STRIPMAP, form_one_strip, require_strip_options
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
 from kizuna.errors import InputError, Message
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from kizuna.earth.scene import LocalScene
+    from kizuna.formats.formed_map import MapPlan
     from kizuna.formats.sicd_metadata import SicdDescription
     from kizuna.model.canonical import Json
     from kizuna.sar.collection import Collection
@@ -45,17 +47,23 @@ _WORDS = {
 @click.command(
     help=_(
         "Form complex images from echoes, CPHD, CRSD, raw strips (HDF5) or Gotcha (.mat, one file a degree), and write "
-        "them as SICD. Of a file with several channels each is formed, into a file of its own."
+        "them as SICD; on terrain, as GeoTIFF. Of a file with several channels each is formed, into a file of its own."
     ),
     epilog=examples(
         "kizuna sar form data_3dsar_pass1_az00?_HH.mat --output scene.nitf",
         "kizuna sar form port.cphd --method polar-format --window taylor:35,5 --output port.nitf",
         "kizuna sar form strip.cphd --method omega-k --output strip.nitf",
+        "kizuna sar form port.cphd --method factorised --dem dem.tif --undulation 38.2 --output port.tif",
         "kizuna sar form port.cphd --autofocus own --solution phases.json --sub-apertures 3 --output port.nitf",
     ),
 )
 @click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--output", required=True, type=click.Path(path_type=Path, dir_okay=False), help=_("SICD file to write."))
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("File to write: SICD, or GeoTIFF with --dem."),
+)
 @click.option(
     "--method", type=click.Choice((*_METHODS, STRIPMAP)), default="backprojection", show_default=True, help=_("How to form it.")
 )
@@ -89,6 +97,20 @@ _WORDS = {
 @click.option(
     "--doppler-band", "band_hz", type=float, metavar="HZ", help=_("Doppler band of a strip to process (default: likewise).")
 )
+@click.option(
+    "--dem",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("Form the image on this terrain model (GeoTIFF of heights in metres), north up, as a cloud-optimised GeoTIFF."),
+)
+@click.option(
+    "--undulation",
+    type=float,
+    default=0.0,
+    show_default=True,
+    help=_("What to add to the terrain's heights to have them above the ellipsoid, metres."),
+)
+@click.option("--crs", help=_("Projected coordinate system in metres, such as EPSG:32643 (default: the scene's UTM zone)."))
+@click.option("--pixels", type=click.Choice(MAP_VALUES), default=MAP_VALUES[0], help=_("What the map on terrain holds."))
 @click.option("--channel", help=_("Channel of the CPHD file (default: all)."))
 @click.option("--classification", default="UNCLASSIFIED", show_default=True, help=_("Classification to write into the file."))
 @as_json
@@ -105,6 +127,10 @@ def form(
     parts: int,
     doppler_hz: float | None,
     band_hz: float | None,
+    dem: Path | None,
+    undulation: float,
+    crs: str | None,
+    pixels: str,
     channel: str | None,
     classification: str,
     json_: bool,
@@ -123,8 +149,14 @@ def form(
             "apodise": apodise,
             "autofocus": autofocus != "none",
             "sub-apertures": parts > 1,
+            "dem": dem is not None,
         },
         {"doppler": doppler_hz is not None, "doppler-band": band_hz is not None},
+    )
+    require_map_options(
+        dem,
+        {"plane": plane != _PLANES[0], "apodise": apodise},
+        {"undulation": undulation != 0.0, "crs": crs is not None, "pixels": pixels != MAP_VALUES[0]},
     )
     wanted = None if grid is None else _lengths(grid)
     sources = _sources(files, channel, classification)
@@ -135,8 +167,9 @@ def form(
         if method == STRIPMAP:
             written.append(form_one_strip(jobs[index], collection, description, laid, (doppler_hz, band_hz)))
             continue
-        pixels = _grid_of(history, plane, (100.0, 0.2) if wanted is None and nominal else wanted, parts)
-        focused, notes = _focused(history, autofocus, pixels, found, name)
+        lengths = (100.0, 0.2) if wanted is None and nominal else wanted
+        flat = _grid_of(history, plane, lengths, parts)
+        focused, notes = _focused(history, autofocus, flat, found, name)
         told = replace(
             description,
             method=_WORDS[method],
@@ -144,10 +177,13 @@ def form(
             autofocused=autofocus != "none",
             notes=(*description.notes, *notes),
         )
+        on_map = None if dem is None else _map_of(history, scene, dem, undulation, lengths, crs)
         for number, part in enumerate(sub_apertures(focused, parts)):
             path = jobs[index * parts + number]
-            place = (scene, nominal)
-            written.append(_formed(path, part, pixels, place, told, method, laid, apodised=apodise))
+            if on_map is not None:
+                written.append(form_one_map(path, part, on_map, scene, told, method, laid, pixels))
+                continue
+            written.append(_formed(path, part, flat, (scene, nominal), told, method, laid, apodised=apodise))
     if solution is not None:
         with new_file(solution) as file:
             file.write((json.dumps(found, indent=2) + "\n").encode())
@@ -247,6 +283,21 @@ def _grid_of(history: PhaseHistory, plane: str, wanted: tuple[float, float] | No
     extent = 0.9 * min((len(history.frequencies_hz) - 1) / row_band, history.pulses / col_band)
     rows, cols = 0.8 / row_band, 0.8 / col_band * parts
     return replace(grid, row_spacing_m=rows, col_spacing_m=cols, rows=round(extent / rows), cols=round(extent / cols))
+
+
+def _map_of(
+    history: PhaseHistory,
+    scene: LocalScene,
+    dem: Path,
+    undulation_m: float,
+    lengths_m: tuple[float, float] | None,
+    crs: str | None,
+) -> MapPlan:
+    """Pixels on terrain: as wanted, else all that nothing folds."""
+    from kizuna.formats.formed_map import plan_map
+
+    with open_input(dem) as terrain:
+        return plan_map(history, scene, terrain, undulation_m=undulation_m, lengths_m=lengths_m, crs=crs)
 
 
 def _focused(

@@ -8,24 +8,19 @@ from __future__ import annotations
 
 import math
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import numpy as np
 import numpy.typing as npt
 import sarkit.sicd
 from affine import Affine
-from rasterio.crs import CRS
-from rasterio.enums import Resampling
-from rasterio.errors import RasterioError
-from rasterio.vrt import WarpedVRT
-from rasterio.warp import transform as transform_points
-from rasterio.windows import Window
 
-from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis, geodetic_to_ecef
+from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis
 from kizuna.errors import InputError, Message
-from kizuna.formats.geotiff import DETECTED_COG, open_tiff, read_amplitude, write_cog, write_detected_cog
+from kizuna.formats.geotiff import DETECTED_COG, read_amplitude, write_cog, write_detected_cog
+from kizuna.formats.map_grid import MapGrid, ecef_of, map_system, on_terrain, require_size, to_map
 from kizuna.formats.nitf import is_nitf
 from kizuna.formats.sicd import read_pixels
 from kizuna.formats.sicd_geometry import SicdGeometry, read_sicd_geometry
@@ -39,9 +34,6 @@ from kizuna.sar.geocode import (
     resample_power,
 )
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 __all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "MOST_WHOLE_PIXELS", "Geocoded", "Quantity", "geocode"]
 
 type Floats = npt.NDArray[np.float64]
@@ -50,13 +42,11 @@ MOST_PIXELS = 200_000_000
 """Pixels of a map, at most; it is made some rows at a time, and takes 20 bytes a pixel while it is compressed."""
 MOST_WHOLE_PIXELS = 50_000_000
 """The same where layover, shadow or flattening need the whole map at once: about 200 bytes a pixel."""
-_ROWS_PIXELS = 1 << 20
 MASK_LAYOVER, MASK_SHADOW, MASK_OUTSIDE = 1, 2, 255
 """Values of the mask; 3 is layover and shadow, 255 beyond the image or the terrain model."""
 
 # sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
 _sarkit: Any = sarkit.sicd
-_WGS84 = CRS.from_epsg(4326)
 _HEAD_BYTES = 512
 _EDGE = 9
 _CELLS = 3.0  # map pixels that a radar cell is wide, so that several facets fall into each
@@ -87,48 +77,6 @@ class Geocoded:
     cog: bytes
     mask_cog: bytes | None
     misfit_px: float
-
-
-@dataclass(frozen=True, slots=True)
-class _Map:
-    """A map grid, its rows some at a time.
-
-    Parameters
-    ----------
-    crs, transform
-        Coordinate system, and pixels to map coordinates.
-    rows, cols
-        Size in pixels.
-    height_range_m
-        Least and greatest height above the ellipsoid.
-    heights
-        Of some rows, by first and end, shape (rows, cols); NaN where they are not known.
-    """
-
-    crs: CRS
-    transform: Affine
-    rows: int
-    cols: int
-    height_range_m: tuple[float, float]
-    heights: Callable[[int, int], Floats]
-
-    def x(self) -> Floats:
-        """Map coordinate of each column's middle."""
-        return np.asarray(self.transform.c + self.transform.a * (np.arange(self.cols) + 0.5))
-
-    def y(self, begin: int, end: int) -> Floats:
-        """Map coordinate of some rows' middles."""
-        return np.asarray(self.transform.f + self.transform.e * (np.arange(begin, end) + 0.5))
-
-    def places(self, begin: int, end: int) -> tuple[Floats, Floats, Floats]:
-        """Coordinates and heights of some rows' pixels, each (rows, cols)."""
-        x, y = np.meshgrid(self.x(), self.y(begin, end))
-        return x, y, self.heights(begin, end)
-
-    def parts(self) -> list[tuple[int, int]]:
-        """All rows, so many at a time as make a million pixels."""
-        step = max(1, _ROWS_PIXELS // self.cols)
-        return [(begin, min(begin + step, self.rows)) for begin in range(0, self.rows, step)]
 
 
 def _refuse(message: Message, hint: Message, field: str) -> InputError:
@@ -191,7 +139,8 @@ def geocode(
     with ExitStack() as stack:
         grid = _map(geometry, surface_m, spacing_m, crs)
         if terrain is not None:
-            grid = _on_terrain(grid, terrain, undulation_m, stack)
+            require_size(grid.rows, grid.cols, MOST_WHOLE_PIXELS)
+            grid = on_terrain(grid, terrain, undulation_m, stack)
         projection = _projection(geometry, grid)
         power = np.abs(read_pixels(file)) ** 2
         middle = max(grid.rows // 2, 1)
@@ -208,7 +157,7 @@ def geocode(
 
 
 def _open(
-    geometry: SicdGeometry, grid: _Map, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+    geometry: SicdGeometry, grid: MapGrid, projection: FittedProjection, power: AveragedPower, quantity: Quantity
 ) -> npt.NDArray[np.float32]:
     """Map on a surface of one height, on which nothing hides anything: some rows at a time."""
     values = np.empty((grid.rows, grid.cols), np.float32)
@@ -219,7 +168,7 @@ def _open(
         if quantity is not Quantity.AMPLITUDE:
             found *= _factor(geometry, "SigmaZeroSFPoly", rows, cols)
         if quantity is Quantity.GAMMA0:
-            sight, _, _ = _seen(geometry, _geodetic(grid.crs)(*places), rows, cols)
+            sight, _, _ = _seen(geometry, ecef_of(grid.crs)(*places), rows, cols)
             latitude, longitude, _ = ecef_to_geodetic(geometry.scp_ecef_m)
             found /= -(sight @ enu_basis(float(latitude), float(longitude))[2])
         values[begin:end] = np.sqrt(found) if quantity is Quantity.AMPLITUDE else found
@@ -227,7 +176,7 @@ def _open(
 
 
 def _hidden(
-    geometry: SicdGeometry, grid: _Map, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+    geometry: SicdGeometry, grid: MapGrid, projection: FittedProjection, power: AveragedPower, quantity: Quantity
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Map on terrain, and what that hides: along lines through the whole map, so of all of it at once."""
     x, y, heights = grid.places(0, grid.rows)
@@ -236,7 +185,7 @@ def _hidden(
     rows, cols = projection(x, y, heights)
     found = power.at(rows, cols)
     found[~known] = np.nan
-    place = _geodetic(grid.crs)(x, y, heights)
+    place = ecef_of(grid.crs)(x, y, heights)
     sight, range_m, look_rad = _seen(geometry, place, rows, cols)
     hidden = hidden_by_terrain(range_m, look_rad)
     mask = (hidden.layover * np.uint8(MASK_LAYOVER) + hidden.shadow * np.uint8(MASK_SHADOW)).astype(np.uint8)
@@ -254,17 +203,15 @@ def _hidden(
 _MASK_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE"}
 
 
-def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs: str | None) -> _Map:
+def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs: str | None) -> MapGrid:
     """Grid about the image's outline on a surface of one height."""
     edge = np.linspace(-0.5, 0.5, _EDGE)
     middle, half = [(size - 1) / 2.0 for size in geometry.shape], [float(size) for size in geometry.shape]
     net = np.meshgrid(middle[0] + half[0] * edge, middle[1] + half[1] * edge, indexing="ij")
     latitude, longitude, _ = ecef_to_geodetic(geometry.ground_of(net[0].ravel(), net[1].ravel(), surface_m))
-    latitude_deg, longitude_deg = np.degrees(latitude), np.degrees(longitude)
-    system = _system(crs, float(latitude_deg[len(latitude_deg) // 2]), float(longitude_deg[len(longitude_deg) // 2]))
-    xs, ys = (np.asarray(v) for v in transform_points(_WGS84, system, longitude_deg.tolist(), latitude_deg.tolist())[:2])
-    if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
-        raise _refuse(Message("the image's place cannot be turned into {crs}", {"crs": str(system)}), _ANOTHER, "crs")
+    middle_at = latitude.size // 2
+    system = map_system(crs, math.degrees(float(latitude[middle_at])), math.degrees(float(longitude[middle_at])))
+    xs, ys = to_map(system, latitude, longitude)
     if spacing_m is None:
         corners = geometry.ground_of(
             np.array([middle[0], middle[0] + 1.0, middle[0]]), np.array([middle[1], middle[1], middle[1] + 1.0]), surface_m
@@ -272,86 +219,15 @@ def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs:
         spacing_m = float(max(np.linalg.norm(corners[1] - corners[0]), np.linalg.norm(corners[2] - corners[0])))
     left, top = math.floor(xs.min() / spacing_m) * spacing_m, math.ceil(ys.max() / spacing_m) * spacing_m
     cols, rows = math.ceil((xs.max() - left) / spacing_m), math.ceil((top - ys.min()) / spacing_m)
-    _require_size(rows, cols, MOST_PIXELS)
+    require_size(rows, cols, MOST_PIXELS)
     transform = Affine(spacing_m, 0.0, left, 0.0, -spacing_m, top)
-    return _Map(system, transform, rows, cols, (surface_m, surface_m), lambda begin, end: np.full((end - begin, cols), surface_m))
+    return MapGrid(
+        system, transform, rows, cols, (surface_m, surface_m), lambda begin, end: np.full((end - begin, cols), surface_m)
+    )
 
 
-def _require_size(rows: int, cols: int, most: int) -> None:
-    if rows * cols > most:
-        raise _refuse(
-            Message("the map would have {rows} x {cols} pixels, at most {most} fit", {"rows": rows, "cols": cols, "most": most}),
-            Message("Give a coarser spacing."),
-            "spacing",
-        )
-
-
-_ANOTHER = Message("Name another coordinate system, in metres, that covers the scene.")
-
-
-def _system(crs: str | None, latitude_deg: float, longitude_deg: float) -> CRS:
-    if crs is None:
-        zone = min(max(int((longitude_deg + 180.0) // 6.0) + 1, 1), 60)
-        return CRS.from_epsg((32600 if latitude_deg >= 0.0 else 32700) + zone)
-    try:
-        system = CRS.from_user_input(crs)
-    except (RasterioError, ValueError) as error:
-        raise _refuse(Message("{crs} is no coordinate system", {"crs": crs}), _ANOTHER, "crs") from error
-    if not system.is_projected or system.linear_units not in {"metre", "meter", "m"}:
-        raise _refuse(Message("{crs} is no projected coordinate system in metres", {"crs": crs}), _ANOTHER, "crs")
-    return system
-
-
-def _on_terrain(grid: _Map, terrain: BinaryIO, undulation_m: float, stack: ExitStack) -> _Map:
-    """The same grid with the heights of a terrain model, which stays open as long as `stack`."""
-    _require_size(grid.rows, grid.cols, MOST_WHOLE_PIXELS)
-    try:
-        warped = stack.enter_context(
-            WarpedVRT(
-                stack.enter_context(open_tiff(terrain)),
-                crs=grid.crs,
-                transform=grid.transform,
-                width=grid.cols,
-                height=grid.rows,
-                resampling=Resampling.bilinear,
-                dtype="float64",
-                nodata=math.nan,
-            )
-        )
-        least, most = math.inf, -math.inf
-        for begin, end in grid.parts():
-            known = warped.read(1, window=Window(0, begin, grid.cols, end - begin))
-            known = known[np.isfinite(known)]
-            if known.size:
-                least, most = min(least, float(known.min())), max(most, float(known.max()))
-    except RasterioError as error:
-        raise _refuse(
-            Message("the terrain model cannot be read: {reason}", {"reason": str(error)}),
-            Message("Give a GeoTIFF of heights with a coordinate system."),
-            "dem",
-        ) from error
-    if least > most:
-        raise _refuse(Message("the terrain model does not reach the image"), Message("Give one that covers the scene."), "dem")
-
-    def heights(begin: int, end: int) -> Floats:
-        return np.asarray(warped.read(1, window=Window(0, begin, grid.cols, end - begin)), np.float64) + undulation_m
-
-    return replace(grid, height_range_m=(least + undulation_m, most + undulation_m), heights=heights)
-
-
-def _geodetic(crs: CRS) -> Callable[[Floats, Floats, Floats], Floats]:
-    """ECEF positions (..., 3) of map coordinates and heights."""
-
-    def position(x: Floats, y: Floats, height_m: Floats) -> Floats:
-        longitude, latitude = transform_points(crs, _WGS84, np.ravel(x).tolist(), np.ravel(y).tolist())[:2]
-        shape = np.shape(x)
-        return geodetic_to_ecef(np.radians(latitude).reshape(shape), np.radians(longitude).reshape(shape), height_m)
-
-    return position
-
-
-def _projection(geometry: SicdGeometry, grid: _Map) -> FittedProjection:
-    position = _geodetic(grid.crs)
+def _projection(geometry: SicdGeometry, grid: MapGrid) -> FittedProjection:
+    position = ecef_of(grid.crs)
     x, y = grid.x(), grid.y(0, grid.rows)
     return fit_projection(
         lambda x, y, h: geometry.pixels_of(position(x, y, h)),

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from rasterio.io import DatasetReader
 
 __all__ = [
+    "COMPLEX_COG",
     "DEEPEST_ZOOM",
     "DETECTED_COG",
     "EQUATOR_M",
@@ -93,6 +94,8 @@ STRETCH_LOW, STRETCH_HIGH = "KIZUNA_STRETCH_LOW_DB", "KIZUNA_STRETCH_HIGH_DB"
 _SPLINE = "SRC_METHOD"
 DETECTED_COG = {"BLOCKSIZE": "512", "PREDICTOR": "YES", "OVERVIEW_RESAMPLING": "AVERAGE"}
 """How a COG of amplitude is laid out."""
+COMPLEX_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "NEAREST"}
+"""How a COG of complex pixels is laid out: their mean would cancel them."""
 WEB_COG = {
     "BLOCKSIZE": str(TILE),
     "TILING_SCHEME": "GoogleMapsCompatible",
@@ -674,7 +677,7 @@ def _on_one_side(ring: tuple[tuple[float, float], ...]) -> tuple[tuple[float, fl
 
 
 def write_cog(
-    band: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32],
+    band: npt.NDArray[np.uint8] | npt.NDArray[np.uint16] | npt.NDArray[np.float32] | npt.NDArray[np.complex64],
     crs: CRS,
     transform: Affine,
     *,

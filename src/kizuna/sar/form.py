@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, assert_never
 import numpy as np
 import numpy.typing as npt
 
+from kizuna.errors import InputError, Message
 from kizuna.sar.backprojection import backproject
 from kizuna.sar.factorised import factorise
 from kizuna.sar.polar import polar_format, polar_plane, polar_reference
+from kizuna.sar.polar_terrain import polar_terrain
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
+    from kizuna.sar.tiles import Surface
 
-__all__ = ["Method", "form_pixels"]
+__all__ = ["Method", "form_on_surface", "form_pixels"]
 
 type Image = npt.NDArray[np.complex64]
 
@@ -84,5 +87,41 @@ def form_pixels(
             return polar_reference(history, grid, progress=progress)
         case Method.POLAR_PLANE:
             return polar_plane(history, grid)
+        case _:  # pragma: no cover
+            assert_never(method)
+
+
+def form_on_surface(
+    history: PhaseHistory,
+    surface: Surface,
+    method: Method = Method.BACKPROJECTION,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> Image:
+    """Form a complex image on pixels that need not lie on a plane, such as a map's on terrain.
+
+    Parameters and results are those of `form_pixels`; both ways by polar format undo the phase of heights
+    (`kizuna.sar.polar_terrain`), to -54 dB and to -66 dB.
+
+    Raises
+    ------
+    InputError
+        The method's pixels lie on a plane of its own, or it cannot form these from these data.
+    """
+    match method:
+        case Method.BACKPROJECTION:
+            return backproject(history, surface, progress=progress)
+        case Method.FACTORISED:
+            return factorise(history, surface, progress=progress)
+        case Method.POLAR_FORMAT:
+            return polar_terrain(history, surface, progress=progress)
+        case Method.POLAR_REFERENCE:
+            return polar_terrain(history, surface, blur_rad=5e-4, progress=progress)
+        case Method.POLAR_PLANE:
+            raise InputError(
+                Message("--{option} is not for {method}", {"option": "dem", "method": method.value}),
+                hint=Message("Leave it out, or choose another --method."),
+                field="dem",
+            )
         case _:  # pragma: no cover
             assert_never(method)

@@ -120,7 +120,7 @@ def test_the_polynomials_are_sarkit_s_projection(geometry):
 def test_a_map_made_some_rows_at_a_time_is_the_map(monkeypatch):
     pixels = np.random.default_rng(8).normal(size=(80, 80))
     values = [opened(geocode(sicd(pixels)).cog)[0]]
-    monkeypatch.setattr("kizuna.formats.geocode._ROWS_PIXELS", 7 * values[0].shape[1])
+    monkeypatch.setattr("kizuna.formats.map_grid._ROWS_PIXELS", 7 * values[0].shape[1])
     values.append(opened(geocode(sicd(pixels)).cog)[0])
     assert np.array_equal(*values, equal_nan=True)
     assert np.isfinite(values[0]).mean() > 0.5
