@@ -1,4 +1,4 @@
-"""The embedded index: items in columns in memory, beside the store's R*Tree, and a planner that picks between the two.
+"""The embedded index: items in columns in memory, by time and by cells of the globe, and a planner that picks where to look.
 
 The store is the truth. The index follows it by the numbers that items got as they were put: each time it is asked it reads what
 is newer, as a small segment of its own; segments of like size are joined, so that there are few.
@@ -46,14 +46,19 @@ _SAMPLE = 1_000
 _LEAST_KEPT, _TENTH = 20_000, 10
 # Costs in microseconds, measured: benchmarks/speed/catalog.py.
 _SCAN_US, _SCAN_ROW_US = 60.0, 0.006
-_TREE_US, _TREE_ROW_US = 80.0, 1.2
+_TREE_US, _TREE_ROW_US = 400.0, 10.0
+_CELLS_US, _CELLS_ROW_US = 50.0, 0.05
 
 
 class Plan(StrEnum):
     """Where the rows to look at come from."""
 
     SCAN = "scan"
+    """All, in the order of time."""
+    CELLS = "cells"
+    """Those of some cells of the globe."""
     TREE = "tree"
+    """Those that the store's R*Tree names: of one place and time, where much was observed of that place at other times."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -255,34 +260,61 @@ class ColumnIndex:
         """Of each scan the rows to look at; None: all."""
         if query.ids is not None:
             return [scan.shelf.rows_with(query.ids) for scan in scans]
-        if query.where is None or (self._plan or self._planned(scans, query)) is Plan.SCAN:
+        if query.where is None:
             return None
+        match self._plan or self._planned(scans, query):
+            case Plan.SCAN:
+                return None
+            case Plan.CELLS:
+                return [_in_cells(scan, query.where.extent) for scan in scans]
+            case Plan.TREE:
+                return self._in_tree(scans, query, query.where.extent)
+
+    def _in_tree(self, scans: Sequence[Scan], query: Query, box: Extent) -> list[npt.NDArray[np.intp]]:
         begin_us = ALWAYS if query.begin is None else micros(query.begin)
         end_us = NEVER if query.end is None else micros(query.end)
-        box = query.where.extent
         numbers: set[int] = set()
-        for turn in turns(box, -180.0, max((scan.shelf.most_east for scan in scans), default=0.0)):
-            moved = Extent(box.west + turn, box.south, box.east + turn, box.north)
+        for moved in _turned(box, max((scan.shelf.most_east for scan in scans), default=0.0)):
             numbers.update(self._rows.in_box(moved, begin_us, end_us))
         asked = list(numbers)
         return [scan.shelf.rows_of(asked) for scan in scans]
 
     def _planned(self, scans: Sequence[Scan], query: Query) -> Plan:
-        """Plan whose cost is estimated to be lower."""
+        """Plan whose cost is estimated to be lowest."""
         assert query.where is not None  # noqa: S101 - INVARIANT: asked only where there is a place
         natural = query.expression is None and is_natural(query.order)
-        scan_us, tree_us = 0.0, _TREE_US
+        box = query.where.extent
+        cost = {Plan.SCAN: 0.0, Plan.CELLS: 0.0, Plan.TREE: _TREE_US}
         for scan in scans:
             first, last = scan.span()
             rows, size = last - first, scan.shelf.segment.size
-            inside = scan.shelf.in_box(query.where.extent) + 1.0
+            inside = scan.shelf.in_box(box) + 1.0
             looked: float = rows
             if natural:
                 # So many are looked at until a page is full.
                 looked = min(looked, (query.limit + 1) * size / (inside * _share(scan.visible)))
-            scan_us += _SCAN_US + _SCAN_ROW_US * looked
-            tree_us += _TREE_ROW_US * inside * rows / size
-        return Plan.SCAN if scan_us <= tree_us else Plan.TREE
+            cost[Plan.SCAN] += _SCAN_US + _SCAN_ROW_US * looked
+            near = sum(scan.shelf.cells.count(moved) for moved in _turned(box, scan.shelf.most_east))
+            cost[Plan.CELLS] += _CELLS_US + _CELLS_ROW_US * near
+            cost[Plan.TREE] += _TREE_ROW_US * inside * rows / size
+        return min(cost, key=lambda plan: cost[plan])
+
+
+def _turned(box: Extent, most_east: float) -> Iterator[Extent]:
+    """The box, and where else on the globe's turns it can be met."""
+    for turn in turns(box, -180.0, most_east):
+        yield Extent(box.west + turn, box.south, box.east + turn, box.north)
+
+
+def _in_cells(scan: Scan, box: Extent) -> npt.NDArray[np.intp]:
+    """Rows of a scan that can meet a box, ascending."""
+    query = scan.query
+    # Wherever the page begins: counts are of all pages.
+    span = [None if at is None else micros(at) for at in (query.begin, query.end)]
+    first, last = scan.shelf.between(*span)
+    found = [scan.shelf.cells.in_box(moved, first, last) for moved in _turned(box, scan.shelf.most_east)]
+    # What is near two turns of one box is there once.
+    return (np.sort(found[0]) if len(found) == 1 else np.unique(np.concatenate(found))).astype(np.intp)
 
 
 def _share(visible: npt.NDArray[np.bool_] | None) -> float:

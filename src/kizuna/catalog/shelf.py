@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from kizuna.catalog.cells import cells_of
 from kizuna.catalog.filters import Columns
 from kizuna.catalog.release_rows import placements_of, release_columns
 from kizuna.catalog.segments import label_number
@@ -61,6 +62,7 @@ class Shelf:
         "_properties",
         "_release",
         "alive",
+        "cells",
         "longest_us",
         "most_east",
         "names",
@@ -77,6 +79,7 @@ class Shelf:
         self.negated = -segment.begin
         self.longest_us = int((segment.end - segment.begin).max(initial=0))
         self.most_east = float(np.nan_to_num(segment.east, nan=-180.0).max(initial=-180.0))
+        self.cells = cells_of(segment)
         self._counts = _counts(segment)
         self._by_id, self._by_number = np.argsort(segment.id), np.argsort(segment.number)
         self._lock = threading.Lock()
