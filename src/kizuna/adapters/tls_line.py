@@ -104,15 +104,23 @@ class TlsLine:
         return bytes(buffer[: self.recv_into(buffer)])
 
     def recv_into(self, buffer: memoryview) -> int:
-        """As a socket's; 0 at the end of the connection."""
-        while True:
+        """As a socket's, of as many records as are here; 0 at the end of the connection."""
+        read, size, taken = self._tls.read, len(buffer), 0
+        while taken < size:
             try:
-                return cast("int", self._tls.read(len(buffer), buffer))
+                count = cast("int", read(size - taken, buffer[taken:]))
             except ssl.SSLWantReadError:
+                if taken:
+                    break
                 self._send()
                 self._take()
+                continue
             except (ssl.SSLZeroReturnError, ssl.SSLEOFError):
-                return 0
+                break
+            if not count:
+                break
+            taken += count
+        return taken
 
     def close(self) -> None:
         """As a socket's."""

@@ -190,7 +190,8 @@ class _BlobResponse(_WatchedResponse):
         return await self._still(max(self._offset, self._at - under_way_bytes), self._end)
 
     async def _pieces(self, send: Send, scope: anyio.CancelScope, line: Line | None) -> None:  # noqa: ARG002 - its pace knows it
-        data, done = self._first, 0
+        # Views, since each slice would be a copy.
+        data, done = memoryview(self._first), 0
         while True:
             for begin in range(0, len(data), _SLICE_BYTES):
                 await send({"type": "http.response.body", "body": data[begin : begin + _SLICE_BYTES], "more_body": True})
@@ -207,7 +208,7 @@ class _BlobResponse(_WatchedResponse):
                 # Here the cancellation is noticed.
                 await anyio.lowlevel.checkpoint()
                 return
-            data = part.data
+            data = memoryview(part.data)
             self._at = self._offset + done
             self._end = self._at + wanted
 
