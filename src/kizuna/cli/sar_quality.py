@@ -39,7 +39,10 @@ _LEFT_OUT = ("offsets_px", "level_db")
 @click.option(
     "--targets",
     type=click.Path(path_type=Path, dir_okay=False),
-    help=_("Targets whose place is known: CSV with name, latitude_deg, longitude_deg, height_m and maybe rcs_dbsm."),
+    help=_(
+        "Targets whose place is known: CSV with name, latitude_deg, longitude_deg, height_m and maybe rcs_dbsm, "
+        "or the truth of a simulation."
+    ),
 )
 @click.option(
     "--at", "places", multiple=True, metavar="ROW,COL", help=_("Measure the brightest point near this pixel (repeatable).")

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 __all__ = ["simulate"]
 
 _SAMPLES = ("port",)
+_MODES = ("spotlight", "stripmap")
 _KIB_A_GB = 1e9 / 1024.0
 _LOOK_AHEAD_S = 5.0 * 86400.0
 
@@ -65,6 +66,7 @@ class _Stages:
     epilog=examples(
         "kizuna sar simulate port --output port.cphd --truth port.geojson --image port.tif",
         "kizuna sar simulate port --elements satellite.tle --output port.cphd",
+        "kizuna sar simulate port --mode stripmap --length 5000 --output strip.cphd --truth strip.geojson",
         "kizuna sar simulate port --extent 128 --output small.crsd",
         "kizuna sar simulate port --extent 256 --at 35.6,139.9 --output small.cphd",
     ),
@@ -78,7 +80,15 @@ class _Stages:
 )
 @click.option("--truth", type=click.Path(path_type=Path, dir_okay=False), help=_("GeoJSON of ships and reflectors to write."))
 @click.option("--image", type=click.Path(path_type=Path, dir_okay=False), help=_("COG of the image to form and write."))
-@click.option("--extent", "extent_m", type=float, metavar="METRES", help=_("Side of the square (default: the recipe's)."))
+@click.option("--mode", type=click.Choice(_MODES), help=_("How the radar looks (default: the recipe's, else spotlight)."))
+@click.option(
+    "--extent",
+    "extent_m",
+    type=float,
+    metavar="METRES",
+    help=_("Side of the square, or a strip's swath (default: the recipe's)."),
+)
+@click.option("--length", "length_m", type=float, metavar="METRES", help=_("Length of a strip (default: the recipe's)."))
 @click.option("--at", "place", metavar="LAT,LON", help=_("Where the scene lies, in degrees (default: the recipe's)."))
 @click.option("--seed", type=click.IntRange(min=0), help=_("Of all that is random (default: the recipe's)."))
 @click.option(
@@ -100,7 +110,9 @@ def simulate(
     output: Path,
     truth: Path | None,
     image: Path | None,
+    mode: str | None,
     extent_m: float | None,
+    length_m: float | None,
     place: str | None,
     seed: int | None,
     elements: Path | None,
@@ -126,7 +138,8 @@ def simulate(
         from kizuna.sar.simulate import acquisition_of, collection_of
         from kizuna.sar.simulate import simulate as observe
 
-        scene = _scene(recipe, place, extent_m, seed)
+        scene = _scene(recipe, mode, place, (extent_m, length_m), seed)
+        _require_square(scene, image)
         scene = scene if dem is None else _on_terrain(scene, dem, undulation)
     with stages.stage("simulate"):
         if elements is None:
@@ -156,7 +169,9 @@ def simulate(
                 "image": None if image is None else str(image),
                 "pulses": len(acquisition.times_s),
                 "frequencies": len(acquisition.frequencies_hz),
-                "extent_m": scene.extent_m,
+                "mode": "spotlight" if scene.strip is None else "stripmap",
+                "extent_m": simulation.extent_m[0],
+                "length_m": simulation.extent_m[1],
                 "scatterers": at_rest + exact,
                 "error_db": round(simulation.error_db, 1),
                 **told,
@@ -179,13 +194,16 @@ def simulate(
     )
 
 
-def _scene(recipe: str, place: str | None, extent_m: float | None, seed: int | None) -> Scene:
+def _scene(
+    recipe: str, mode: str | None, place: str | None, sides_m: tuple[float | None, float | None], seed: int | None
+) -> Scene:
     """Scene of a recipe, moved and cut as wanted."""
     from kizuna.formats.scene_recipe import read_scene
     from kizuna.formats.simulated_product import moved
+    from kizuna.sar.collection import Mode
 
     path = sample_folder(recipe) / f"{recipe}.toml" if recipe in _SAMPLES else Path(recipe)
-    scene = read_scene(read_file(path), name=path.name)
+    scene = read_scene(read_file(path), name=path.name, mode=None if mode is None else Mode(mode.upper()))
     centre = None
     if place is not None:
         try:
@@ -197,7 +215,16 @@ def _scene(recipe: str, place: str | None, extent_m: float | None, seed: int | N
                 field="at",
             ) from None
         centre = latitude, longitude
-    return moved(scene, place=centre, extent_m=extent_m, seed=seed)
+    return moved(scene, place=centre, extent_m=sides_m[0], length_m=sides_m[1], seed=seed)
+
+
+def _require_square(scene: Scene, image: Path | None) -> None:
+    if scene.strip is not None and image is not None:
+        raise InputError(
+            Message("no image of a strip is made here"),
+            hint=Message("Form one by kizuna sar form --method omega-k, and map it by kizuna sar geocode."),
+            field="image",
+        )
 
 
 def _flown(scene: Scene, path: Path) -> tuple[Scene, Acquisition]:

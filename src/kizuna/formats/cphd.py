@@ -12,6 +12,7 @@ import sarkit.cphd
 from kizuna.earth.scene import LocalScene
 from kizuna.earth.wgs84 import Geodetic, ecef_to_geodetic
 from kizuna.errors import InputError, Message
+from kizuna.formats.dwell_times import dwell_in
 from kizuna.formats.metadata_tree import MetadataTree
 from kizuna.formats.sicd_observation import polarisation_of
 from kizuna.formats.signal_blocks import SignalBlocks, damaged, read_signal_blocks
@@ -130,16 +131,18 @@ def read_cphd(file: BinaryIO, *, channel: str | None = None, progress: Callable[
     )
     corner = tree.numbers("SceneCoordinates/ImageArea/X1Y1", "XY"), tree.numbers("SceneCoordinates/ImageArea/X2Y2", "XY")
     low, high = corner
+    mode, lit = mode_in(tree, "CollectionID/RadarMode/ModeType"), parameters.text("DwellTimes/DwellId")
     return Collection(
         history=history,
         scene=scene,
         start=instant_in(tree, "Global/Timeline/CollectionStart"),
         name=one_line(tree.text("CollectionID/CoreName") or ""),
         sensor=one_line(tree.text("CollectionID/CollectorName") or ""),
-        mode=mode_in(tree, "CollectionID/RadarMode/ModeType"),
+        mode=mode,
         mode_name=one_line(tree.text("CollectionID/RadarMode/ModeID") or ""),
         reference_points_m=None if np.abs(points).max() < _FIXED_M else points,
         extent_m=None if low is None or high is None else (high[0] - low[0], high[1] - low[1]),
+        dwell_s=dwell_in(tree, "Dwell/DwellTime", lit, mode, float(np.ptp(times))),
         waveform=_waveform(tree, parameters),
         radiometry=_radiometry(parameters),
         errors=_errors(tree),

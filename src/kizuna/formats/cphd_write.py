@@ -13,6 +13,7 @@ import numpy.typing as npt
 import sarkit.cphd
 
 from kizuna.errors import InputError, Message
+from kizuna.formats.dwell_times import dwell_times
 from kizuna.formats.marking import UNCLASSIFIED, Marking
 from kizuna.model.instants import Instant, instant_of
 from kizuna.sar.collection import Collection, track_of
@@ -190,7 +191,7 @@ def write_cphd(
     Notes
     -----
     Samples are complex float32, SGN -1, so that `read_cphd` gives the same values back. One channel; dwell of every place is
-    the whole collection (spotlight); delays of the atmosphere are zero.
+    the whole collection where it does not say how long it lights one; delays of the atmosphere are zero.
     """
     if version not in _NAMESPACES:
         raise InputError(
@@ -264,7 +265,7 @@ def _metadata(
     swath = float(vectors["TOA1"][0]), float(vectors["TOA2"][0])
     band = float(history.frequencies_hz[0]), float(history.frequencies_hz[-1])
     middle = history.pulses // 2
-    times = 0.5 * (apertures.sent_s + apertures.heard_s)
+    dwell = "whole" if collection.dwell_s is None else "beam"
     root = lxml.etree.fromstring(f'<CPHD xmlns="{namespace}"/>')
     cphd = _sarkit.ElementWrapper(root)
     identity = {
@@ -315,7 +316,7 @@ def _metadata(
         "FxC": 0.5 * (band[0] + band[1]),
         "FxBW": band[1] - band[0],
         "TOASaved": swath[1] - swath[0],
-        "DwellTimes": {"CODId": "whole", "DwellId": "whole"},
+        "DwellTimes": {"CODId": dwell, "DwellId": dwell},
     }
     if collection.waveform is not None:
         parameters["TxRcv"] = {"TxWFId": ["wave"], "RcvId": ["receiver"]}
@@ -330,12 +331,7 @@ def _metadata(
         "Parameters": [parameters],
     }
     cphd["PVP"] = _sarkit.dtype_to_pvp_element(namespace, vectors.dtype)
-    cphd["Dwell"] = {
-        "NumCODTimes": 1,
-        "CODTime": [{"Identifier": "whole", "CODTimePoly": np.array([[0.5 * float(times[0] + times[-1])]])}],
-        "NumDwellTimes": 1,
-        "DwellTime": [{"Identifier": "whole", "DwellTimePoly": np.array([[float(times[-1] - times[0])]])}],
-    }
+    cphd["Dwell"] = dwell_times(collection, apertures, area, dwell)
     cphd["ReferenceGeometry"] = _sarkit.compute_reference_geometry(root.getroottree(), vectors)
     if collection.waveform is not None:
         cphd["TxRcv"] = _waveform(collection.waveform, history.centre_frequency_hz, (sent, heard), swath[1] - swath[0])

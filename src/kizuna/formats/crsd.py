@@ -11,6 +11,7 @@ import sarkit.crsd
 
 from kizuna.errors import InputError, Message
 from kizuna.formats.cphd import instant_in, mode_in, place_in, read_samples
+from kizuna.formats.dwell_times import dwell_in
 from kizuna.formats.metadata_tree import MetadataTree
 from kizuna.formats.sicd_observation import polarisation_of
 from kizuna.formats.signal_blocks import SignalBlocks, damaged, read_signal_blocks
@@ -213,15 +214,17 @@ def _collection(
         polarisation=polarisation_of(sent, heard) or "XX",
     )
     history = compressed(raw, progress=progress)
+    mode, lit = mode_in(tree, "SARInfo/RadarMode/ModeType"), parameters.text("SARImage/DwellTimes/Polynomials/DwellId")
     found = Collection(
         history=history,
         scene=scene,
         start=instant_in(tree, "Global/CollectionRefTime"),
         name=one_line(tree.text("ProductInfo/ProductName") or ""),
         sensor=one_line(tree.text("TransmitInfo/SensorName") or ""),
-        mode=mode_in(tree, "SARInfo/RadarMode/ModeType"),
+        mode=mode,
         mode_name=one_line(tree.text("SARInfo/RadarMode/ModeID") or ""),
         extent_m=_extent(tree),
+        dwell_s=dwell_in(tree, "DwellPolynomials/DwellTime", lit, mode, float(np.ptp(times))),
         waveform=Waveform(pulse_s, chirp_hz_s, rate_hz),
         notes=tuple(
             (one.get("name") or "", one_line(one.text or "")) for one in blocks.root.findall("./{*}ProductInfo/{*}Parameter")

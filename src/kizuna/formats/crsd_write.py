@@ -13,6 +13,7 @@ import sarkit.crsd
 import scipy.fft
 
 from kizuna.formats.cphd_write import Apertures, apertures_of, area_of
+from kizuna.formats.dwell_times import dwell_times
 from kizuna.formats.marking import UNCLASSIFIED, Marking
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 
@@ -233,6 +234,7 @@ def _metadata(
     sent = tuple(_seconds(pulses["TxTime"][index]) for index in (0, -1))
     heard = tuple(_seconds(vectors["RcvStart"][index]) for index in (0, -1))
     letters = (history.polarisation + "HH")[:2]
+    dwell = "whole" if collection.dwell_s is None else "beam"
     reference = {"ECF": point, "IAC": (0.0, 0.0)}
     root = lxml.etree.fromstring(f'<CRSDsar xmlns="{_NAMESPACE}"/>')
     crsd = _sarkit.ElementWrapper(root)
@@ -313,19 +315,13 @@ def _metadata(
                     "TxId": _SEQUENCE,
                     "RefVectorPulseIndex": middle,
                     "TxPolarization": transmitted,
-                    "DwellTimes": {"Polynomials": {"CODId": "whole", "DwellId": "whole"}},
+                    "DwellTimes": {"Polynomials": {"CODId": dwell, "DwellId": dwell}},
                     "ImageArea": _rectangle(area),
                 },
             }
         ],
     }
-    times = 0.5 * (apertures.sent_s + apertures.heard_s)
-    crsd["DwellPolynomials"] = {
-        "NumCODTimes": 1,
-        "CODTime": [{"Identifier": "whole", "CODTimePoly": np.array([[0.5 * float(times[0] + times[-1])]])}],
-        "NumDwellTimes": 1,
-        "DwellTime": [{"Identifier": "whole", "DwellTimePoly": np.array([[float(times[-1] - times[0])]])}],
-    }
+    crsd["DwellPolynomials"] = dwell_times(collection, apertures, area, dwell)
     geometry = _sarkit.compute_reference_geometry(root.getroottree(), pvps=vectors, ppps=pulses)
     root.insert(len(root) - 1, geometry)  # before the dwell polynomials
     patterns = [

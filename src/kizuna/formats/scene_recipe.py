@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,7 +13,8 @@ from kizuna.errors import Message
 from kizuna.formats.agreement import parse_toml
 from kizuna.model.reading import LONGEST_LINE, LONGEST_MARKING, MOST_TEXTS, open_table
 from kizuna.sar.acquisition import Radar
-from kizuna.sar.scene import Area, Block, Bridge, Hill, Orbit, Reflector, Scene, Ship, ShipKind, Surface
+from kizuna.sar.collection import Mode
+from kizuna.sar.scene import Area, Block, Bridge, Hill, Orbit, Reflector, Scene, Ship, ShipKind, Strip, Surface
 
 if TYPE_CHECKING:
     from kizuna.model.reading import Table
@@ -24,13 +26,14 @@ SCENE_SCHEMA = "kizuna/scene/1"
 
 LEAST_EXTENT_M = 10.0
 LARGEST_EXTENT_M = 5_000.0
+LONGEST_STRIP_M = 20_000.0
 _FARTHEST_M = 20_000.0
 _MOST = 2_000
 _MOST_CORNERS = 1_000
 _TANK_SIDES = 20
 
 
-def read_scene(data: bytes, *, name: str) -> Scene:
+def read_scene(data: bytes, *, name: str, mode: Mode | None = None) -> Scene:
     """Scene of a recipe.
 
     Parameters
@@ -39,6 +42,8 @@ def read_scene(data: bytes, *, name: str) -> Scene:
         TOML of the schema ``kizuna/scene/1``; `docs/simulation.md` describes it.
     name
         The file's name, for the errors.
+    mode
+        How it is observed; None: as the recipe says, or as a spotlight.
 
     Raises
     ------
@@ -57,13 +62,19 @@ def read_scene(data: bytes, *, name: str) -> Scene:
         blocks += _cranes(part)
     if len(blocks) > _MOST:
         table.fault("block", Message("at most {most} blocks, stacks, tanks and cranes", {"most": _MOST}))
+    radar = _radar(table.table("radar"))
+    said = table.choice("mode", (Mode.SPOTLIGHT.lower(), Mode.STRIPMAP.lower())) if table.has("mode") else "spotlight"
+    strip = _strip(table.table("stripmap"), radar) if table.has("stripmap") else None
+    wanted = Mode(said.upper()) if mode is None else mode
+    if wanted is Mode.STRIPMAP and strip is None:
+        table.fault("stripmap", Message("a table with the strip's length, swath and radar"))
     scene = Scene(
         name=table.text("name", longest=LONGEST_MARKING),
         place=_place(table.table("place")),
         start=table.instant("start"),
         extent_m=_number(table, "extent_m", LEAST_EXTENT_M, LARGEST_EXTENT_M),
         orbit=_orbit(table.table("orbit")),
-        radar=_radar(table.table("radar")),
+        radar=radar,
         seed=seed,
         surfaces=tuple(_surface(part) for part in _some(table, "surface")),
         areas=tuple(_area(part) for part in _some(table, "area")),
@@ -72,6 +83,7 @@ def read_scene(data: bytes, *, name: str) -> Scene:
         bridges=tuple(_bridge(part) for part in _some(table, "bridge")),
         ships=tuple(_ship(part) for part in _some(table, "ship")),
         reflectors=tuple(_reflector(part) for part in _some(table, "reflector")),
+        strip=strip if wanted is Mode.STRIPMAP else None,
     )
     table.done()
     if not scene.surfaces:
@@ -170,6 +182,25 @@ def _radar(table: Table) -> Radar:
     )
     table.done()
     return radar
+
+
+def _strip(table: Table, radar: Radar) -> Strip:
+    """A strip; what its table does not say of the radar is as in the other mode."""
+    strip = Strip(
+        length_m=_number(table, "length_m", LEAST_EXTENT_M, LONGEST_STRIP_M),
+        swath_m=_number(table, "swath_m", LEAST_EXTENT_M, LARGEST_EXTENT_M),
+        radar=replace(
+            radar,
+            bandwidth_hz=_number(table, "bandwidth_hz", 1e6, 2e9),
+            azimuth_resolution_m=_number(table, "azimuth_resolution_m", 0.5, 50.0),
+            noise_equivalent_sigma0_db=_number(
+                table, "noise_equivalent_sigma0_db", -100.0, 10.0, radar.noise_equivalent_sigma0_db
+            ),
+            assumed=table.texts("assumed", most=MOST_TEXTS) if table.has("assumed") else radar.assumed,
+        ),
+    )
+    table.done()
+    return strip
 
 
 def _surface(table: Table) -> Surface:

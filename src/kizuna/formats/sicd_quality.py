@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -128,6 +129,8 @@ class SicdQuality:
 def read_references(data: bytes) -> tuple[Reference, ...]:
     r"""Targets of a CSV file with the columns ``name``, ``latitude_deg``, ``longitude_deg``, ``height_m`` and maybe ``rcs_dbsm``.
 
+    The reflectors of a simulation's truth (`kizuna.formats.scene_truth`, GeoJSON) are taken as well.
+
     Raises
     ------
     InputError
@@ -139,7 +142,8 @@ def read_references(data: bytes) -> tuple[Reference, ...]:
     'A'
     """
     try:
-        rows = list(csv.DictReader(io.StringIO(data.decode("utf-8-sig"))))
+        text = data.decode("utf-8-sig")
+        rows = _reflectors(text) if text.lstrip().startswith("{") else list(csv.DictReader(io.StringIO(text)))
         made = []
         for row in rows:
             latitude, longitude, height = (float(row[name]) for name in ("latitude_deg", "longitude_deg", "height_m"))
@@ -148,10 +152,25 @@ def read_references(data: bytes) -> tuple[Reference, ...]:
     except (KeyError, TypeError, ValueError, AttributeError, csv.Error) as error:
         raise InputError(
             Message("the list of targets cannot be read: {reason}", {"reason": str(error) or type(error).__name__}),
-            hint=Message("It is a CSV file with the columns name, latitude_deg, longitude_deg, height_m and maybe rcs_dbsm."),
+            hint=Message(
+                "It is a CSV file with the columns name, latitude_deg, longitude_deg, height_m and maybe rcs_dbsm, "
+                "or the truth of a simulation."
+            ),
             field="targets",
         ) from error
     return tuple(made)
+
+
+def _reflectors(text: str) -> list[dict[str, Any]]:
+    """Rows of the corner reflectors in a simulation's truth."""
+    rows = []
+    for feature in json.loads(text)["features"]:
+        told = feature["properties"]
+        if told["what"] == "trihedral":
+            longitude, latitude, height = feature["geometry"]["coordinates"]
+            row = {"name": told["name"], "latitude_deg": latitude, "longitude_deg": longitude, "height_m": height}
+            rows.append({**row, "rcs_dbsm": told["rcs_dbsm"]})
+    return rows
 
 
 def assess_sicd(

@@ -18,7 +18,7 @@ import numpy as np
 
 from kizuna.earth.wgs84 import Geodetic
 from kizuna.errors import InputError, Message
-from kizuna.formats.scene_recipe import LARGEST_EXTENT_M, LEAST_EXTENT_M
+from kizuna.formats.scene_recipe import LARGEST_EXTENT_M, LEAST_EXTENT_M, LONGEST_STRIP_M
 from kizuna.formats.scene_truth import truth_of
 from kizuna.sar.form import Method
 from kizuna.sar.image import form_image
@@ -119,10 +119,11 @@ def moved(
     place: tuple[float, float] | None = None,
     start: Instant | None = None,
     extent_m: float | None = None,
+    length_m: float | None = None,
     seed: int | None = None,
     centre_m: tuple[float, float] | None = None,
 ) -> Scene:
-    """Scene elsewhere, at another time, cut to another square, or with other chances; what is None stays.
+    """Scene elsewhere, at another time, cut to another square or strip, or with other chances; what is None stays.
 
     Parameters
     ----------
@@ -133,7 +134,9 @@ def moved(
     start
         Instant of the first pulse.
     extent_m
-        Side of the square about its centre, metres.
+        Side of the square about its centre, or the strip's swath, metres.
+    length_m
+        Of the strip, metres.
     seed
         Of all that is random.
     centre_m
@@ -153,6 +156,15 @@ def moved(
             hint=Message("Simulate several scenes to cover more."),
             field="extent",
         )
+    strip = scene.strip
+    if length_m is not None and (strip is None or not LEAST_EXTENT_M <= length_m <= LONGEST_STRIP_M):
+        raise InputError(
+            Message("a length is a strip's, {least} to {most} m", {"least": LEAST_EXTENT_M, "most": LONGEST_STRIP_M}),
+            hint=Message("Simulate several strips to cover more; of a spotlight, give the extent."),
+            field="length",
+        )
+    if strip is not None:
+        strip = replace(strip, swath_m=extent_m or strip.swath_m, length_m=length_m or strip.length_m)
     if place is not None and not (abs(place[0]) <= 90.0 and abs(place[1]) <= 180.0):  # noqa: PLR2004 # degrees
         raise InputError(
             Message("{got} is no place", {"got": f"{place[0]},{place[1]}"}),
@@ -168,6 +180,7 @@ def moved(
         start=scene.start if start is None else start,
         extent_m=scene.extent_m if extent_m is None else extent_m,
         seed=scene.seed if seed is None else seed,
+        strip=strip,
     )
 
 
@@ -195,7 +208,7 @@ def form_simulated(simulation: Simulation, *, method: Method, progress: Callable
     return form_image(
         simulation.history,
         simulation.acquisition.scene,
-        extent_m=simulation.extent_m,
+        extent_m=max(simulation.extent_m),
         spacing_m=round(math.sqrt(simulation.acquisition.ground_cell_m2) / _PIXELS_A_RESOLUTION, 3),
         nominal=False,
         method=method,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from kizuna.earth.scene import LocalScene
     from kizuna.earth.wgs84 import Geodetic
 
-__all__ = ["Acquisition", "CircularOrbit", "Radar", "pass_over", "spotlight", "sun_synchronous_inclination_rad"]
+__all__ = ["Acquisition", "Beam", "CircularOrbit", "Radar", "pass_over", "spotlight", "sun_synchronous_inclination_rad"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -76,6 +76,31 @@ class Radar:
 
 
 @dataclass(frozen=True, slots=True)
+class Beam:
+    """A beam that goes along with the satellite: a scatterer is lit while its Doppler frequency lies within a band about zero.
+
+    Parameters
+    ----------
+    width_hz
+        Of that band.
+    dwell_s
+        How long a scatterer in the middle of the scene is lit.
+    points_m
+        Middle of what each pulse lights, shape (pulses, 3), scene metres, on the surface of the place's height.
+    velocities_m_s
+        Of the antenna at each pulse, shape (pulses, 3), in the scene's frame.
+    extent_m
+        Sides of the strip, away from the radar and along it, metres.
+    """
+
+    width_hz: float
+    dwell_s: float
+    points_m: Floats
+    velocities_m_s: Floats
+    extent_m: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
 class Acquisition:
     """Pulses to be sent: what a `PhaseHistory` holds besides the samples.
 
@@ -91,6 +116,8 @@ class Acquisition:
         Antenna at each pulse, shape (pulses, 3), metres in the scene's east-north-up frame.
     frequencies_hz
         Ascending, evenly spaced frequencies, shape (frequencies,).
+    beam
+        Of a strip; None where all of the scene is lit by every pulse.
     """
 
     scene: LocalScene
@@ -98,6 +125,7 @@ class Acquisition:
     times_s: Floats
     positions_m: Floats
     frequencies_hz: Floats
+    beam: Beam | None = None
 
     @property
     def middle_m(self) -> Floats:
@@ -110,6 +138,13 @@ class Acquisition:
         return math.acos(float(self.middle_m[2] / np.linalg.norm(self.middle_m)))
 
     @property
+    def lit_share(self) -> float:
+        """Share of the pulses that light a scatterer: 1 but for strips."""
+        if self.beam is None:
+            return 1.0
+        return self.beam.dwell_s / float(self.times_s[-1] - self.times_s[0]) * (1.0 - 1.0 / len(self.times_s))
+
+    @property
     def ground_cell_m2(self) -> float:
         """Area on the ground that one resolution cell of an unweighted image stands for: 1 / (both spatial bandwidths)."""
         across = np.linalg.norm(self.middle_m[:2]) / np.linalg.norm(self.middle_m)
@@ -117,7 +152,7 @@ class Acquisition:
         band_hz = float(self.frequencies_hz[-1] - self.frequencies_hz[0]) * steps
         ground_range = 2.0 * band_hz * float(across) / SPEED_OF_LIGHT_M_S
         azimuth = np.unwrap(np.arctan2(self.positions_m[:, 1], self.positions_m[:, 0]))
-        turned = abs(float(azimuth[-1] - azimuth[0])) * len(azimuth) / (len(azimuth) - 1)
+        turned = abs(float(azimuth[-1] - azimuth[0])) * len(azimuth) / (len(azimuth) - 1) * self.lit_share
         return 1.0 / (ground_range * 2.0 * float(across) * turned / self.radar.wavelength_m)
 
 

@@ -107,6 +107,8 @@ class Collection:
         Point that each pulse's reference range leads to, shape (pulses, 3), scene metres; None where it is the zero of the scene.
     extent_m
         Lengths of the imaged area away from the radar and across, metres; None for what the sampling allows.
+    dwell_s
+        How long a strip's beam lights the middle of that area; None for the whole collection, or where it is not known.
     waveform, radiometry, errors
         None where they are not known.
     notes
@@ -122,6 +124,7 @@ class Collection:
     mode_name: str = ""
     reference_points_m: Floats | None = None
     extent_m: tuple[float, float] | None = None
+    dwell_s: float | None = None
     waveform: Waveform | None = None
     radiometry: Radiometry | None = None
     errors: ErrorStatistics | None = None

@@ -71,7 +71,7 @@ class Cloud:
         count = compact(self.positions_m, self.amplitudes.view(np.float32).reshape(-1, 2), kept)
         return self.of(slice(count))
 
-    def of(self, chosen: npt.NDArray[np.bool_] | slice) -> Cloud:
+    def of(self, chosen: npt.NDArray[np.bool_ | np.intp] | slice) -> Cloud:
         """Some of the scatterers."""
         return Cloud(self.positions_m[chosen], self.amplitudes[chosen])
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from kizuna.model.instants import Instant
     from kizuna.sar.acquisition import Radar
 
-__all__ = ["Area", "Block", "Bridge", "Hill", "Orbit", "Reflector", "Scene", "Ship", "ShipKind", "Surface", "Terrain"]
+__all__ = ["Area", "Block", "Bridge", "Hill", "Orbit", "Reflector", "Scene", "Ship", "ShipKind", "Strip", "Surface", "Terrain"]
 
 type Point = tuple[float, float]
 type Outline = tuple[Point, ...]
@@ -226,6 +226,25 @@ class Orbit:
     looks_right: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """How a recipe wants its scene observed as a strip.
+
+    Parameters
+    ----------
+    length_m
+        Along the ground, about the scene's centre.
+    swath_m
+        Width on the ground, away from the radar.
+    radar
+        By what: resolution along the track, band and noise of this mode.
+    """
+
+    length_m: float
+    swath_m: float
+    radar: Radar
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Terrain:
     """Heights of the ground on an even lattice; beyond its edge they go on as there.
@@ -280,6 +299,8 @@ class Scene:
         What there is.
     terrain
         Heights of all ground, beside what areas and hills add; None: none.
+    strip
+        The strip that is to be observed instead of the square; None: the square, as a spotlight.
     """
 
     name: str
@@ -297,6 +318,7 @@ class Scene:
     ships: tuple[Ship, ...] = ()
     reflectors: tuple[Reflector, ...] = ()
     terrain: Terrain | None = None
+    strip: Strip | None = None
 
     def about(self, centre_m: Point) -> Scene:
         """The same scene with its coordinates counted from another point, east and north."""

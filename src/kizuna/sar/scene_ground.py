@@ -43,13 +43,21 @@ class Ground:
 
     @classmethod
     def facing(cls, sight: Floats) -> Ground:
-        """Frame for a unit vector to the radar."""
+        """Frame for a vector to the radar."""
         away = -sight[:2] / np.linalg.norm(sight[:2])
         return cls(away, np.array([-away[1], away[0]]))
 
+    def within(self, places_m: Floats, extent_m: tuple[float, float]) -> npt.NDArray[np.bool_]:
+        """Which places, shape (n, 2), east and north, lie within a rectangle of these sides, away and left, about the centre."""
+        return np.asarray(
+            (np.abs(places_m @ self.away) <= 0.5 * extent_m[0]) & (np.abs(places_m @ self.left) <= 0.5 * extent_m[1])
+        )
 
-def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[float, float], rng: np.random.Generator) -> Cloud:
-    """Ground of a scene's square, in rows that run away from the radar.
+
+def ground_of(
+    scene: Scene, sight: Floats, *, extent_m: tuple[float, float], spacing_m: tuple[float, float], rng: np.random.Generator
+) -> Cloud:
+    """Ground of a scene's rectangle, in rows that run away from the radar.
 
     Parameters
     ----------
@@ -58,7 +66,7 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
     sight
         Unit vector to the radar, shape (3,).
     extent_m
-        Side of the square, metres.
+        Sides of the rectangle, away from the radar and across, metres.
     spacing_m
         Sides of a cell, away from the radar and across: no wider than the image's bandwidths tell apart, so that its speckle is
         fully developed.
@@ -72,7 +80,7 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
     """
     frame = Ground.facing(sight)
     step_m = np.asarray(spacing_m[::-1], np.float64)
-    counts = np.rint(extent_m / step_m).astype(int)
+    counts = np.rint(np.asarray(extent_m[::-1]) / step_m).astype(int)
     first_m = (0.5 - 0.5 * counts) * step_m
     # Rows lie across the line of sight and run away from the radar, as memory does in `kizuna.sar.echoes`.
     axes = np.array([frame.left, frame.away])
@@ -92,15 +100,14 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
         corners = np.asarray(area.outline_m, np.float64)
         lattice = corners @ axes.T
         fill_outline(kinds, (lattice - first_m) / step_m, len(heights) - 1)
-    coarse = math.ceil(extent_m / _COARSE_M) + 3
-    at: Floats = (np.arange(coarse, dtype=np.float64) - 0.5 * (coarse - 1)) * _COARSE_M
-    hills = np.zeros((coarse, coarse))
+    at = _coarse(extent_m[1]), _coarse(extent_m[0])
+    hills = np.zeros((len(at[0]), len(at[1])))
     for hill in scene.hills:
         centre = np.array(hill.centre_m)
-        squared = (at[:, None] - centre @ axes[0]) ** 2 + (at[None, :] - centre @ axes[1]) ** 2
+        squared = (at[0][:, None] - centre @ axes[0]) ** 2 + (at[1][None, :] - centre @ axes[1]) ** 2
         hills += hill.height_m * np.exp(-0.5 * squared / hill.radius_m**2)
     if scene.terrain is not None:
-        places = at[:, None, None] * axes[0] + at[None, :, None] * axes[1]
+        places = at[0][:, None, None] * axes[0] + at[1][None, :, None] * axes[1]
         hills += scene.terrain.at(places[..., 0], places[..., 1])
     fields = np.stack([_texture(surface, at, axes, rng) for surface in scene.surfaces])
     table = np.array(
@@ -123,7 +130,7 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
         table,
         hills,
         fields,
-        (*first_m.tolist(), *step_m.tolist(), float(at[0]), _COARSE_M),
+        (*first_m.tolist(), *step_m.tolist(), float(at[0][0]), float(at[1][0]), _COARSE_M),
         axes,
         np.ascontiguousarray(sight, np.float64),
         values,
@@ -131,19 +138,25 @@ def ground_of(scene: Scene, sight: Floats, *, extent_m: float, spacing_m: tuple[
     return Cloud(positions, values.view(np.complex64)[:, 0])
 
 
-def _texture(surface: Surface, at: Floats, axes: Floats, rng: np.random.Generator) -> Singles:
+def _coarse(extent_m: float) -> Floats:
+    """Coordinates of the coarse lattice along one side."""
+    count = math.ceil(extent_m / _COARSE_M) + 3
+    return np.asarray((np.arange(count, dtype=np.float64) - 0.5 * (count - 1)) * _COARSE_M)
+
+
+def _texture(surface: Surface, at: tuple[Floats, Floats], axes: Floats, rng: np.random.Generator) -> Singles:
     """Field of mean 0 and variance 1 over the coarse lattice: filtered noise, or waves that run with the wind."""
-    size = len(at)
+    shape = len(at[0]), len(at[1])
     if surface.texture_db == 0.0 and surface.roughness_m == 0.0:
-        return np.zeros((size, size), np.float32)
+        return np.zeros(shape, np.float32)
     if surface.swell_m > 0.0:
         # A swell: lengths about one and directions about one, as many waves as make it look irregular.
         length = surface.swell_m * np.exp(0.35 * rng.standard_normal(_WAVES))
         heading = 0.9 + 0.35 * rng.standard_normal(_WAVES)
         way = np.stack([np.sin(heading), np.cos(heading)], axis=-1) * (2.0 * math.pi / length)[:, None]
-        down = np.exp(1j * (np.outer(at, way @ axes[0]) + rng.uniform(0.0, 2.0 * math.pi, _WAVES)))
-        across = np.exp(1j * np.outer(way @ axes[1], at))
+        down = np.exp(1j * (np.outer(at[0], way @ axes[0]) + rng.uniform(0.0, 2.0 * math.pi, _WAVES)))
+        across = np.exp(1j * np.outer(way @ axes[1], at[1]))
         field = (down @ across).real
     else:
-        field = scipy.ndimage.gaussian_filter(rng.standard_normal((size, size)), surface.texture_m / _COARSE_M, mode="wrap")
+        field = scipy.ndimage.gaussian_filter(rng.standard_normal(shape), surface.texture_m / _COARSE_M, mode="wrap")
     return np.asarray((field - field.mean()) / max(float(field.std()), 1e-12), np.float32)

@@ -42,7 +42,7 @@ def lay_ground(
     table: Floats,
     hills: Floats,
     fields: Singles,
-    lattice: tuple[float, float, float, float, float, float],
+    lattice: tuple[float, float, float, float, float, float, float],
     frame: Floats,
     sight: Floats,
     values: Singles,
@@ -54,18 +54,18 @@ def lay_ground(
     cells, and those of the coarse ones. Backscatter goes with the area that faces the radar: slope and normal in one.
     """
     rows, cols = kinds.shape
-    first_row, first_col, step_row, step_col, coarse_first, coarse_step = lattice
+    first_row, first_col, step_row, step_col, coarse_row, coarse_col, coarse_step = lattice
     positions = np.empty((rows * cols, 3), np.float32)
     sight_down = sight[0] * frame[0, 0] + sight[1] * frame[0, 1]
     sight_along = sight[0] * frame[1, 0] + sight[1] * frame[1, 1]
     for row in range(rows):
         down = first_row + row * step_row
-        u = (down - coarse_first) / coarse_step
+        u = (down - coarse_row) / coarse_step
         i = int(u)
         u -= i
         for col in range(cols):
             along = first_col + col * step_col
-            v = (along - coarse_first) / coarse_step
+            v = (along - coarse_col) / coarse_step
             j = int(v)
             v -= j
             kind = kinds[row, col]

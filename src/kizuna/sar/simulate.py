@@ -19,6 +19,8 @@ from kizuna.sar.history import SPEED_OF_LIGHT_M_S, PhaseHistory
 from kizuna.sar.scene_ground import Ground, ground_of
 from kizuna.sar.scene_shapes import Shapes, counter_clockwise, gamma_of
 from kizuna.sar.shadow import Sight
+from kizuna.sar.strip_acquisition import doppler_hz, drop_m, stripmap
+from kizuna.sar.strip_echoes import refer_to_beam, strip_echoes, target_echoes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
     from kizuna.sar.acquisition import Acquisition
     from kizuna.sar.scene import Scene, Ship
 
-__all__ = ["Simulation", "acquisition_by", "acquisition_of", "collection_of", "seen_at", "simulate"]
+__all__ = ["Simulation", "acquisition_by", "acquisition_of", "collection_of", "observed", "placed", "seen_at", "simulate"]
 
 type Floats = npt.NDArray[np.float64]
 
@@ -58,7 +60,7 @@ class Simulation:
     noise_power
         Mean squared magnitude of the noise in a sample.
     extent_m
-        Side of the square that was simulated.
+        Sides of what was simulated, away from the radar and across, metres.
     """
 
     history: PhaseHistory
@@ -67,7 +69,7 @@ class Simulation:
     scatterers: tuple[int, int]
     error_db: float
     noise_power: float
-    extent_m: float
+    extent_m: tuple[float, float]
 
 
 def acquisition_of(scene: Scene, *, extent_m: float | None = None) -> Acquisition:
@@ -88,7 +90,18 @@ def acquisition_of(scene: Scene, *, extent_m: float | None = None) -> Acquisitio
         ascending=orbit.ascending,
         looks_right=orbit.looks_right,
     )
-    return spotlight(LocalScene(scene.place), scene.radar, track.positions_ecef_m, extent_m=extent_m or scene.extent_m)
+    return _planned(scene, track.positions_ecef_m, extent_m=extent_m)
+
+
+def _planned(
+    scene: Scene, track_ecef_m: Callable[[Floats], Floats], *, extent_m: float | None = None, middle_s: float = 0.0
+) -> Acquisition:
+    """Pulses of the scene's mode from a track."""
+    local, strip = LocalScene(scene.place), scene.strip
+    if strip is None:
+        return spotlight(local, scene.radar, track_ecef_m, extent_m=extent_m or scene.extent_m, middle_s=middle_s)
+    swath = extent_m or strip.swath_m
+    return stripmap(local, strip.radar, track_ecef_m, swath_m=swath, length_m=strip.length_m, middle_s=middle_s)
 
 
 def acquisition_by(
@@ -114,7 +127,7 @@ def acquisition_by(
     """
     local = LocalScene(scene.place)
     middle_s = pass_over(local, track_ecef_m, duration_s=duration_s)
-    planned = spotlight(local, scene.radar, track_ecef_m, extent_m=scene.extent_m, middle_s=middle_s)
+    planned = _planned(scene, track_ecef_m, middle_s=middle_s)
     start = instant_of(epoch + timedelta(seconds=middle_s - 0.5 * float(planned.times_s[-1])))
     return replace(scene, start=start), planned
 
@@ -156,13 +169,18 @@ def simulate(
         An area of a surface that the scene does not name.
     """
     tell = progress or (lambda _done, _all: None)
-    extent = extent_m or scene.extent_m
+    beam = acquisition.beam
+    extent = (extent_m or scene.extent_m,) * 2 if beam is None else beam.extent_m
     rng = np.random.default_rng(scene.seed if seed is None else seed)
     sight = acquisition.middle_m / np.linalg.norm(acquisition.middle_m)
     cell = _CELLS_A_RESOLUTION * _nyquist_m(acquisition)
     spacing = float(cell.min())
     ground = ground_of(scene, sight, extent_m=extent, spacing_m=(float(cell[0]), float(cell[1])), rng=rng)
     still, ghosts, moving = _things(scene, sight, spacing, extent, rng)
+    reflectors = _reflectors(scene, acquisition, extent)
+    if beam is not None:  # a strip is long enough for the Earth to be round
+        for positions in (ground.positions_m, still.positions_m, ghosts.positions_m, moving.positions_m, reflectors.positions_m):
+            _bend(acquisition.scene, positions)
     tell(1, 6)
     look = Sight.over([ground.positions_m, still.positions_m, moving.positions_m], sight, cell_m=_SHADOW_CELLS * spacing)
     still, in_sight = still.keep(look.sees(still.positions_m)), look.sees(ground.positions_m)
@@ -174,30 +192,51 @@ def simulate(
     ground = ground.keep(in_sight & low)
     tell(2, 6)
     samples = np.zeros((len(acquisition.times_s), len(acquisition.frequencies_hz)), np.complex64)
-    errors = []
-    for number, cloud in enumerate((ground, high)):
-        errors.append((cloud_echoes(acquisition, cloud, samples, threads=threads), _power(cloud)))
-        tell(3 + number, 6)
-    at_rest = len(ground) + len(high)
-    exact = _exact(scene, acquisition, moving, extent)
-    point_echoes(acquisition, exact, samples, threads=threads)
+    at_rest, exact = len(ground) + len(high), len(moving) + len(reflectors)
+    if beam is None:
+        errors = []
+        for number, cloud in enumerate((ground, high)):
+            errors.append((cloud_echoes(acquisition, cloud, samples, threads=threads), _power(cloud)))
+            tell(3 + number, 6)
+        point_echoes(acquisition, _moving([moving, reflectors]), samples, threads=threads)
+        total = sum(power for _, power in errors)
+        error_db = 10.0 * math.log10(
+            max(sum(10.0 ** (error / 10.0) * power for error, power in errors) / total if total else 0.0, 1e-20)
+        )
+        ranges = np.linalg.norm(acquisition.positions_m, axis=1)
+    else:
+        # A strip's apertures are short: all is seen as of one plane.
+        error_db = strip_echoes(
+            acquisition,
+            _joined(ground, high),
+            moving,
+            samples,
+            threads=threads,
+            progress=lambda done, blocks: tell(2 + 3 * done // blocks, 6),
+        )
+        target_echoes(acquisition, reflectors, samples, threads=threads)
+        ranges = refer_to_beam(acquisition, samples, threads=threads)
     tell(5, 6)
-    noise_power = samples.size * acquisition.ground_cell_m2 * 10.0 ** (scene.radar.noise_equivalent_sigma0_db / 10.0)
+    lit = samples.size * acquisition.lit_share
+    noise_power = lit * acquisition.ground_cell_m2 * 10.0 ** (acquisition.radar.noise_equivalent_sigma0_db / 10.0)
     _add_noise(samples, noise_power, rng)
     tell(6, 6)
-    total = sum(power for _, power in errors)
-    level = sum(10.0 ** (error / 10.0) * power for error, power in errors) / total if total else 0.0
     history = PhaseHistory(
         samples=samples,
         frequencies_hz=acquisition.frequencies_hz,
         positions_m=acquisition.positions_m,
-        reference_range_m=np.linalg.norm(acquisition.positions_m, axis=1),
-        polarisation=scene.radar.polarisation,
+        reference_range_m=ranges,
+        polarisation=acquisition.radar.polarisation,
         times_s=acquisition.times_s,
     )
-    return Simulation(
-        history, acquisition, scene, (at_rest, len(exact)), 10.0 * math.log10(max(level, 1e-20)), noise_power, extent
-    )
+    return Simulation(history, acquisition, scene, (at_rest, exact), error_db, noise_power, extent)
+
+
+def _bend(scene: LocalScene, positions_m: npt.NDArray[np.floating]) -> None:
+    """Lower positions, shape (n, 3), from the scene's plane onto its surface, in place."""
+    for start in range(0, len(positions_m), 1 << 20):
+        part = positions_m[start : start + (1 << 20)]
+        part[:, 2] -= drop_m(scene, part[:, 0].astype(np.float64), part[:, 1].astype(np.float64)).astype(part.dtype)
 
 
 def _nyquist_m(acquisition: Acquisition) -> Floats:
@@ -208,7 +247,7 @@ def _nyquist_m(acquisition: Acquisition) -> Floats:
 
 
 def _things(
-    scene: Scene, sight: Floats, spacing_m: float, extent_m: float, rng: np.random.Generator
+    scene: Scene, sight: Floats, spacing_m: float, extent_m: tuple[float, float], rng: np.random.Generator
 ) -> tuple[Cloud, Cloud, Movers]:
     """Everything that stands on the ground: at rest, at rest without hiding anything (echoes by way of the water), and moving."""
     shapes = Shapes(sight, spacing_m, rng)
@@ -226,10 +265,10 @@ def _things(
         own.hull(ship)
         at, strength, there = own.scatterers()
         pieces.append((at + _centre(ship), strength, there, np.array(ship.velocity_m_s)))
-    frame, half = Ground.facing(sight), 0.5 * extent_m
+    frame = Ground.facing(sight)
     still, ghosts, moving = [], [], []
     for at, strength, there, velocity in pieces:
-        inside = np.maximum(np.abs(at[:, :2] @ frame.away), np.abs(at[:, :2] @ frame.left)) <= half
+        inside = frame.within(at[:, :2], extent_m)
         if velocity.any():
             moving.append(Movers(at[inside], np.broadcast_to(velocity, (int(inside.sum()), 3)).copy(), strength[inside]))
             continue
@@ -265,18 +304,20 @@ def _moving(movers: list[Movers]) -> Movers:
     )
 
 
-def _exact(scene: Scene, acquisition: Acquisition, moving: Movers, extent_m: float) -> Movers:
-    """Ships that move and reflectors."""
-    reflectors = [one for one in scene.reflectors if max(abs(one.position_m[0]), abs(one.position_m[1])) <= 0.5 * extent_m]
+def _reflectors(scene: Scene, acquisition: Acquisition, extent_m: tuple[float, float]) -> Movers:
+    reflectors = [one for one in scene.reflectors if observed(acquisition, one.position_m, extent_m)]
     if not reflectors:
-        return moving
+        return _moving([])
     size = [math.sqrt(one.cross_section_m2(acquisition.radar.wavelength_m)) for one in reflectors]
-    still = Movers(
-        np.array([one.position_m for one in reflectors], np.float64),
-        np.zeros((len(reflectors), 3)),
-        np.array(size, np.complex64),
-    )
-    return _moving([moving, still])
+    places = np.array([one.position_m for one in reflectors], np.float64)
+    return Movers(places, np.zeros_like(places), np.array(size, np.complex64))
+
+
+def observed(acquisition: Acquisition, place_m: tuple[float, ...], extent_m: tuple[float, float]) -> bool:
+    """Whether a place, east and north of the scene's centre, is within what was simulated."""
+    if acquisition.beam is None:
+        return max(abs(place_m[0]), abs(place_m[1])) <= 0.5 * extent_m[0]
+    return bool(Ground.facing(acquisition.middle_m).within(np.array([place_m[:2]]), extent_m)[0])
 
 
 def _power(cloud: Cloud) -> float:
@@ -303,18 +344,28 @@ def collection_of(simulation: Simulation, *, name: str | None = None) -> Collect
     """
     scene = simulation.scene
     notes = [("Simulated", "yes: no radar observed this scene")]
-    notes += [(f"Assumed {what}", "the operator does not publish it") for what in scene.radar.assumed]
+    notes += [(f"Assumed {what}", "the operator does not publish it") for what in simulation.acquisition.radar.assumed]
+    beam = simulation.acquisition.beam
     return Collection(
         history=simulation.history,
         scene=simulation.acquisition.scene,
         start=scene.start,
         name=name or scene.name,
-        sensor=scene.radar.name,
-        mode=Mode.SPOTLIGHT,
-        extent_m=(simulation.extent_m, simulation.extent_m),
+        sensor=simulation.acquisition.radar.name,
+        mode=Mode.SPOTLIGHT if beam is None else Mode.STRIPMAP,
+        reference_points_m=None if beam is None else beam.points_m,
+        extent_m=simulation.extent_m,
+        dwell_s=None if beam is None else beam.dwell_s,
         radiometry=Radiometry(rcs_m2=1.0, noise_power=simulation.noise_power),
         notes=tuple(notes),
     )
+
+
+def placed(acquisition: Acquisition, position_m: Floats) -> Floats:
+    """Where in the scene's frame something stands, of which east, north and height above the water are known, shape (3,)."""
+    if acquisition.beam is None:  # small enough for the Earth to be flat
+        return position_m
+    return np.asarray(position_m - [0.0, 0.0, float(drop_m(acquisition.scene, position_m[0], position_m[1]))])
 
 
 def seen_at(acquisition: Acquisition, position_m: Floats, velocity_m_s: Floats) -> Floats:
@@ -325,21 +376,26 @@ def seen_at(acquisition: Acquisition, position_m: Floats, velocity_m_s: Floats) 
     acquisition
         Pulses.
     position_m, velocity_m_s
-        Scatterer in the middle of the aperture, shape (3,) each.
+        Scatterer in the middle of the collection, shape (3,) each, as `placed` gives it.
 
     Notes
     -----
-    Range and its rate in the middle of the aperture, met with the plane of height zero: height lays over towards the radar, and
-    motion along the line of sight moves along the track (Raney 1971).
+    Range and its rate in the middle of the aperture, met with the surface of height zero: height lays over towards the radar, and
+    motion along the line of sight moves along the track (Raney 1971). Of a strip, the aperture is the scatterer's own.
     """
-    middle = len(acquisition.times_s) // 2
+    middle, beam = len(acquisition.times_s) // 2, acquisition.beam
+    if beam is not None:
+        found_hz = doppler_hz(position_m, acquisition.positions_m, beam.velocities_m_s, acquisition.radar.centre_frequency_hz)
+        own = int(np.abs(found_hz).argmin())
+        position_m = position_m + velocity_m_s * (acquisition.times_s[own] - 0.5 * acquisition.times_s[-1])
+        middle = min(max(own, 1), len(acquisition.times_s) - 2)
     around = slice(max(0, middle - 1), middle + 2)
     span = float(acquisition.times_s[around][-1] - acquisition.times_s[around][0])
     antenna = acquisition.positions_m[middle]
     rate = (acquisition.positions_m[around][-1] - acquisition.positions_m[around][0]) / span
     target = position_m - antenna
     wanted = np.array([np.linalg.norm(target), target @ (velocity_m_s - rate) / np.linalg.norm(target)])
-    found = np.array([position_m[0], position_m[1], 0.0])
+    found = placed(acquisition, np.array([position_m[0], position_m[1], 0.0]))
     for _ in range(6):
         line = found - antenna
         length = float(np.linalg.norm(line))
@@ -347,4 +403,5 @@ def seen_at(acquisition: Acquisition, position_m: Floats, velocity_m_s: Floats) 
         here = np.array([length, -unit @ rate])
         slope = np.stack([unit, -(rate - (unit @ rate) * unit) / length])[:, :2]
         found[:2] += np.linalg.solve(slope, wanted - here)
+        found = placed(acquisition, np.array([found[0], found[1], 0.0]))
     return found

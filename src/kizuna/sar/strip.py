@@ -56,8 +56,7 @@ class StripPlan:
 
     def chirp_hz_s(self, carrier_hz: float, range_m: float) -> float:
         """How fast the Doppler frequency of a scatterer falls, hertz a second."""
-        speed2 = float(self.grid.range_series(np.array([range_m]), self.grid.time_s)[0, 2])
-        return 2.0 * carrier_hz * speed2 / SPEED_OF_LIGHT_M_S / range_m
+        return _chirp_hz_s(self.grid, carrier_hz, range_m)
 
     def dwell_s(self, carrier_hz: float) -> float:
         """How long a scatterer in the middle is seen within the processed band."""
@@ -79,6 +78,11 @@ class StripPlan:
         centroids = np.polynomial.polynomial.polyval(ranges - self.doppler.range_m, self.doppler.centroid_hz)
         series = self.grid.range_series(ranges, self.grid.time_s)
         return least_phase(series, np.array([carrier_hz]), np.asarray(centroids, np.float64)[:, None])[1][:, 0]
+
+
+def _chirp_hz_s(grid: StripGrid, carrier_hz: float, range_m: float) -> float:
+    speed2 = float(grid.range_series(np.array([range_m]), grid.time_s)[0, 2])
+    return 2.0 * carrier_hz * speed2 / SPEED_OF_LIGHT_M_S / range_m
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +129,8 @@ def plan_strip(collection: Collection, *, doppler_hz: float | None = None, width
     collection
         With times.
     doppler_hz, width_hz
-        Doppler centroid and processed width, where they are known; None for what the echoes tell.
+        Doppler centroid and processed width, where they are known; None for what the echoes tell, or, of the width, what the
+        collection's dwell says.
 
     Raises
     ------
@@ -161,9 +166,11 @@ def plan_strip(collection: Collection, *, doppler_hz: float | None = None, width
     )
     velocity = track.at(times, derivative=1)
     expected = pointed_at(history, collection.reference_points_m, velocity)
+    carrier = history.centre_frequency_hz
+    if width_hz is None and collection.dwell_s is not None:
+        width_hz = min(collection.dwell_s * _chirp_hz_s(grid, carrier, grid.range_m), 1.0 / interval)
     doppler = doppler_band(history, grid, interval, expected_hz=expected, centroid_hz=doppler_hz, width_hz=width_hz)
     plan = StripPlan(grid, doppler, (float(times[0]), float(times[-1])))
-    carrier = history.centre_frequency_hz
     span, dwell = float(times[-1] - times[0]), plan.dwell_s(carrier)
     whole = max(abs(span - dwell), _LEAST_SHARE * min(span, dwell))
     ahead = float(plan.ahead_s(carrier, grid.range_m)[0])

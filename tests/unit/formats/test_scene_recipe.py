@@ -1,11 +1,14 @@
 """Recipes of scenes: the sample, and what is refused."""
 
+from dataclasses import replace
 from importlib import resources
 
 import pytest
 
 from kizuna.errors import InputError
 from kizuna.formats.scene_recipe import read_scene
+from kizuna.formats.simulated_product import moved
+from kizuna.sar.collection import Mode
 
 PORT = (resources.files("kizuna.samples") / "port" / "port.toml").read_text("utf-8")
 
@@ -36,6 +39,8 @@ def test_the_reference_port_has_what_it_says():
         ("rows = 6", "rows = 100000", "stacks[0].rows"),
         ("position_m = [290, 430, 3.5]", "position_m = [290, 430]", "reflector[0].position_m"),
         ("roughness_m = 1.2", "roughnes_m = 1.2", "surface[4].roughnes_m"),
+        ("seed = 46", 'seed = 46\nmode = "scan"', "mode"),
+        ("length_m = 4000.0", "length_m = 4e6", "stripmap.length_m"),
     ],
 )
 def test_refuses_and_names_the_field(text, instead, field):
@@ -43,6 +48,25 @@ def test_refuses_and_names_the_field(text, instead, field):
     with pytest.raises(InputError) as refused:
         read_scene(PORT.replace(text, instead, 1).encode(), name="port.toml")
     assert refused.value.field == field
+
+
+def test_a_strip_is_observed_where_recipe_or_caller_wants_one():
+    square, strip = read_scene(PORT.encode(), name="port.toml"), read_scene(PORT.encode(), name="port.toml", mode=Mode.STRIPMAP)
+    assert square.strip is None
+    assert strip.strip.radar.azimuth_resolution_m == 1.8
+    assert strip.strip.radar.centre_frequency_hz == square.radar.centre_frequency_hz
+    asked = PORT.replace("seed = 46", 'seed = 46\nmode = "stripmap"', 1)
+    assert read_scene(asked.encode(), name="port.toml") == strip
+    assert read_scene(asked.encode(), name="port.toml", mode=Mode.SPOTLIGHT) == square
+    without = PORT[: PORT.index("[stripmap]")] + PORT[PORT.index("# The first surface") :]
+    with pytest.raises(InputError) as refused:
+        read_scene(without.encode(), name="port.toml", mode=Mode.STRIPMAP)
+    assert refused.value.field == "stripmap"
+    assert moved(strip, extent_m=500.0, length_m=900.0).strip == replace(strip.strip, swath_m=500.0, length_m=900.0)
+    for scene, length_m in ((square, 900.0), (strip, 1e6)):
+        with pytest.raises(InputError) as refused:
+            moved(scene, length_m=length_m)
+        assert refused.value.field == "length"
 
 
 def test_counted_from_another_point_everything_moves_by_as_much():

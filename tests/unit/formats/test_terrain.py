@@ -77,7 +77,7 @@ def test_ground_lies_on_the_terrain():
     sight = np.array([-0.6, 0.3, 0.74])
 
     def laid(scene):
-        return ground_of(scene, sight, extent_m=40.0, spacing_m=(1.0, 1.0), rng=np.random.default_rng(1)).positions_m
+        return ground_of(scene, sight, extent_m=(40.0, 40.0), spacing_m=(1.0, 1.0), rng=np.random.default_rng(1)).positions_m
 
     positions = laid(scene)
     assert positions[:, 2] == pytest.approx(10.0 + 0.1 * positions[:, 1], abs=0.15)  # cells are scattered about their middles
