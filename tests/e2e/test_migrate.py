@@ -9,12 +9,11 @@ import pytest
 from simulators.coalition import introduce, labelled, published, small_tiff
 from simulators.processes import kizuna, serving
 
-from kizuna import wiring
 from kizuna.adapters import migration
 from kizuna.adapters.sqlite import SqliteStore
 from kizuna.errors import InputError, Message, StoreError, TailUnconfirmed
 from kizuna.node.people import issue_token
-from kizuna.wiring import migrate_node, open_node
+from kizuna.wiring import migrate_node, moving, open_node
 
 
 def told(_table, _count):
@@ -118,7 +117,7 @@ def test_a_move_that_is_cut_at_the_end_is_finished_by_the_next(pair, images, pos
     before = sums(pair.jpn)
     for step in ("write_settings", "arrive"):
         with monkeypatch.context() as patch:
-            patch.setattr(migration if step == "arrive" else wiring, step, lambda *_: 1 / 0)
+            patch.setattr(migration if step == "arrive" else moving, step, lambda *_: 1 / 0)
             with pytest.raises(ZeroDivisionError):
                 migrate_node(pair.jpn, address, told)
         # Nowhere is there a node now.
