@@ -178,3 +178,60 @@ def crsd() -> bytes:
 def root_of(xml: bytes) -> lxml.etree._Element:
     """Root element."""
     return lxml.etree.fromstring(xml)
+
+
+def _ground_range(text: str, spacing_m: float) -> str:
+    """The polynomials that the kept annotation lacks, from its own geolocation grid: ground of slant range, a set a line."""
+    grid = re.findall(r"<geolocationGridPoint>.*?</geolocationGridPoint>", text, re.DOTALL)
+    lines: dict[str, list[tuple[str, float, float]]] = {}
+    for point in grid:
+        found = {name: re.search(rf"<{name}>([^<]+)<", point)[1] for name in ("azimuthTime", "slantRangeTime", "line", "pixel")}
+        range_m = 0.5 * 299_792_458.0 * float(found["slantRangeTime"])
+        lines.setdefault(found["line"], []).append((found["azimuthTime"], range_m, float(found["pixel"]) * spacing_m))
+    sets = []
+    for points in lines.values():
+        ranges, ground = (np.array([point[k] for point in points]) for k in (1, 2))
+        origin, reach = ranges[0], np.ptp(ranges)
+        scaled = np.polynomial.polynomial.polyfit((ranges - origin) / reach, ground, 8)
+        terms = " ".join(f"{term / reach**power:.17e}" for power, term in enumerate(scaled))
+        sets.append(
+            f"<coordinateConversion><azimuthTime>{points[0][0]}</azimuthTime><sr0>{float(origin)!r}</sr0>"
+            f'<srgrCoefficients count="9">{terms}</srgrCoefficients></coordinateConversion>'
+        )
+    made = "".join(sets)
+    return f"<coordinateConversion><coordinateConversionList>{made}</coordinateConversionList></coordinateConversion>"
+
+
+def safe_with_geometry(pixels: np.ndarray, *, calibration: float | None = None) -> bytes:
+    """Package of one image of any size that covers the real one's ground, with all that range-Doppler geometry needs.
+
+    Of the annotation, orbit and geolocation grid are the real ones; lines and pixels are made coarser, not rounded.
+    """
+    rows, cols = pixels.shape
+    members = {name: data for name, data in safe_metadata().items() if "-vh-" not in name}
+    (name,) = (n for n in members if "/annotation/" in n)
+    text = members[name].decode()
+    for element, size, full in (("line", rows, 16685), ("pixel", cols, 25788)):
+        # The middle of the first pixel is 0, that of the last one the size less one.
+        text = re.sub(
+            rf"<{element}>(\d+)<", lambda m, e=element, s=size, f=full: f"<{e}>{(int(m[1]) + 0.5) * s / f - 0.5!r}<", text
+        )
+    spacing = 10.0 * 25788 / cols
+    text = re.sub(r"<numberOfLines>\d+<", f"<numberOfLines>{rows}<", text)
+    text = re.sub(r"<numberOfSamples>\d+<", f"<numberOfSamples>{cols}<", text)
+    text = re.sub(r"<rangePixelSpacing>[^<]+<", f"<rangePixelSpacing>{spacing!r}<", text)
+    text = re.sub(r"<azimuthPixelSpacing>[^<]+<", f"<azimuthPixelSpacing>{10.0 * 16685 / rows!r}<", text)
+    members[name] = text.replace("</product>", _ground_range(text, spacing) + "</product>").encode()
+    stem = Path(name).stem
+    members[f"{SAFE_NAME}/measurement/{stem}.tiff"] = tiff(pixels)
+    if calibration is not None:
+        values = " ".join([repr(calibration)] * 2)
+        vectors = "".join(
+            f"<calibrationVector><line>{line}</line><pixel>0 {cols}</pixel><sigmaNought>{values}</sigmaNought>"
+            f"<betaNought>{values}</betaNought></calibrationVector>"
+            for line in (0, rows)
+        )
+        members[f"{SAFE_NAME}/annotation/calibration/calibration-{stem}.xml"] = (
+            f"<calibration><calibrationVectorList>{vectors}</calibrationVectorList></calibration>"
+        ).encode()
+    return packed(members)

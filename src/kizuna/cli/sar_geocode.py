@@ -19,12 +19,13 @@ __all__ = ["geocode"]
 
 @click.command(
     help=_(
-        "Put an image on a map, north up, as a cloud-optimised GeoTIFF: a complex one (SICD) by its own geometry, onto the "
-        "ellipsoid or a terrain model; a detected one (GRD) by its ground control points."
+        "Put an image on a map, north up, as a cloud-optimised GeoTIFF: a SICD or a Sentinel-1 GRD (the ZIP file of its SAFE "
+        "package) by its own geometry, onto the ellipsoid or a terrain model; another by its ground control points."
     ),
     epilog=examples(
         "kizuna sar geocode scene.nitf --output map.tif",
         "kizuna sar geocode scene.nitf --dem dem.tif --undulation 38.2 --quantity gamma0 --mask mask.tif --output gamma.tif",
+        "kizuna sar geocode S1A_IW_GRDH_1SDV_20180827.zip --dem dem.tif --spacing 20 --output map.tif",
         "kizuna sar geocode grd.tif --output map.tif",
     ),
 )

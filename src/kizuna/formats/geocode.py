@@ -1,4 +1,4 @@
-"""Images put on a map: SICD by its own geometry onto the ellipsoid or a terrain model, detected images by their control points.
+"""Images put on a map: SICD and Sentinel-1 GRD by their own geometry onto the ellipsoid or terrain, others by control points.
 
 The map is north up, in the UTM zone of the scene or a projected system that is asked for. With terrain come a mask of what it
 hides, and gamma nought flattened for its slopes.
@@ -10,11 +10,10 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, BinaryIO
+from typing import BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
-import sarkit.sicd
 from affine import Affine
 
 from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis
@@ -22,8 +21,10 @@ from kizuna.errors import InputError, Message
 from kizuna.formats.geotiff import DETECTED_COG, read_amplitude, write_cog, write_detected_cog
 from kizuna.formats.map_grid import MapGrid, ecef_of, map_system, on_terrain, require_size, to_map
 from kizuna.formats.nitf import is_nitf
+from kizuna.formats.safe import is_package, read_safe_amplitude
+from kizuna.formats.safe_geometry import read_safe_geometry, read_safe_power
 from kizuna.formats.sicd import read_pixels
-from kizuna.formats.sicd_geometry import SicdGeometry, read_sicd_geometry
+from kizuna.formats.sicd_geometry import read_sicd_geometry
 from kizuna.sar.geocode import (
     AveragedPower,
     FittedProjection,
@@ -45,11 +46,54 @@ MOST_WHOLE_PIXELS = 50_000_000
 MASK_LAYOVER, MASK_SHADOW, MASK_OUTSIDE = 1, 2, 255
 """Values of the mask; 3 is layover and shadow, 255 beyond the image or the terrain model."""
 
-# sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
-_sarkit: Any = sarkit.sicd
 _HEAD_BYTES = 512
 _EDGE = 9
 _CELLS = 3.0  # map pixels that a radar cell is wide, so that several facets fall into each
+
+
+class Geometry(Protocol):
+    """Where an image's pixels lie, and what they mean: `SicdGeometry` or `SafeGeometry`."""
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """Rows and columns."""
+
+    @property
+    def scp_ecef_m(self) -> Floats:
+        """Middle of the scene, shape (3,)."""
+
+    @property
+    def scp_height_m(self) -> float:
+        """Its height above the ellipsoid."""
+
+    def smooth_of(self, position_ecef_m: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Two smooth functions of places (..., 3), about as steep as rows and columns."""
+
+    def pixels_from(self, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+        """Fractional rows and columns of those."""
+
+    def ground_of(self, rows: npt.ArrayLike, cols: npt.ArrayLike, height_m: float) -> Floats:
+        """ECEF positions in which pixels meet a height."""
+
+    def antenna_of(self, rows: npt.ArrayLike, cols: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """Antenna's positions and velocities when pixels were seen."""
+
+    def brightness(self, quantity: str, rows: Floats, cols: Floats) -> Floats:
+        """What power is multiplied by for ``sigma0`` or ``beta0``."""
+
+    def slant_area_m2(self, rows: Floats, cols: Floats) -> Floats:
+        """Area of pixels in the slant plane."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Projection:
+    """Rows and columns of map coordinates and heights, by polynomials in place of what is smooth."""
+
+    fitted: FittedProjection
+    geometry: Geometry
+
+    def __call__(self, x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        return self.geometry.pixels_from(*self.fitted(x, y, height_m))
 
 
 class Quantity(StrEnum):
@@ -79,10 +123,6 @@ class Geocoded:
     misfit_px: float
 
 
-def _refuse(message: Message, hint: Message, field: str) -> InputError:
-    return InputError(message, hint=hint, field=field)
-
-
 def geocode(
     file: BinaryIO,
     *,
@@ -98,7 +138,7 @@ def geocode(
     Parameters
     ----------
     file
-        Open, seekable SICD, or GeoTIFF with ground control points (GRD).
+        Open, seekable SICD, Sentinel-1 SAFE package of a GRD as a ZIP file, or GeoTIFF with ground control points.
     terrain
         Open GeoTIFF of heights, metres.
     undulation_m
@@ -110,7 +150,7 @@ def geocode(
     crs
         Projected coordinate system in metres, such as ``"EPSG:32643"``; None: the scene's UTM zone.
     quantity
-        What the map shows; a SICD without scale factors has amplitude alone. With terrain, gamma nought is flattened.
+        What the map shows; an image without calibration has amplitude alone. With terrain, gamma nought is flattened.
 
     Returns
     -------
@@ -121,20 +161,26 @@ def geocode(
     ------
     InputError
         A file that cannot be read or placed; a coordinate system that is none; a map that is too large; a GeoTIFF with options
-        that need a SICD's geometry.
+        that need the geometry of an orbit.
     """
     file.seek(0)
     head = file.read(_HEAD_BYTES)
     file.seek(0)
-    if not is_nitf(head):
-        if terrain is not None or height_m is not None or crs is not None or quantity is not Quantity.AMPLITUDE:
-            raise _refuse(
+    plain = terrain is None and height_m is None and crs is None and quantity is Quantity.AMPLITUDE
+    packed = not is_nitf(head) and is_package(file)
+    if packed and plain and spacing_m is None:
+        return Geocoded(write_detected_cog(read_safe_amplitude(file)), None, math.nan)
+    if not packed and not is_nitf(head):
+        if not plain:
+            raise InputError(
                 Message("an image with ground control points alone goes onto the surface that these describe"),
-                Message("Terrain, heights and calibrated quantities need the geometry of a SICD."),
-                "dem",
+                hint=Message(
+                    "Terrain, heights and calibration need an orbit. Give a SICD, or the ZIP file of a GRD's SAFE package."
+                ),
+                field="dem",
             )
         return Geocoded(write_detected_cog(read_amplitude(file)), None, math.nan)
-    geometry = read_sicd_geometry(file)
+    geometry: Geometry = read_safe_geometry(file) if packed else read_sicd_geometry(file)
     surface_m = geometry.scp_height_m if height_m is None else height_m
     with ExitStack() as stack:
         grid = _map(geometry, surface_m, spacing_m, crs)
@@ -142,9 +188,10 @@ def geocode(
             require_size(grid.rows, grid.cols, MOST_WHOLE_PIXELS)
             grid = on_terrain(grid, terrain, undulation_m, stack)
         projection = _projection(geometry, grid)
-        power = np.abs(read_pixels(file)) ** 2
         middle = max(grid.rows // 2, 1)
-        averaged = AveragedPower.of(power, _looks(*projection(*grid.places(middle - 1, middle + 1))))
+        x, y, _ = grid.places(middle - 1, middle + 1)
+        looks = _looks(*projection(x, y, np.full(x.shape, surface_m)))
+        averaged = read_safe_power(file, looks) if packed else AveragedPower.of(np.abs(read_pixels(file)) ** 2, looks)
         if terrain is not None:
             values, mask = _hidden(geometry, grid, projection, averaged, quantity)
         else:
@@ -153,11 +200,11 @@ def geocode(
     if mask is not None:
         mask_cog = write_cog(mask, grid.crs, grid.transform, nodata=MASK_OUTSIDE, tags={}, options=_MASK_COG)
     cog = write_cog(values, grid.crs, grid.transform, nodata=math.nan, tags={"QUANTITY": quantity}, options=DETECTED_COG)
-    return Geocoded(cog, mask_cog, projection.misfit_px)
+    return Geocoded(cog, mask_cog, projection.fitted.misfit_px)
 
 
 def _open(
-    geometry: SicdGeometry, grid: MapGrid, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+    geometry: Geometry, grid: MapGrid, projection: _Projection, power: AveragedPower, quantity: Quantity
 ) -> npt.NDArray[np.float32]:
     """Map on a surface of one height, on which nothing hides anything: some rows at a time."""
     values = np.empty((grid.rows, grid.cols), np.float32)
@@ -166,7 +213,7 @@ def _open(
         rows, cols = projection(*places)
         found = power.at(rows, cols)
         if quantity is not Quantity.AMPLITUDE:
-            found *= _factor(geometry, "SigmaZeroSFPoly", rows, cols)
+            found *= geometry.brightness("sigma0", rows, cols)
         if quantity is Quantity.GAMMA0:
             sight, _, _ = _seen(geometry, ecef_of(grid.crs)(*places), rows, cols)
             latitude, longitude, _ = ecef_to_geodetic(geometry.scp_ecef_m)
@@ -176,7 +223,7 @@ def _open(
 
 
 def _hidden(
-    geometry: SicdGeometry, grid: MapGrid, projection: FittedProjection, power: AveragedPower, quantity: Quantity
+    geometry: Geometry, grid: MapGrid, projection: _Projection, power: AveragedPower, quantity: Quantity
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
     """Map on terrain, and what that hides: along lines through the whole map, so of all of it at once."""
     x, y, heights = grid.places(0, grid.rows)
@@ -194,7 +241,7 @@ def _hidden(
         case Quantity.AMPLITUDE:
             found = np.sqrt(found)
         case Quantity.SIGMA0:
-            found *= _factor(geometry, "SigmaZeroSFPoly", rows, cols)
+            found *= geometry.brightness("sigma0", rows, cols)
         case Quantity.GAMMA0:
             found *= _flattened(geometry, rows, cols, (place, sight), hidden, power.shape)
     return found.astype(np.float32), mask
@@ -203,7 +250,7 @@ def _hidden(
 _MASK_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE"}
 
 
-def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs: str | None) -> MapGrid:
+def _map(geometry: Geometry, surface_m: float, spacing_m: float | None, crs: str | None) -> MapGrid:
     """Grid about the image's outline on a surface of one height."""
     edge = np.linspace(-0.5, 0.5, _EDGE)
     middle, half = [(size - 1) / 2.0 for size in geometry.shape], [float(size) for size in geometry.shape]
@@ -226,18 +273,19 @@ def _map(geometry: SicdGeometry, surface_m: float, spacing_m: float | None, crs:
     )
 
 
-def _projection(geometry: SicdGeometry, grid: MapGrid) -> FittedProjection:
+def _projection(geometry: Geometry, grid: MapGrid) -> _Projection:
     position = ecef_of(grid.crs)
     x, y = grid.x(), grid.y(0, grid.rows)
-    return fit_projection(
-        lambda x, y, h: geometry.pixels_of(position(x, y, h)),
+    fitted = fit_projection(
+        lambda x, y, h: geometry.smooth_of(position(x, y, h)),
         (float(x[0]), float(x[-1])),
         (float(y[-1]), float(y[0])),
         (grid.height_range_m[0] - 1.0, grid.height_range_m[1] + 1.0),
     )
+    return _Projection(fitted, geometry)
 
 
-def _seen(geometry: SicdGeometry, place: Floats, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Floats]:
+def _seen(geometry: Geometry, place: Floats, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Floats]:
     """Lines of sight (unit, from the antenna), ranges (m) and look angles (rad) to the map's pixels."""
     antenna, _ = geometry.antenna_of(rows, cols)
     away = place - antenna
@@ -257,26 +305,8 @@ def _looks(rows: Floats, cols: Floats) -> tuple[int, int]:
     return step(rows), step(cols)
 
 
-def _factor(geometry: SicdGeometry, name: str, rows: Floats, cols: Floats) -> Floats:
-    """One of the SICD's scale factors at pixels.
-
-    Raises
-    ------
-    InputError
-        It has none.
-    """
-    poly = _sarkit.XmlHelper(geometry.tree).load(f"./{{*}}Radiometric/{{*}}{name}")
-    if poly is None:
-        raise _refuse(
-            Message("the SICD has no {name}: it is not calibrated", {"name": name}),
-            Message("Only its amplitude can be mapped."),
-            "quantity",
-        )
-    return np.asarray(np.polynomial.polynomial.polyval2d(*geometry.offsets_m(rows, cols), poly), np.float64)
-
-
 def _flattened(
-    geometry: SicdGeometry,
+    geometry: Geometry,
     rows: Floats,
     cols: Floats,
     seen: tuple[Floats, Floats],
@@ -287,24 +317,16 @@ def _flattened(
     place, sight = seen
     down, across = (max(1, math.ceil(_CELLS * float(np.median(_step(values))))) for values in (rows, cols))
     seen_m2 = facet_areas(place, sight, rows, cols, hidden=hidden.shadow, cell=(down, across), shape=shape)
-    slant_m2 = _slant_area(_sarkit.XmlHelper(geometry.tree)) * down * across
+    cell_rows, cell_cols = (
+        (np.arange(size) + 0.5) * step - 0.5 for size, step in zip(seen_m2.shape, (down, across), strict=True)
+    )
+    slant_m2 = geometry.slant_area_m2(cell_rows[:, None], cell_cols[None, :]) * down * across
     with np.errstate(divide="ignore", invalid="ignore"):
         cells = np.where(seen_m2 > 0.0, slant_m2 / seen_m2, np.nan)
     flattened = resample_power(cells, (rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5)
     flattened[hidden.shadow] = np.nan
-    return _factor(geometry, "BetaZeroSFPoly", rows, cols) * flattened
+    return geometry.brightness("beta0", rows, cols) * flattened
 
 
 def _step(values: Floats) -> Floats:
     return np.hypot(np.diff(values, axis=0)[:, :-1], np.diff(values, axis=1)[:-1])
-
-
-def _slant_area(helper: Any) -> float:  # noqa: ANN401 # sarkit's XML helper, untyped
-    """Area of an image pixel in the slant plane, square metres."""
-    row, col = (helper.load(f"./{{*}}Grid/{{*}}{axis}/{{*}}UVectECF") for axis in ("Row", "Col"))
-    spacing = float(helper.load("./{*}Grid/{*}Row/{*}SS")) * float(helper.load("./{*}Grid/{*}Col/{*}SS"))
-    position, velocity = helper.load("./{*}SCPCOA/{*}ARPPos"), helper.load("./{*}SCPCOA/{*}ARPVel")
-    away = helper.load("./{*}GeoData/{*}SCP/{*}ECF") - position
-    normal = np.cross(away, velocity)
-    normal /= np.linalg.norm(normal)
-    return spacing * abs(float(np.cross(row, col) @ normal))

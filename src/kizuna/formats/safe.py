@@ -45,11 +45,25 @@ from kizuna.model.observation import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["SafeSummary", "read_safe_amplitude", "read_safe_summary"]
+__all__ = [
+    "MOST_IMAGE_BYTES",
+    "SafePackage",
+    "SafeSummary",
+    "image_names",
+    "image_shape",
+    "instant_of",
+    "is_detected",
+    "is_package",
+    "read_safe_amplitude",
+    "read_safe_summary",
+    "refused",
+    "states_of",
+]
 
 _MOST_MEMBERS = 4096
 _MOST_METADATA_BYTES = 64 << 20
-_MOST_IMAGE_BYTES = 8 << 30
+MOST_IMAGE_BYTES = 8 << 30
+"""Of one image, at most."""
 # A map needs no more: an image of more pixels is read at half, a third, ... of its sampling.
 _MOST_PIXELS = 100_000_000
 _MOST_ANNOTATIONS = 64
@@ -101,13 +115,14 @@ class SafeSummary:
     observation: Observation | None
 
 
-def _refused(message: Message) -> InputError:
+def refused(message: Message) -> InputError:
+    """Error of a package that is damaged, and what to do."""
     return InputError(
         message, hint=Message("Fetch the package again, and give it as it is: the ZIP file or its folder."), field="file"
     )
 
 
-class _Package:
+class SafePackage:
     """Members of a package, each read to a limit."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -117,25 +132,27 @@ class _Package:
             self._zip = zipfile.ZipFile(file)
             members = self._zip.infolist()
         except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError, EOFError) as error:
-            raise _refused(Message("the ZIP file cannot be read: {reason}", {"reason": str(error) or "damaged"})) from error
+            raise refused(Message("the ZIP file cannot be read: {reason}", {"reason": str(error) or "damaged"})) from error
         if len(members) > _MOST_MEMBERS:
-            raise _refused(
+            raise refused(
                 Message(
                     "the ZIP file holds {count} files, at most {most} are read", {"count": len(members), "most": _MOST_MEMBERS}
                 )
             )
         manifests = [m for m in members if m.filename.rpartition("/")[2] == _MANIFEST and m.filename.count("/") <= 1]
         if len(manifests) != 1:
-            raise _refused(Message("the ZIP file is no SAFE package: it holds {count} manifest.safe", {"count": len(manifests)}))
+            raise refused(Message("the ZIP file is no SAFE package: it holds {count} manifest.safe", {"count": len(manifests)}))
         self._manifest = manifests[0]
         self.folder = self._manifest.filename.removesuffix(_MANIFEST)
         self._members = {member.filename: member for member in members}
 
     @property
     def name(self) -> str:
+        """Of its folder."""
         return self.folder.rstrip("/")
 
     def manifest(self) -> MetadataTree:
+        """What the package says of itself."""
         return self.tree(self._manifest.filename)
 
     def annotations(self) -> tuple[str, ...]:
@@ -144,6 +161,12 @@ class _Package:
         return tuple(
             sorted(n for n in self._members if n.startswith(start) and n.endswith(".xml") and "/" not in n.removeprefix(start))
         )[:_MOST_ANNOTATIONS]
+
+    def calibration_of(self, annotation: str) -> str | None:
+        """Name of the calibration of the image that an annotation is of, if the package has one."""
+        folder, _, name = annotation.rpartition("/")
+        found = f"{folder}/calibration/calibration-{name}"
+        return found if found in self._members else None
 
     def image_of(self, annotation: str) -> str | None:
         """Name of the image that an annotation is of; a cloud-optimised one has a name that goes on."""
@@ -165,6 +188,7 @@ class _Package:
         )
 
     def tree(self, name: str) -> MetadataTree:
+        """An XML member."""
         target = io.BytesIO()
         self.copy(name, target, _MOST_METADATA_BYTES)
         return MetadataTree(parse_xml(target.getvalue(), what=name, most_bytes=_MOST_METADATA_BYTES))
@@ -173,20 +197,26 @@ class _Package:
         """Bytes of a member, no more than a limit whatever the archive says."""
         member = self._members[name]
         if member.flag_bits & _ENCRYPTED:
-            raise _refused(Message("{name} in the package is encrypted", {"name": name}))
+            raise refused(Message("{name} in the package is encrypted", {"name": name}))
         written = 0
         try:
             with self._zip.open(member) as source:
                 while chunk := source.read(_CHUNK_BYTES):
                     written += len(chunk)
                     if written > most_bytes:
-                        raise _refused(
+                        raise refused(
                             Message("{name} in the package is larger than {most} bytes", {"name": name, "most": most_bytes})
                         )
                     target.write(chunk)
         except (zipfile.BadZipFile, zlib.error, OSError, ValueError, NotImplementedError, EOFError, RuntimeError) as error:
             values = {"name": name, "reason": str(error)[:200] or "damaged"}
-            raise _refused(Message("{name} in the package cannot be read: {reason}", values)) from error
+            raise refused(Message("{name} in the package cannot be read: {reason}", values)) from error
+
+
+def is_package(file: BinaryIO) -> bool:
+    """Whether a file is a ZIP file, as packages are sent."""
+    file.seek(0)
+    return file.read(4) == b"PK\x03\x04"
 
 
 def read_safe_summary(file: BinaryIO) -> SafeSummary:
@@ -202,7 +232,7 @@ def read_safe_summary(file: BinaryIO) -> SafeSummary:
     InputError
         No SAFE package of Level 1, or a damaged one.
     """
-    package = _Package(file)
+    package = SafePackage(file)
     manifest = package.manifest()
     annotations = [package.tree(name) for name in _annotations(package)]
     first = annotations[0]
@@ -215,23 +245,23 @@ def read_safe_summary(file: BinaryIO) -> SafeSummary:
         name=package.name,
         footprint_lonlat_deg=_footprint(manifest),
         collected=Interval(min(time.begin for time in times), max(time.end or time.begin for time in times)),
-        produced=None if produced is None else _instant(produced),
+        produced=None if produced is None else instant_of(produced),
         sensor=f"Sentinel-{unit[1:]}" if unit.startswith("S1") else "",
-        is_complex=not all(map(_is_detected, annotations)) or package.has_more(_annotations(package)),
+        is_complex=not all(map(is_detected, annotations)) or package.has_more(_annotations(package)),
         spacing_m=max(*spacings, 1e-3),
         observation=plausible(
             Observation(
                 radar=_radar(package.name, annotations, spacings),
                 orbit=_orbit(manifest, first),
                 viewing=_viewing(first),
-                grid=Grid(shape=_shape(first)),
+                grid=Grid(shape=image_shape(first)),
                 processing=_processing(manifest, "L1" if named is None else named.level),
             )
         ),
     )
 
 
-def _annotations(package: _Package) -> tuple[str, ...]:
+def _annotations(package: SafePackage) -> tuple[str, ...]:
     found = package.annotations()
     if not found:
         raise InputError(
@@ -242,7 +272,7 @@ def _annotations(package: _Package) -> tuple[str, ...]:
     return found
 
 
-def _instant(text: str) -> Instant | None:
+def instant_of(text: str) -> Instant | None:
     """Instant of a time in the package, which is UTC and does not say so."""
     try:
         return parse_instant(text if text.endswith("Z") else text + "Z")
@@ -250,15 +280,16 @@ def _instant(text: str) -> Instant | None:
         return None
 
 
-def _is_detected(annotation: MetadataTree) -> bool:
+def is_detected(annotation: MetadataTree) -> bool:
+    """Whether an annotation is of a detected image in ground range (GRD)."""
     detected = annotation.text("imageAnnotation/imageInformation/pixelValue") == "Detected"
     return detected and annotation.text("adsHeader/productType") == "GRD"
 
 
 def _times(annotation: MetadataTree) -> Interval:
-    begin, end = (_instant(annotation.text(f"adsHeader/{name}Time") or "") for name in ("start", "stop"))
+    begin, end = (instant_of(annotation.text(f"adsHeader/{name}Time") or "") for name in ("start", "stop"))
     if begin is None or end is None or end < begin:
-        raise _refused(Message("the SAFE package does not say when it was observed"))
+        raise refused(Message("the SAFE package does not say when it was observed"))
     return Interval(begin, end)
 
 
@@ -271,14 +302,15 @@ def _footprint(manifest: MetadataTree) -> tuple[tuple[float, float], ...]:
     if len(ring) > 1 and ring[0] == ring[-1]:
         ring.pop()
     if len(ring) < 3 or not all(abs(lon) <= 180.0 and abs(lat) <= 90.0 for lon, lat in ring):  # noqa: PLR2004 # a triangle; degrees
-        raise _refused(Message("the SAFE package does not say where it lies"))
+        raise refused(Message("the SAFE package does not say where it lies"))
     lons = np.unwrap([lon for lon, _ in ring], period=360.0)
     lats = np.asarray([lat for _, lat in ring])
     area = float(np.sum(lons * np.roll(lats, -1) - np.roll(lons, -1) * lats))
     return tuple(ring if area > 0.0 else ring[::-1])
 
 
-def _shape(annotation: MetadataTree) -> tuple[int, int] | None:
+def image_shape(annotation: MetadataTree) -> tuple[int, int] | None:
+    """Rows and columns of the image that an annotation is of, if it says so."""
     rows = annotation.whole("imageAnnotation/imageInformation/numberOfLines")
     cols = annotation.whole("imageAnnotation/imageInformation/numberOfSamples")
     return None if rows is None or cols is None else (rows, cols)
@@ -317,11 +349,18 @@ def _orbit(manifest: MetadataTree, annotation: MetadataTree) -> Orbit:
     )
 
 
+def states_of(annotation: MetadataTree) -> list[tuple[Instant, tuple[float, ...], tuple[float, ...]]]:
+    """Instants, positions and velocities of the orbit, Earth-fixed, metres and metres a second, in order."""
+    vectors = annotation.below("generalAnnotation/orbitList/orbit")
+    known = [(instant_of(v.text("time") or ""), v.numbers("position", "xyz"), v.numbers("velocity", "xyz")) for v in vectors]
+    return sorted((t, p, s) for t, p, s in known if t is not None and p is not None and s is not None)
+
+
 def _viewing(annotation: MetadataTree) -> Viewing:
     """Angles at the middle of the geolocation grid, from the orbit's state vectors, between which it goes as a cubic."""
     points = annotation.below("geolocationGrid/geolocationGridPointList/geolocationGridPoint")
-    vectors = annotation.below("generalAnnotation/orbitList/orbit")
-    if len(points) == 0 or len(vectors) < 2:  # noqa: PLR2004 # between two
+    states = states_of(annotation)
+    if len(points) == 0:
         return Viewing()
     lines = sorted({line for one in points if (line := one.whole("line")) is not None})
     pixels = sorted({pixel for one in points if (pixel := one.whole("pixel")) is not None})
@@ -331,10 +370,8 @@ def _viewing(annotation: MetadataTree) -> Viewing:
         (p for p in points if (p.whole("line"), p.whole("pixel")) == (lines[len(lines) // 2], pixels[len(pixels) // 2])),
         points[0],
     )
-    seen = _instant(middle.text("azimuthTime") or "")
+    seen = instant_of(middle.text("azimuthTime") or "")
     place = (middle.radians("latitude"), middle.radians("longitude"), middle.number("height"))
-    known = [(_instant(v.text("time") or ""), v.numbers("position", "xyz"), v.numbers("velocity", "xyz")) for v in vectors]
-    states = sorted((t, p, s) for t, p, s in known if t is not None and p is not None and s is not None)
     if seen is None or None in place or len(states) < 2 or not states[0][0] <= seen <= states[-1][0]:  # noqa: PLR2004
         return Viewing()
     seconds = [(time - states[0][0]).total_seconds() for time, _, _ in states]
@@ -376,18 +413,15 @@ def read_safe_amplitude(file: BinaryIO) -> Placed:
     InputError
         No SAFE package of Level 1, a damaged one, or one without its images.
     """
-    package = _Package(file)
-    names = [(annotation, image) for annotation in _annotations(package) if (image := package.image_of(annotation)) is not None]
-    if not names:
-        raise _refused(Message("the SAFE package holds no image"))
-    annotation, image = min(names, key=lambda pair: not ("-vv-" in pair[1] or "-hh-" in pair[1]))
+    package = SafePackage(file)
+    annotation, image = image_names(package)
     points, shape = _grid_points(package.tree(annotation))
     with tempfile.TemporaryFile() as unpacked:
-        package.copy(image, unpacked, _MOST_IMAGE_BYTES)
+        package.copy(image, unpacked, MOST_IMAGE_BYTES)
         with open_tiff(unpacked) as dataset:
             if dataset.shape != shape or dataset.count != 1:
                 values = {"got": " x ".join(map(str, dataset.shape)), "expected": " x ".join(map(str, shape))}
-                raise _refused(Message("the package's image has {got} pixels, its annotation says {expected}", values))
+                raise refused(Message("the package's image has {got} pixels, its annotation says {expected}", values))
             factor = math.ceil(math.sqrt(shape[0] * shape[1] / _MOST_PIXELS))
             rows, cols = max(1, shape[0] // factor), max(1, shape[1] // factor)
             # A mean of complex pixels would cancel them.
@@ -395,7 +429,7 @@ def read_safe_amplitude(file: BinaryIO) -> Placed:
             try:
                 band = dataset.read(1, out_shape=(rows, cols), resampling=resampling)
             except (RasterioError, OSError, MemoryError) as error:
-                raise _refused(Message("the TIFF file's pixels cannot be read: it is damaged or cut off")) from error
+                raise refused(Message("the TIFF file's pixels cannot be read: it is damaged or cut off")) from error
     amplitude = np.abs(band).astype(np.float32)
     amplitude[amplitude == 0.0] = np.nan
     scaled = tuple(
@@ -406,14 +440,28 @@ def read_safe_amplitude(file: BinaryIO) -> Placed:
     return place(amplitude, scaled, CRS.from_epsg(4326), oversampling=1, tags=tags)
 
 
+def image_names(package: SafePackage) -> tuple[str, str]:
+    """Names of the annotation and the image that stand for a package: of the channel sent and received alike, if there is one.
+
+    Raises
+    ------
+    InputError
+        It holds no image.
+    """
+    names = [(annotation, image) for annotation in _annotations(package) if (image := package.image_of(annotation)) is not None]
+    if not names:
+        raise refused(Message("the SAFE package holds no image"))
+    return min(names, key=lambda pair: not ("-vv-" in pair[1] or "-hh-" in pair[1]))
+
+
 def _grid_points(annotation: MetadataTree) -> tuple[list[tuple[float, float, float, float]], tuple[int, int]]:
     """Line and pixel at the corner of the first, latitude and longitude in degrees, of the geolocation grid; rows and columns."""
-    shape = _shape(annotation)
+    shape = image_shape(annotation)
     points = []
     for one in annotation.below("geolocationGrid/geolocationGridPointList/geolocationGridPoint"):
         line, pixel, latitude, longitude = (one.number(name) for name in ("line", "pixel", "latitude", "longitude"))
         if line is not None and pixel is not None and latitude is not None and longitude is not None:
             points.append((line + 0.5, pixel + 0.5, latitude, longitude))
     if shape is None or min(shape) < 1 or len(points) < 4:  # noqa: PLR2004 # the corners
-        raise _refused(Message("the SAFE package does not say where it lies"))
+        raise refused(Message("the SAFE package does not say where it lies"))
     return points, shape

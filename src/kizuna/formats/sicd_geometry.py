@@ -22,6 +22,7 @@ type Floats = npt.NDArray[np.float64]
 
 # sarkit annotates some of its functions and not others, so its typed face is no use to a strict checker.
 _sarkit: Any = sarkit.sicd
+_SCALE_FACTORS = {"sigma0": "SigmaZeroSFPoly", "beta0": "BetaZeroSFPoly"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,42 @@ class SicdGeometry:
             raise _unreachable()
         at = _sarkit.xrowycol_to_rowcol(self.tree, located) - np.asarray(self.first)
         return np.asarray(at[..., 0], np.float64), np.asarray(at[..., 1], np.float64)
+
+    def smooth_of(self, position_ecef_m: npt.ArrayLike) -> tuple[Floats, Floats]:
+        """What polynomials may stand for in place of `pixels_of`: the same."""
+        return self.pixels_of(position_ecef_m)
+
+    def pixels_from(self, first: Floats, second: Floats) -> tuple[Floats, Floats]:
+        """Fractional rows and columns of what `smooth_of` gives."""
+        return first, second
+
+    def brightness(self, quantity: str, rows: Floats, cols: Floats) -> Floats:
+        """What power is multiplied by for ``sigma0`` or ``beta0``, at pixels.
+
+        Raises
+        ------
+        InputError
+            The SICD has no such scale factor.
+        """
+        name = _SCALE_FACTORS[quantity]
+        poly = _sarkit.XmlHelper(self.tree).load(f"./{{*}}Radiometric/{{*}}{name}")
+        if poly is None:
+            raise InputError(
+                Message("the SICD has no {name}: it is not calibrated", {"name": name}),
+                hint=Message("Only its amplitude can be mapped."),
+                field="quantity",
+            )
+        return np.asarray(np.polynomial.polynomial.polyval2d(*self.offsets_m(rows, cols), poly), np.float64)
+
+    def slant_area_m2(self, rows: Floats, cols: Floats) -> Floats:
+        """Area of pixels in the slant plane, square metres: the same all over the image."""
+        helper = _sarkit.XmlHelper(self.tree)
+        row, col = (helper.load(f"./{{*}}Grid/{{*}}{axis}/{{*}}UVectECF") for axis in ("Row", "Col"))
+        spacing = float(helper.load("./{*}Grid/{*}Row/{*}SS")) * float(helper.load("./{*}Grid/{*}Col/{*}SS"))
+        position, velocity = helper.load("./{*}SCPCOA/{*}ARPPos"), helper.load("./{*}SCPCOA/{*}ARPVel")
+        normal = np.cross(self.scp_ecef_m - position, velocity)
+        normal /= np.linalg.norm(normal)
+        return np.full(np.broadcast_shapes(np.shape(rows), np.shape(cols)), spacing * abs(float(np.cross(row, col) @ normal)))
 
     def offsets_m(self, rows: npt.ArrayLike, cols: npt.ArrayLike) -> tuple[Floats, Floats]:
         """Distances from the middle of the scene along rows' and columns' directions, metres, of pixels."""
