@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from kizuna.cli.sar_files import new_file, require_new
+from kizuna.cli.sar_looks import require_looks_options, write_looks
 from kizuna.cli.sar_map import MAP_VALUES, form_one_map, require_map_options
 from kizuna.cli.sar_strip import STRIPMAP, form_one_strip, require_strip_options
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
@@ -54,6 +56,7 @@ _WORDS = {
         "kizuna sar form port.cphd --method polar-format --window taylor:35,5 --output port.nitf",
         "kizuna sar form strip.cphd --method omega-k --output strip.nitf",
         "kizuna sar form port.cphd --method factorised --dem dem.tif --undulation 38.2 --output port.tif",
+        "kizuna sar form strip.cphd --method omega-k --looks 4 --output strip.sidd.nitf",
         "kizuna sar form port.cphd --autofocus own --solution phases.json --sub-apertures 3 --output port.nitf",
     ),
 )
@@ -92,6 +95,13 @@ _WORDS = {
     "--sub-apertures", "parts", type=click.IntRange(min=1), default=1, help=_("Form as many images of parts of the aperture.")
 )
 @click.option(
+    "--looks",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help=_("Detect the image in as many looks, parts of the aperture side by side, and write it as SIDD."),
+)
+@click.option(
     "--doppler", "doppler_hz", type=float, metavar="HZ", help=_("Doppler centroid of a strip (default: what the echoes tell).")
 )
 @click.option(
@@ -125,6 +135,7 @@ def form(
     autofocus: str,
     solution: Path | None,
     parts: int,
+    looks: int,
     doppler_hz: float | None,
     band_hz: float | None,
     dem: Path | None,
@@ -158,6 +169,7 @@ def form(
         {"plane": plane != _PLANES[0], "apodise": apodise},
         {"undulation": undulation != 0.0, "crs": crs is not None, "pixels": pixels != MAP_VALUES[0]},
     )
+    require_looks_options(looks, {"apodise": apodise, "sub-apertures": parts > 1, "dem": dem is not None})
     wanted = None if grid is None else _lengths(grid)
     sources = _sources(files, channel, classification)
     jobs = _jobs(output, [source[0] for source in sources], parts)
@@ -165,7 +177,7 @@ def form(
     found: dict[str, Any] = {}
     for index, (name, history, scene, description, nominal, collection) in enumerate(sources):
         if method == STRIPMAP:
-            written.append(form_one_strip(jobs[index], collection, description, laid, (doppler_hz, band_hz)))
+            written.append(form_one_strip(jobs[index], collection, description, laid, (doppler_hz, band_hz), looks))
             continue
         lengths = (100.0, 0.2) if wanted is None and nominal else wanted
         flat = _grid_of(history, plane, lengths, parts)
@@ -183,7 +195,7 @@ def form(
             if on_map is not None:
                 written.append(form_one_map(path, part, on_map, scene, told, method, laid, pixels))
                 continue
-            written.append(_formed(path, part, flat, (scene, nominal), told, method, laid, apodised=apodise))
+            written.append(_formed(path, part, flat, (scene, nominal), told, method, laid, looks, apodised=apodise))
     if solution is not None:
         with new_file(solution) as file:
             file.write((json.dumps(found, indent=2) + "\n").encode())
@@ -334,24 +346,27 @@ def _formed(
     description: SicdDescription,
     method: str,
     window: Window,
+    looks: int,
     *,
     apodised: bool,
 ) -> dict[str, Json]:
     from kizuna.formats.sicd import write_sicd
-    from kizuna.formats.sicd_metadata import UNIFORM, Weighting
+    from kizuna.formats.sicd_metadata import weighting_of
     from kizuna.sar.form import Method, form_pixels
     from kizuna.sar.image import FormedImage, spatial_support, to_baseband
-    from kizuna.sar.windows import WindowKind, apodise, weighted
+    from kizuna.sar.windows import Window, apodise, weighted
 
-    pixels = form_pixels(weighted(history, window, window), grid, Method(method), progress=Progress(_("forming")))
+    # Of several looks each is weighted by itself.
+    aperture = window if looks == 1 else Window()
+    pixels = form_pixels(weighted(history, window, aperture), grid, Method(method), progress=Progress(_("forming")))
     pixels = to_baseband(pixels, history, grid)
     if apodised:
         pixels = apodise(pixels, grid, spatial_support(history, grid))
         description = replace(description, notes=(*description.notes, ("Apodisation", "spatially variant, rows then columns")))
-    laid = UNIFORM
-    if window.kind is not WindowKind.UNIFORM:
-        laid = Weighting(window.kind.upper(), tuple(map(float, window.weights())), window.parameters)
     image = FormedImage(pixels, grid, history, *place)
-    with new_file(path) as file:
-        write_sicd(file, image, replace(description, row_weighting=laid, col_weighting=laid))
+    told = replace(description, row_weighting=weighting_of(window), col_weighting=weighting_of(aperture))
+    with new_file(path) if looks == 1 else BytesIO() as file:
+        write_sicd(file, image, told)
+        if looks > 1:
+            return write_looks(path, file, told.marking, looks, window)
     return {"output": str(path), "shape": list(pixels.shape)}

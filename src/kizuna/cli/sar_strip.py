@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from kizuna.cli.sar_files import new_file
+from kizuna.cli.sar_looks import write_looks
 from kizuna.cli.terminal import Progress, _
 from kizuna.errors import InputError, Message
 
@@ -55,6 +57,7 @@ def form_one_strip(
     description: SicdDescription,
     window: Window,
     doppler: tuple[float | None, float | None],
+    looks: int,
 ) -> dict[str, Json]:
     """Form a strip, write it as SICD, and say what was found.
 
@@ -70,6 +73,8 @@ def form_one_strip(
         Over band and aperture.
     doppler
         Centroid and processed width, hertz; None for what the echoes tell.
+    looks
+        In how many it is detected, and written as SIDD; 1: not at all.
 
     Raises
     ------
@@ -84,14 +89,18 @@ def form_one_strip(
         )
     from kizuna.formats.sicd_rma import write_strip
     from kizuna.sar.strip import form_strip, plan_strip
+    from kizuna.sar.windows import Window
 
     plan = plan_strip(collection, doppler_hz=doppler[0], width_hz=doppler[1])
-    strip = form_strip(collection, plan, band=window, aperture=window, progress=Progress(_("forming")))
-    with new_file(path) as file:
+    # Of several looks each is weighted by itself.
+    aperture = window if looks == 1 else Window()
+    strip = form_strip(collection, plan, band=window, aperture=aperture, progress=Progress(_("forming")))
+    written: dict[str, Json] = {"output": str(path), "shape": list(strip.pixels.shape)}
+    with new_file(path) if looks == 1 else BytesIO() as file:
         write_strip(file, strip, description)
-    return {
-        "output": str(path),
-        "shape": list(strip.pixels.shape),
+        if looks > 1:
+            written = write_looks(path, file, description.marking, looks, window)
+    return written | {
         "doppler_centroid_hz": round(plan.doppler.centroid_at(plan.grid.range_m), 3),
         "doppler_width_hz": round(plan.doppler.width_hz, 1),
     }

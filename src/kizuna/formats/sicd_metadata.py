@@ -21,6 +21,7 @@ from kizuna.sar.collection import Collection, ErrorStatistics, Mode, Radiometry,
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.image import spatial_support
 from kizuna.sar.quality import HALF_POWER_WIDTH_OF_SINC
+from kizuna.sar.windows import WindowKind
 
 if TYPE_CHECKING:
     from kizuna.earth.scene import LocalScene
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.image import FormedImage
     from kizuna.sar.strip_grid import StripGrid
+    from kizuna.sar.windows import Window
 
 __all__ = [
     "SICD_VERSIONS",
@@ -47,6 +49,7 @@ __all__ = [
     "radar_collection",
     "sicd_metadata",
     "timed",
+    "weighting_of",
 ]
 
 type Floats = npt.NDArray[np.float64]
@@ -101,6 +104,13 @@ class Weighting:
 
 
 UNIFORM = Weighting()
+
+
+def weighting_of(window: Window) -> Weighting:
+    """What a SICD says of a window."""
+    if window.kind is WindowKind.UNIFORM:
+        return UNIFORM
+    return Weighting(window.kind.upper(), tuple(map(float, window.weights())), window.parameters)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,6 @@ from kizuna.errors import InputError, Message
 from kizuna.formats.sicd import NitfDescription, write_sicd_file
 from kizuna.formats.sicd_metadata import (
     SICD_VERSIONS,
-    UNIFORM,
     SicdDescription,
     Weighting,
     collection_info,
@@ -26,13 +25,13 @@ from kizuna.formats.sicd_metadata import (
     image_formation,
     pulse_sequence,
     radar_collection,
+    weighting_of,
 )
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 from kizuna.sar.windows import WindowKind
 
 if TYPE_CHECKING:
     from kizuna.sar.strip import FormedStrip
-    from kizuna.sar.windows import Window
 
 __all__ = ["METHOD", "strip_metadata", "write_strip"]
 
@@ -78,12 +77,6 @@ def write_strip(file: BinaryIO, strip: FormedStrip, description: SicdDescription
             security=None if marking is None else marking.security,
         ),
     )
-
-
-def _weighting(window: Window) -> Weighting:
-    if window.kind is WindowKind.UNIFORM:
-        return UNIFORM
-    return Weighting(window.kind.upper(), tuple(map(float, window.weights())), window.parameters)
 
 
 class _Net:
@@ -159,7 +152,7 @@ def strip_metadata(strip: FormedStrip, description: SicdDescription) -> lxml.etr
             field="version",
         )
     description = replace(
-        description, method=METHOD, row_weighting=_weighting(strip.band), col_weighting=_weighting(strip.aperture)
+        description, method=METHOD, row_weighting=weighting_of(strip.band), col_weighting=weighting_of(strip.aperture)
     )
     grid, history, net = strip.grid, strip.history, _Net(strip)
     times = np.asarray(history.times_s)

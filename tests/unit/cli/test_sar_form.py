@@ -5,12 +5,14 @@ from importlib import resources
 
 import numpy as np
 import pytest
+import sarkit.sidd
 from click.testing import CliRunner
 
 from kizuna.cli.sar_form import _AUTOFOCUS, _METHODS, _PLANES, form
 from kizuna.errors import InputError
 from kizuna.formats.sicd import consistency_findings, read_metadata, read_pixels
 from kizuna.formats.sicd_metadata import Plane
+from kizuna.formats.sidd import sidd_findings
 from kizuna.sar.form import Method
 
 FOLDER = resources.files("kizuna.samples") / "gotcha"
@@ -61,6 +63,24 @@ def test_window_autofocus_and_parts_are_written_down(tmp_path):
         assert tree.xpath("string(//*[local-name()='Processing']/*[local-name()='Type'])") == "polar format"
 
 
+def test_looks_are_written_as_a_detected_image_as_much_coarser(tmp_path):
+    widths = []
+    for looks in (2, 4):
+        output = tmp_path / f"{looks}.nitf"
+        told = json.loads(
+            run(*FILES, "--grid", "48:0.2", "--method", "polar-format", "--looks", str(looks), "--output", str(output), "--json")
+        )
+        assert told["looks"] == looks
+        assert looks - 1 < told["equivalent_looks"] < looks + 1  # a lawn and a car park
+        with output.open("rb") as file, sarkit.sidd.NitfReader(file) as reader:
+            tree = reader.metadata.images[0].xmltree
+            assert list(reader.read_image(0).shape) == told["shape"]
+            assert sidd_findings(file) == ()
+        assert tree.xpath("string(//*[@name='Looks'])").startswith(f"{looks}, ")
+        widths.append(float(tree.findtext("{*}ExploitationFeatures/{*}Product/{*}Resolution/{*}Col")))
+    assert widths[1] == pytest.approx(2.0 * widths[0])
+
+
 def test_apodised_image_passes_the_checker(tmp_path):
     output = tmp_path / "clean.nitf"
     run(*FILES, "--grid", "24:0.2", "--method", "polar-format", "--apodise", "--autofocus", "given", "--output", str(output))
@@ -75,6 +95,9 @@ def test_apodised_image_passes_the_checker(tmp_path):
         (["--window", "boxcar"], "window"),
         (["--window", "hann", "--apodise"], "window"),
         (["--grid", "20:0.2", "--sub-apertures", "300"], "looks"),
+        (["--grid", "20:0.2", "--method", "polar-format", "--looks", "90"], "looks"),
+        (["--looks", "2", "--apodise"], "apodise"),
+        (["--looks", "2", "--sub-apertures", "2"], "sub-apertures"),
     ],
 )
 def test_refuses(tmp_path, arguments, field):

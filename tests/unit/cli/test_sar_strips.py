@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+import sarkit.sidd
 from click.testing import CliRunner
 
 from kizuna.cli.sar_form import form
@@ -68,6 +69,11 @@ def test_a_strip_is_simulated_formed_and_measured(tmp_path):
         assert target["cross_section_error_db"] == pytest.approx(0.0, abs=0.15)
         for axis in ("along_rows", "along_cols"):
             assert target["response"][axis]["pslr_db"] == pytest.approx(-13.26, abs=0.4)
+    detected = run(form, echoes, "--method", "omega-k", "--looks", "3", "--output", tmp_path / "looks.nitf", "--json")
+    assert detected["looks"] == 3
+    with (tmp_path / "looks.nitf").open("rb") as file, sarkit.sidd.NitfReader(file) as reader:
+        tree = reader.metadata.images[0].xmltree
+    assert float(tree.findtext("{*}ExploitationFeatures/{*}Product/{*}Resolution/{*}Col")) == pytest.approx(15.0, rel=0.01)
 
 
 def test_the_map_of_a_strip_is_another_command(tmp_path):
