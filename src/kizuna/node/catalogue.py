@@ -133,19 +133,17 @@ class Catalogue:
         node = self._node
         if partner is not None:
             node.require_confirmed()
-        at = node.now()
-        known = node.knowledge()
-        placer = node.placer()
+        present = node.present()
+        at, placer = present.at, present.placer
 
         def subject(item: Item) -> Subject:
             return subject_of(node.store.items, item.product, node.organisation, placer)
 
-        recalled = frozenset[ProductId]() if partner is None else self._recalled_from(partner)
-        return Sight(node.organisation, partner, view_of(known.register, at), at, placer, subject, recalled)
+        recalled = frozenset[ProductId]() if partner is None else self._recalled_from(partner, present.note)
+        return Sight(node.organisation, partner, view_of(present.known.register, at), at, placer, subject, recalled)
 
-    def _recalled_from(self, partner: Party) -> frozenset[ProductId]:
+    def _recalled_from(self, partner: Party, checkpoint: str | None) -> frozenset[ProductId]:
         # INVARIANT: nothing is recalled without a fact in the same transaction. The checkpoint is read first.
-        checkpoint = self._node.store.log.checkpoint()
         with self._lock:
             if not self._node.reads.are_all_since(self._recalled[0], checkpoint):
                 self._recalled = checkpoint, {}
@@ -177,10 +175,10 @@ class Catalogue:
         return self._recorded(self._found(query, partner, token), partner, ReadForm.LISTED)
 
     def _found(self, query: Query, partner: Party | None, token: str | None = None) -> Page:
-        caller, told = partner or "", query.told
+        caller, asked = partner or "", query
         if token is not None:
             length = 2 if query.order == OLDEST_FIRST else len(query.order)
-            query = replace(query, after=self._tokens.position(caller, told, token, length=length))
+            query = replace(query, after=self._tokens.position(caller, asked.told, token, length=length))
         sight = self.sight(partner)
         for _ in range(_MOST_TRIES):
             found = self._index.search(query, sight)
@@ -189,7 +187,7 @@ class Catalogue:
                 break
             # One was put again just now, or removed.
         shown = [self._show(sight, number, items[number]) for number in found.numbers if number in items]
-        following = None if found.last is None or not found.more else self._tokens.token(caller, told, found.last)
+        following = None if found.last is None or not found.more else self._tokens.token(caller, asked.told, found.last)
         return Page(tuple(one for one in shown if one is not None), following)
 
     def aggregate(self, query: Query, aggregations: Sequence[Aggregation], partner: Party | None) -> tuple[Counted, ...]:

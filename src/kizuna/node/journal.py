@@ -19,7 +19,7 @@ from kizuna.exchange.envelope import key_id_of, peek, seal_all, signer_of, unsea
 from kizuna.exchange.log_file import FACT_TYPE
 from kizuna.exchange.merkle import extend, leaf_data, leaf_hash, root_of
 from kizuna.model.canonical import CanonicalBytes, canonical
-from kizuna.model.instants import format_instant
+from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.provenance import Fact, FactKind, fact_frame, fact_from_json, fact_to_json
 from kizuna.node.ports import LogEntry
 
@@ -37,6 +37,7 @@ ORGANISATION_SETTING = "organisation"
 """Setting under which a store keeps whose node it is; kept together with the first facts."""
 SALT_BYTES = 32
 _MOST_MADE, _MOST_APPENDED, _MOST_LAST = 10_000, 64, 16
+_ANY_TIME = parse_instant("2000-01-01T00:00:00Z")
 OWN_KEYS = "own_keys"
 """Setting under which a store keeps the node's signing keys, oldest first, once they were rotated (base64 in a JSON list)."""
 
@@ -45,6 +46,12 @@ OWN_KEYS = "own_keys"
 def _recorded_at(envelope: bytes) -> Instant:
     """When a fact was recorded; asked of the last one again and again."""
     return fact_from_json(peek(envelope)).recorded_at
+
+
+@lru_cache(maxsize=16)
+def _require_readable(who: str, authority: str) -> None:
+    """Refuse what could not be read again: once in the log, the node would stand still for good."""
+    fact_from_json(fact_to_json(Fact(FactKind.NODE_CREATED, _ANY_TIME, who, authority, {})))
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,8 +133,11 @@ class Journal:
         ClockBehind
             If the clock stands behind the last recorded fact.
         """
+        return self.now_at(self.store.log.checkpoint())
+
+    def now_at(self, note: str | None) -> Instant:
+        """Present instant, as `now`, of a log whose latest checkpoint was read already."""
         # Of the same log all that is read here is the same, but for the clock.
-        note = self.store.log.checkpoint()
         last = self._last.get(note or "")
         if last is None:
             # Another process may have rotated the keys; whoever asks for the time is about to sign something.
@@ -241,10 +251,9 @@ class Journal:
         size = log.size()
         frames = {}
         for kind in dict.fromkeys(kind for kind, _body in facts):
-            common = Fact(kind, now, f"{self.organisation}:{by}", authority, {})
-            # What could not be read again must not get into the log: the node would stand still for good.
-            fact_from_json(fact_to_json(common))
-            frames[kind] = fact_frame(common)
+            who = f"{self.organisation}:{by}"
+            _require_readable(who, authority)
+            frames[kind] = fact_frame(Fact(kind, now, who, authority, {}))
         payloads = [
             CanonicalBytes((body if isinstance(body, bytes) else canonical(body)).join(frames[kind])) for kind, body in facts
         ]

@@ -280,6 +280,10 @@ def reduce_product(node: Node, product: Product, decision: Decision) -> Product 
         return None
     had_original = product.asset(AssetRole.ORIGINAL) is not None
     stripped = task is not None or (had_original and all(a.role is not AssetRole.ORIGINAL for a in assets))
+    plain = not decision.obligations and not product.lineage and product.supersedes is None and assets == product.assets
+    if plain and (had_original or not product.complex_data):
+        # As most go: nothing is taken away, and nothing is named that the partner may not know of.
+        return product
     # Not even a digest of what was taken away goes along.
     content = assets[0] if stripped else None
     return replace(

@@ -327,6 +327,28 @@ class Knowledge:
         return replace(self, partners={**self.partners, party: partner})
 
 
+@dataclass(frozen=True, slots=True)
+class Present:
+    """A node as it is now.
+
+    Parameters
+    ----------
+    note
+        Latest checkpoint of its log; the rest is as it was then, or later.
+    at
+        Present instant.
+    known
+        All that the log says.
+    placer
+        How footprints lie to the areas of its agreements.
+    """
+
+    note: str | None
+    at: Instant
+    known: Knowledge
+    placer: Placer
+
+
 def _makes_up(known: Knowledge, head: Checkpoint) -> bool:
     return known.size == head.size and root_of(known.frontier) == head.root
 
@@ -375,6 +397,21 @@ class Node:
     def now(self) -> Instant:
         """Present instant, refused where the clock stands behind the log."""
         return self.journal.now()
+
+    def present(self) -> Present:
+        """What `now`, `knowledge` and `placer` tell, of one look at the log.
+
+        Raises
+        ------
+        ClockBehind, LogDamaged
+            As they do.
+        """
+        note = self.store.log.checkpoint()
+        at = self.journal.now_at(note)
+        with self._lock:
+            known = next((known for known in self._learned if known.note == note), None)
+        known = known or self.knowledge()
+        return Present(note, at, known, self._placer_of(known))
 
     def knowledge(self) -> Knowledge:
         """All that the log says now; facts recorded by other processes included.
@@ -470,7 +507,10 @@ class Node:
 
     def placer(self) -> Placer:
         """Says how footprints lie to the areas that the agreements name, of whichever version: a past one may be asked about."""
-        agreements = self.knowledge().register.agreements
+        return self._placer_of(self.knowledge())
+
+    def _placer_of(self, knowledge: Knowledge) -> Placer:
+        agreements = knowledge.register.agreements
         known, placer = self._placer
         if known is not agreements and known != agreements:
             placer = Placer(areas_of(agreements))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["JSON_TYPE", "answering", "miss", "text_of", "written"]
 
 JSON_TYPE = "application/json"
+_ENCODE = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
 
 def written(document: Json, media_type: str = JSON_TYPE, status: int = 200) -> Response:
@@ -33,7 +34,7 @@ def written(document: Json, media_type: str = JSON_TYPE, status: int = 200) -> R
 
 def text_of(document: Json) -> bytes:
     """Text of a document, or of a part of one."""
-    return json.dumps(document, ensure_ascii=False, separators=(",", ":")).encode()
+    return _ENCODE(document).encode()
 
 
 def miss() -> Response:

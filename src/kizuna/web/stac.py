@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Protocol
 from urllib.parse import urlencode
 
 from starlette.applications import Starlette
-from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Route
@@ -26,10 +25,11 @@ from kizuna.web.answers import answering, text_of
 from kizuna.web.answers import miss as _miss
 from kizuna.web.answers import written as _written
 from kizuna.web.gate import peer_fingerprint
+from kizuna.web.lane import Lane
 from kizuna.web.map_openapi import MAP_OPERATIONS, MAP_PARAMETERS
 from kizuna.web.stac_aggregate import aggregation_document, aggregations_document, get_aggregations, post_aggregations
 from kizuna.web.stac_fields import Fields, get_fields, post_fields
-from kizuna.web.stac_items import item_document
+from kizuna.web.stac_items import item_document, item_text
 from kizuna.web.stac_openapi import CONFORMANCE, FORMATS, GEOJSON, HTML, JSON, OPENAPI, OPERATIONS, SCHEMA, openapi, service_page
 from kizuna.web.stac_query import LARGEST_BODY_BYTES, boxed, get_query, post_query, read_span, read_where, whole_number
 from kizuna.web.tiles import TileFace, grid_links
@@ -58,6 +58,8 @@ PEOPLE_PATH, PARTNER_PATH = "/stac", "/exchange/stac"
 _SUFFIXES = {"kml": "kml", "geoparquet": "parquet"}
 _UNCACHED = {"cache-control": "private, no-store"}
 _MOST_HOSTS = 4
+# More threads would only take the interpreter from each other; what takes longer waits for the disk.
+_MOST_AT_ONCE = 8
 # So many outlines a globe draws with ease.
 _GLOBE_ITEMS = 200
 _TYPES: dict[Type, dict[str, Json]] = {
@@ -101,6 +103,7 @@ class StacFace:
 
     def __init__(self, desk: StacDesk, path: str, title: str, asset_path: Callable[[Product, Asset], str]) -> None:
         self._desk, self._path, self._title, self._asset_path = desk, path, title, asset_path
+        self._lane = Lane("stac", _MOST_AT_ONCE)
 
     def routes(self, guard: Guard) -> list[Route]:
         """Routes of the API, each behind what tells who asks."""
@@ -109,27 +112,29 @@ class StacFace:
             endpoint: Endpoint = getattr(self, operation.name.removesuffix("_posted"))
             answer = guard(_answering(operation, endpoint))
 
-            async def posted(request: Request) -> Response:
-                body = bytearray()
-                async for piece in request.stream():
-                    body += piece
-                    if len(body) > LARGEST_BODY_BYTES:
+            async def answered(request: Request) -> Response:
+                if operation.body:
+                    body = await _read(request)
+                    if body is None:
                         return _written({"code": "TooLarge", "description": "the body is too large"}, status=413)
-                request.state.body = bytes(body)
-                return await run_in_threadpool(answer, request)
+                    request.state.body = body
+                return await self._lane.run(answer, request)
 
-            return Route(self._path + operation.path, posted if operation.body else answer, methods=[operation.method])
+            return Route(self._path + operation.path, answered, methods=[operation.method])
 
-        return [route(operation) for operation in OPERATIONS]
+        # Each request is held to one after the other, so what is asked most stands first.
+        return [route(operation) for operation in sorted(OPERATIONS, key=lambda each: each.path != "/search")]
 
     # ---- what is the same for all
 
     def _here(self, request: Request) -> str:
-        asked = request.url.query
-        return self._base(request) + request.url.path.removeprefix(self._path) + (f"?{asked}" if asked else "")
+        path: str = request.scope["path"]
+        asked: str = request.scope["query_string"].decode()
+        return self._base(request) + path.removeprefix(self._path) + (f"?{asked}" if asked else "")
 
     def _base(self, request: Request) -> str:
-        return f"{request.url.scheme}://{request.headers.get('host', '')}{self._path}"
+        # Not of the request's URL, which takes longer to be put together than an item to be found.
+        return f"{request.scope['scheme']}://{request.headers.get('host', '')}{self._path}"
 
     def landing(self, request: Request, _caller: Party | None) -> Response:
         """Catalogue that all begins with."""
@@ -260,7 +265,7 @@ class StacFace:
         """Item as it is written; of many it is asked again and again."""
         text = shown.written.get(base)
         if text is None:
-            text = text_of(self._item(base, shown))
+            text = item_text(shown, base, base.removesuffix(self._path), self._asset_path)
             # Clients name the host as they like.
             if len(shown.written) < _MOST_HOSTS:
                 shown.written[base] = text
@@ -467,6 +472,16 @@ def _properties_links(here: str) -> list[Json]:
 def _encoded(asked: QueryParams, **others: str) -> str:
     """Parameters as they were asked, some of them replaced."""
     return urlencode([*((name, value) for name, value in asked.multi_items() if name not in others), *others.items()])
+
+
+async def _read(request: Request) -> bytes | None:
+    """Body of a request; None if it is too large."""
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > LARGEST_BODY_BYTES:
+            return None
+    return bytes(body)
 
 
 def _body(request: Request) -> dict[str, object]:

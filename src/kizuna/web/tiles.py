@@ -20,7 +20,7 @@ from kizuna.errors import InputError, Message
 from kizuna.formats.map_styles import Format, Style
 from kizuna.kinds.registry import kind_names
 from kizuna.model.product import parse_product_id
-from kizuna.node.tiles import Drawn, NotMadeYet, Sheet, is_drawable, sheet_box, styles_of
+from kizuna.node.tiles import Drawn, NotMadeYet, Sheet, sheet_box, styles_of
 from kizuna.web.answers import answering, written
 from kizuna.web.stac_query import get_query
 from kizuna.web.tile_documents import GRID, WEB_MERCATOR_URI, Layer, capabilities, tile_json, tile_matrix_set, tileset, tilesets
@@ -64,23 +64,20 @@ class TileDesk(Protocol):
         ...
 
 
-def map_links(base: str, product: Product) -> list[Mapping[str, Json]]:
-    """Links from an item to its map tiles; none where it has nothing to be drawn from.
+def map_links(here: str, id_: str) -> list[dict[str, Json]]:
+    """Links from an item that can be drawn to its map tiles.
 
     Parameters
     ----------
-    base
-        Address of the catalogue.
-    product
-        In the form in which the reader may have it.
+    here
+        Address of the item.
+    id_
+        Id of the product.
     """
-    if not is_drawable(product):
-        return []
-    here = f"{base}/collections/{product.kind}/items/{product.id}"
     return [
         {"rel": "xyz", "type": "image/webp", "href": here + "/tiles/{z}/{x}/{y}.webp"},
         {"rel": "tilejson", "type": _JSON, "href": here + "/tilejson.json"},
-        {"rel": "wmts", "type": _XML, "href": here + "/wmts/1.0.0/WMTSCapabilities.xml", "wmts:layer": product.id},
+        {"rel": "wmts", "type": _XML, "href": here + "/wmts/1.0.0/WMTSCapabilities.xml", "wmts:layer": id_},
         {"rel": "http://www.opengis.net/def/rel/ogc/1.0/tilesets-map", "type": _JSON, "href": here + "/map/tiles"},
         {"rel": "http://www.opengis.net/def/rel/ogc/1.0/map", "type": "image/png", "href": here + "/map"},
         {"rel": "preview", "type": "image/png", "href": here + "/thumbnail"},
