@@ -124,7 +124,9 @@ def serve(path: str) -> None:
     from starlette.applications import Starlette
 
     from kizuna.adapters.tls import TlsHttpProtocol
+    from kizuna.web.serve import collect_seldom
 
+    collect_seldom()
     with closing(SqliteStore(Path(path))) as store:
         catalogue = catalogue_over(store)
         catalogue.search(post_query({})[0], None)

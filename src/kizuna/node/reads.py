@@ -178,11 +178,21 @@ class Reads:
             before = store.log.checkpoint()
             at = self._node.journal.record_all(facts, by="exchange", authority="release rules")
             after = store.log.checkpoint()
-            stored = store.settings_among(dict.fromkeys(_kept_under(product, partner) for partner, _form, product in batch.keys))
-            told: dict[str, dict[str, str]] = {name: json.loads(value) for name, value in stored.items()}
-            for partner, form, product in batch.keys:
-                told.setdefault(_kept_under(product, partner), {})[form.value] = format_instant(at)
-            store.keep_settings({name: json.dumps(forms, sort_keys=True) for name, forms in told.items()})
+            names = {key: _kept_under(key[2], key[0]) for key in batch.keys}
+            told: dict[str, dict[str, str]] = {
+                name: json.loads(value) for name, value in store.settings_among(dict.fromkeys(names.values())).items()
+            }
+            now = format_instant(at)
+            for (_partner, form, _product), name in names.items():
+                told.setdefault(name, {})[form.value] = now
+            # As a rule a product was not read before, and is read in one form.
+            alone = {form.value: json.dumps({form.value: now}) for form in ReadForm}
+            store.keep_settings(
+                {
+                    name: alone[next(iter(forms))] if len(forms) == 1 else json.dumps(forms, sort_keys=True)
+                    for name, forms in told.items()
+                }
+            )
         if after is not None:
             # Another dictionary, for those who look at this one meanwhile.
             kept = dict(islice(self._before.items(), max(0, len(self._before) - _MOST_STEPS), None))

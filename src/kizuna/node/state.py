@@ -338,7 +338,7 @@ class Present:
     at
         Present instant.
     known
-        All that the log says.
+        All that the log says, perhaps but for what partners read last.
     placer
         How footprints lie to the areas of its agreements.
     """
@@ -409,8 +409,9 @@ class Node:
         note = self.store.log.checkpoint()
         at = self.journal.now_at(note)
         with self._lock:
-            known = next((known for known in self._learned if known.note == note), None)
-        known = known or self.knowledge()
+            latest = self._learned[0] if self._learned else None
+        # What partners read teaches nothing: so the same is known as before.
+        known = latest if latest is not None and self.reads.are_all_since(latest.note, note) else self.knowledge()
         return Present(note, at, known, self._placer_of(known))
 
     def knowledge(self) -> Knowledge:
