@@ -398,10 +398,14 @@ class SqlStore[I: ItemStore]:
     def keep_settings(self, values: Mapping[str, str]) -> None:
         """Keep each value under its name."""
         with self._database.writing():
-            self._database.write_all(
-                "INSERT INTO setting (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
-                values.items(),
-            )
+            for some in batched(values.items(), _BATCH):
+                # At one go: between one row and the next other threads would take their turns, while all others wait to write.
+                rows = ", ".join(["(?, ?)"] * len(some))
+                self._database.write(
+                    f"INSERT INTO setting (name, value) VALUES {rows}"  # noqa: S608 - only question marks
+                    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+                    [text for pair in some for text in pair],
+                )
 
     def drop_setting(self, name: str) -> None:
         """Keep nothing under `name` any more; absent: nothing."""

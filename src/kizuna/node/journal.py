@@ -117,6 +117,8 @@ class Journal:
     _last: dict[str, Instant] = field(default_factory=dict, init=False, repr=False, compare=False)
     # The checkpoint that was signed here last: nobody else need have signed it.
     _signed: list[tuple[str, Checkpoint]] = field(default_factory=list, init=False, repr=False, compare=False)
+    # The checkpoints before and after what was recorded here last.
+    _steps: list[tuple[str | None, str]] = field(default_factory=list, init=False, repr=False, compare=False)
     # By what the log was before: what was appended to it here lately.
     _appended: dict[tuple[int, tuple[bytes, ...]], Appended] = field(default_factory=dict, init=False, repr=False, compare=False)
 
@@ -246,9 +248,9 @@ class Journal:
         recorded_at
             Recorded time of all of them.
         """
-        now = self.now()
         log = self.store.log
-        size = log.size()
+        note, size = log.checkpoint(), log.size()
+        now = self.now_at(note)
         frames = {}
         for kind in dict.fromkeys(kind for kind, _body in facts):
             who = f"{self.organisation}:{by}"
@@ -268,6 +270,7 @@ class Journal:
         entries = [LogEntry(size + n, *entry) for n, entry in enumerate(zip(salts, envelopes, strict=True))]
         log.append(entries, checkpoint, frontier)
         self._remember_last(checkpoint, now)
+        self._steps[:] = [(note, checkpoint)]
         self._signed[:] = [(checkpoint, Checkpoint(self.origin, size + len(leaves), root_of(frontier)))]
         if len(self._made) > _MOST_MADE:
             self._made.clear()
@@ -280,6 +283,11 @@ class Journal:
     def appended_to(self, size: int, frontier: tuple[bytes, ...]) -> Appended | None:
         """What was recorded here lately as the next after so many entries with this frontier; it may have been undone since."""
         return self._appended.get((size, frontier))
+
+    @property
+    def last_step(self) -> tuple[str | None, str] | None:
+        """Checkpoints before and after what was recorded here last, to be asked for inside the same transaction."""
+        return self._steps[0] if self._steps else None
 
     def forget_appended(self) -> bool:
         """Forget what was recorded here lately, because it is not what the log holds; True if there was anything."""

@@ -175,9 +175,8 @@ class Reads:
         ]
         store = self._node.store
         with store.transaction():
-            before = store.log.checkpoint()
             at = self._node.journal.record_all(facts, by="exchange", authority="release rules")
-            after = store.log.checkpoint()
+            step = self._node.journal.last_step
             names = {key: _kept_under(key[2], key[0]) for key in batch.keys}
             told: dict[str, dict[str, str]] = {
                 name: json.loads(value) for name, value in store.settings_among(dict.fromkeys(names.values())).items()
@@ -193,7 +192,8 @@ class Reads:
                     for name, forms in told.items()
                 }
             )
-        if after is not None:
+        if step is not None:
+            before, after = step
             # Another dictionary, for those who look at this one meanwhile.
             kept = dict(islice(self._before.items(), max(0, len(self._before) - _MOST_STEPS), None))
             self._before = kept | {after: before}
