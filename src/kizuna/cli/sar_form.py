@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import ExitStack
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -14,10 +13,17 @@ import click
 from kizuna.cli.sar_files import new_file, require_new
 from kizuna.cli.sar_looks import require_looks_options, write_looks
 from kizuna.cli.sar_map import MAP_VALUES, form_one_map, require_map_options
+from kizuna.cli.sar_polarisations import (
+    require_composite_options,
+    require_polarisations,
+    with_solution,
+    write_composite,
+)
+from kizuna.cli.sar_sources import are_polarisations, read_sources
 from kizuna.cli.sar_strip import STRIPMAP, form_one_strip, require_strip_options
 from kizuna.cli.terminal import Progress, _, as_json, examples, print_json, say
 from kizuna.errors import InputError, Message
-from kizuna.wiring import open_input, system_now
+from kizuna.wiring import open_input
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +32,6 @@ if TYPE_CHECKING:
     from kizuna.formats.formed_map import MapPlan
     from kizuna.formats.sicd_metadata import SicdDescription
     from kizuna.model.canonical import Json
-    from kizuna.sar.collection import Collection
     from kizuna.sar.grid import PlaneGrid
     from kizuna.sar.history import PhaseHistory
     from kizuna.sar.windows import Window
@@ -49,7 +54,8 @@ _WORDS = {
 @click.command(
     help=_(
         "Form complex images from echoes, CPHD, CRSD, raw strips (HDF5) or Gotcha (.mat, one file a degree), and write "
-        "them as SICD; on terrain, as GeoTIFF. Of a file with several channels each is formed, into a file of its own."
+        "them as SICD; on terrain, as GeoTIFF. Of a file with several channels each is formed, into a file of its own; "
+        "polarisations of one collection, in one file or several, on the same pixels."
     ),
     epilog=examples(
         "kizuna sar form data_3dsar_pass1_az00?_HH.mat --output scene.nitf",
@@ -57,6 +63,7 @@ _WORDS = {
         "kizuna sar form strip.cphd --method omega-k --output strip.nitf",
         "kizuna sar form port.cphd --method factorised --dem dem.tif --undulation 38.2 --output port.tif",
         "kizuna sar form strip.cphd --method omega-k --looks 4 --output strip.sidd.nitf",
+        "kizuna sar form scene-hh.cphd scene-hv.cphd scene-vv.cphd --composite scene.png --output scene.nitf",
         "kizuna sar form port.cphd --autofocus own --solution phases.json --sub-apertures 3 --output port.nitf",
     ),
 )
@@ -121,6 +128,11 @@ _WORDS = {
 )
 @click.option("--crs", help=_("Projected coordinate system in metres, such as EPSG:32643 (default: the scene's UTM zone)."))
 @click.option("--pixels", type=click.Choice(MAP_VALUES), default=MAP_VALUES[0], help=_("What the map on terrain holds."))
+@click.option(
+    "--composite",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=_("Picture in colour of the polarisations formed (PNG): Pauli's where HH and VV are among them."),
+)
 @click.option("--channel", help=_("Channel of the CPHD file (default: all)."))
 @click.option("--classification", default="UNCLASSIFIED", show_default=True, help=_("Classification to write into the file."))
 @as_json
@@ -142,6 +154,7 @@ def form(
     undulation: float,
     crs: str | None,
     pixels: str,
+    composite: Path | None,
     channel: str | None,
     classification: str,
     json_: bool,
@@ -169,33 +182,43 @@ def form(
         {"plane": plane != _PLANES[0], "apodise": apodise},
         {"undulation": undulation != 0.0, "crs": crs is not None, "pixels": pixels != MAP_VALUES[0]},
     )
+    require_composite_options(composite, {"looks": looks > 1, "sub-apertures": parts > 1, "dem": dem is not None})
     require_looks_options(looks, {"apodise": apodise, "sub-apertures": parts > 1, "dem": dem is not None})
     wanted = None if grid is None else _lengths(grid)
-    sources = _sources(files, channel, classification)
-    jobs = _jobs(output, [source[0] for source in sources], parts)
+    sources = read_sources(files, channel, classification)
+    together = are_polarisations(sources)
+    require_polarisations(composite, together=together)
+    jobs = _jobs(output, [source.name for source in sources], parts)
     written: list[Json] = []
     found: dict[str, Any] = {}
-    for index, (name, history, scene, description, nominal, collection) in enumerate(sources):
+    for index, source in enumerate(sources):
+        # Polarisations of one collection share pixels, carrier and autofocus, so that they can be compared in phase.
+        model = sources[0] if together else source
         if method == STRIPMAP:
-            written.append(form_one_strip(jobs[index], collection, description, laid, (doppler_hz, band_hz), looks))
+            written.append(form_one_strip(jobs[index], source, model, laid, (doppler_hz, band_hz), looks))
             continue
+        scene, nominal = source.scene, source.nominal
         lengths = (100.0, 0.2) if wanted is None and nominal else wanted
-        flat = _grid_of(history, plane, lengths, parts)
-        focused, notes = _focused(history, autofocus, flat, found, name)
+        flat = _grid_of(model.history, plane, lengths, parts)
+        known = found.get(model.name) if autofocus == "own" else None
+        focused, notes = _focused(source.history, autofocus, flat, found, source.name, known)
         told = replace(
-            description,
+            source.description,
             method=_WORDS[method],
             polar_plane=method == "polar-plane",
             autofocused=autofocus != "none",
-            notes=(*description.notes, *notes),
+            notes=(*source.description.notes, *notes),
         )
-        on_map = None if dem is None else _map_of(history, scene, dem, undulation, lengths, crs)
+        on_map = None if dem is None else _map_of(model.history, scene, dem, undulation, lengths, crs)
         for number, part in enumerate(sub_apertures(focused, parts)):
             path = jobs[index * parts + number]
             if on_map is not None:
                 written.append(form_one_map(path, part, on_map, scene, told, method, laid, pixels))
                 continue
-            written.append(_formed(path, part, flat, (scene, nominal), told, method, laid, looks, apodised=apodise))
+            place = scene, nominal, model.history
+            written.append(_formed(path, part, flat, place, told, method, laid, looks, apodised=apodise))
+    if composite is not None:
+        write_composite(composite, jobs)
     if solution is not None:
         with new_file(solution) as file:
             file.write((json.dumps(found, indent=2) + "\n").encode())
@@ -243,45 +266,6 @@ def _lengths(text: str) -> tuple[float, float]:
         ) from None
 
 
-type _Source = tuple[str, PhaseHistory, LocalScene, SicdDescription, bool, Collection | None]
-
-
-def _sources(files: Sequence[Path], channel: str | None, classification: str) -> list[_Source]:
-    """Channels to form: name, history, where it lies, description, whether that place is nominal, the collection if known."""
-    with ExitStack() as stack:
-        opened = [stack.enter_context(open_input(path)) for path in files]
-        if all(path.suffix.lower() == ".mat" for path in files):
-            return [_gotcha(opened, files[0], classification)]
-        from kizuna.formats.echoes import echo_channels, read_echoes
-        from kizuna.formats.marking import UNCLASSIFIED
-        from kizuna.formats.sicd_metadata import describe_collection
-
-        if len(files) != 1:
-            raise InputError(
-                Message("{count} files were given; one CPHD file, or Gotcha files alone, can be formed", {"count": len(files)}),
-                hint=Message("Form each CPHD file by a command of its own."),
-                field="files",
-            )
-        names = (channel,) if channel is not None else echo_channels(opened[0])
-        found: list[_Source] = []
-        for name in names:
-            collection = read_echoes(opened[0], channel=name, progress=Progress(_("reading")))
-            marking = UNCLASSIFIED if classification == "UNCLASSIFIED" else replace(UNCLASSIFIED, classification=classification)
-            told = describe_collection(collection, produced=system_now(), marking=marking)
-            found.append((name, collection.history, collection.scene, told, False, collection))
-        return found
-
-
-def _gotcha(opened: Sequence[Any], first: Path, classification: str) -> _Source:
-    from kizuna.earth.scene import LocalScene
-    from kizuna.formats.gotcha import NOMINAL_POSITION, POLARISATIONS, describe, read_history
-
-    polarisation = first.stem[-2:].upper()
-    history = read_history(opened, polarisation=polarisation if polarisation in POLARISATIONS else "HH")
-    described = describe(produced=system_now(), classification=classification)
-    return history.polarisation, history, LocalScene(NOMINAL_POSITION), described, True, None
-
-
 def _grid_of(history: PhaseHistory, plane: str, wanted: tuple[float, float] | None, parts: int) -> PlaneGrid:
     """Pixels: as wanted, else all that neither pulses nor frequencies fold, at 1.25 times the rate that each axis needs."""
     from kizuna.sar.grid import ground_grid, slant_grid
@@ -313,14 +297,21 @@ def _map_of(
 
 
 def _focused(
-    history: PhaseHistory, autofocus: str, grid: PlaneGrid, found: dict[str, Any], name: str
+    history: PhaseHistory, autofocus: str, grid: PlaneGrid, found: dict[str, Any], name: str, known: dict[str, Any] | None
 ) -> tuple[PhaseHistory, tuple[tuple[str, str], ...]]:
-    """History with autofocus applied, and what to note of it in the image; the phases go into `found`."""
+    """History with autofocus applied, and what to note of it in the image; the phases go into `found`.
+
+    `known` is what was found for another polarisation of the same pulses.
+    """
     if autofocus == "none":
         return replace(history, range_correction_m=None, phase_correction_rad=None), ()
     if autofocus == "given":
         focused = history.autofocused()
         notes = (("Autofocus", "solution given with the data"),)
+    elif known is not None:
+        history = with_solution(history, known)
+        focused = history.autofocused()
+        notes = (("Autofocus", "phase gradient, as found for the first polarisation"),)
     else:
         from kizuna.sar.autofocus import phase_gradient
 
@@ -342,7 +333,7 @@ def _formed(
     path: Path,
     history: PhaseHistory,
     grid: PlaneGrid,
-    place: tuple[LocalScene, bool],
+    place: tuple[LocalScene, bool, PhaseHistory],
     description: SicdDescription,
     method: str,
     window: Window,
@@ -359,11 +350,12 @@ def _formed(
     # Of several looks each is weighted by itself.
     aperture = window if looks == 1 else Window()
     pixels = form_pixels(weighted(history, window, aperture), grid, Method(method), progress=Progress(_("forming")))
-    pixels = to_baseband(pixels, history, grid)
+    scene, nominal, carrier = place
+    pixels = to_baseband(pixels, carrier, grid)
     if apodised:
         pixels = apodise(pixels, grid, spatial_support(history, grid))
         description = replace(description, notes=(*description.notes, ("Apodisation", "spatially variant, rows then columns")))
-    image = FormedImage(pixels, grid, history, *place)
+    image = FormedImage(pixels, grid, history, scene, nominal)
     told = replace(description, row_weighting=weighting_of(window), col_weighting=weighting_of(aperture))
     with new_file(path) if looks == 1 else BytesIO() as file:
         write_sicd(file, image, told)

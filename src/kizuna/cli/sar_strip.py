@@ -14,9 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from kizuna.formats.sicd_metadata import SicdDescription
+    from kizuna.cli.sar_sources import Source
     from kizuna.model.canonical import Json
-    from kizuna.sar.collection import Collection
     from kizuna.sar.windows import Window
 
 __all__ = ["STRIPMAP", "form_one_strip", "require_strip_options"]
@@ -53,8 +52,8 @@ def require_strip_options(method: str, others: Mapping[str, bool], own: Mapping[
 
 def form_one_strip(
     path: Path,
-    collection: Collection | None,
-    description: SicdDescription,
+    source: Source,
+    model: Source,
     window: Window,
     doppler: tuple[float | None, float | None],
     looks: int,
@@ -65,10 +64,10 @@ def form_one_strip(
     ----------
     path
         File to write.
-    collection
-        Echoes; None of those that carry no times.
-    description
-        What the SICD says beside them.
+    source
+        Echoes, and what the SICD says beside them.
+    model
+        Echoes whose pixels and Doppler band are taken: the same, or those of another polarisation.
     window
         Over band and aperture.
     doppler
@@ -81,7 +80,8 @@ def form_one_strip(
     InputError
         No strip can be formed from these echoes.
     """
-    if collection is None:
+    collection, description = source.collection, source.description
+    if collection is None or model.collection is None:
         raise InputError(
             Message("these echoes carry no times, and so hold no strip"),
             hint=Message("Form them by another --method."),
@@ -91,7 +91,7 @@ def form_one_strip(
     from kizuna.sar.strip import form_strip, plan_strip
     from kizuna.sar.windows import Window
 
-    plan = plan_strip(collection, doppler_hz=doppler[0], width_hz=doppler[1])
+    plan = plan_strip(model.collection, doppler_hz=doppler[0], width_hz=doppler[1])
     # Of several looks each is weighted by itself.
     aperture = window if looks == 1 else Window()
     strip = form_strip(collection, plan, band=window, aperture=aperture, progress=Progress(_("forming")))

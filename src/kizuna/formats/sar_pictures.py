@@ -14,7 +14,17 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     import lxml.etree
 
-__all__ = ["Directions", "directions_of", "looks_png", "quicklook_png", "spectrum_png"]
+__all__ = [
+    "Directions",
+    "arrows",
+    "directions_of",
+    "figure_of",
+    "looks_png",
+    "png_of",
+    "quicklook_png",
+    "scale_bar",
+    "spectrum_png",
+]
 
 type Pixels = npt.NDArray[np.complexfloating[Any, Any]] | npt.NDArray[np.floating[Any]]
 type Floats = npt.NDArray[np.float64]
@@ -89,7 +99,8 @@ def _span(decibels: Floats) -> tuple[float, float]:
     return max(top - _RANGE_DB, float(decibels.min())), top
 
 
-def _figure(width: float, height: float) -> Any:  # noqa: ANN401 # matplotlib's figure
+def figure_of(width: float, height: float) -> Any:  # noqa: ANN401 # matplotlib's figure
+    """Figure of a size in inches, drawn without a screen."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
@@ -98,7 +109,8 @@ def _figure(width: float, height: float) -> Any:  # noqa: ANN401 # matplotlib's 
     return figure
 
 
-def _png(figure: Any) -> bytes:  # noqa: ANN401
+def png_of(figure: Any) -> bytes:  # noqa: ANN401
+    """PNG file of a figure."""
     out = io.BytesIO()
     # Without its version, the same image gives the same bytes.
     figure.savefig(out, format="png", metadata={"Software": None})
@@ -141,16 +153,16 @@ def quicklook_png(
     height_m, width_m = (size * step * spacing for size, spacing in zip(decibels.shape, spacing_m, strict=True))
     side = 7.0
     aspect = min(max(height_m / width_m, 0.3), 2.5)
-    figure = _figure(side + 1.8, side * aspect + 1.1 if aspect <= 1.0 else side + 1.1)
+    figure = figure_of(side + 1.8, side * aspect + 1.1 if aspect <= 1.0 else side + 1.1)
     axes = figure.add_subplot()
     shown = axes.imshow(decibels, cmap="gray", vmin=low, vmax=high, extent=(0.0, width_m, height_m, 0.0), aspect="equal")
     axes.set(title=title, xlabel="columns, m", ylabel="rows, m")
     figure.colorbar(shown, ax=axes, label="power, dB", shrink=0.8)
     if caption:
         figure.supxlabel(caption, fontsize=8)
-    _scale_bar(axes, width_m)
-    _arrows(axes, directions)
-    return _png(figure)
+    scale_bar(axes, width_m)
+    arrows(axes, directions)
+    return png_of(figure)
 
 
 def _outlined(width: float) -> list[Any]:
@@ -159,7 +171,8 @@ def _outlined(width: float) -> list[Any]:
     return [withStroke(linewidth=width, foreground="black")]
 
 
-def _scale_bar(axes: Any, width_m: float) -> None:  # noqa: ANN401
+def scale_bar(axes: Any, width_m: float) -> None:  # noqa: ANN401
+    """Scale bar in the lower left of an image of a width."""
     length = _nice(width_m / 4.0)
     begin, end = 0.04, 0.04 + length / width_m
     bar = {"transform": axes.transAxes, "solid_capstyle": "butt", "path_effects": _outlined(6.0)}
@@ -170,7 +183,7 @@ def _scale_bar(axes: Any, width_m: float) -> None:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _arrows(axes: Any, directions: Directions) -> None:  # noqa: ANN401
+def arrows(axes: Any, directions: Directions) -> None:  # noqa: ANN401
     """Arrows side by side along the upper edge, each with its name below."""
     wanted = [("N", directions.north, "white"), ("range", directions.range, "#ffd54a"), ("shadow", directions.shadow, "#7fd0ff")]
     known = [(name, direction, colour) for name, direction, colour in wanted if direction is not None]
@@ -217,7 +230,7 @@ def spectrum_png(
     decibels, _step = _decibels(spectrum)
     decibels -= float(np.quantile(decibels, _BRIGHTEST_QUANTILE))
     rows, cols = (0.5 / spacing for spacing in spacing_m)
-    figure = _figure(8.4, 7.4)
+    figure = figure_of(8.4, 7.4)
     grid = figure.add_gridspec(2, 2, width_ratios=(4, 1), height_ratios=(1, 4))
     axes = figure.add_subplot(grid[1, 0])
     shown = axes.imshow(decibels, cmap="magma", vmin=-_RANGE_DB, vmax=0.0, extent=(-cols, cols, rows, -rows), aspect="auto")
@@ -244,7 +257,7 @@ def spectrum_png(
         place.grid(visible=True, linewidth=0.3)
     figure.colorbar(shown, ax=[above, axes, beside], label="power, dB", shrink=0.7)
     figure.suptitle(title)
-    return _png(figure)
+    return png_of(figure)
 
 
 def looks_png(
@@ -289,7 +302,7 @@ def looks_png(
     rows, cols = pixels.shape
     height_m, width_m = rows * spacing_m[0], cols * spacing_m[1]
     each = 3.2
-    figure = _figure(each * looks + 1.0, each * min(max(height_m / width_m, 0.4), 2.0) + 1.0)
+    figure = figure_of(each * looks + 1.0, each * min(max(height_m / width_m, 0.4), 2.0) + 1.0)
     all_axes = figure.subplots(1, looks, sharey=True)
     shown = None
     for number, (axes, (decibels, _step)) in enumerate(zip(np.atleast_1d(all_axes), pictures, strict=True)):
@@ -299,4 +312,4 @@ def looks_png(
     np.atleast_1d(all_axes)[0].set_ylabel("rows, m")
     figure.colorbar(shown, ax=all_axes, label="power, dB", shrink=0.8)
     figure.suptitle(title)
-    return _png(figure)
+    return png_of(figure)

@@ -163,7 +163,7 @@ def omega_k(  # noqa: PLR0913 # echoes, pixels, Doppler, windows, and bounds on 
     *,
     band: Window = _UNIFORM,
     aperture: Window = _UNIFORM,
-    blur_rad: float = 0.1,
+    blur_rad: float = 0.02,
     block_bytes: int = 256 << 20,
     threads: int | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -175,7 +175,7 @@ def omega_k(  # noqa: PLR0913 # echoes, pixels, Doppler, windows, and bounds on 
     history
         Phase history with times at an even rate; its positions lie on the grid's track.
     grid
-        Pixels; its columns lie at times of pulses, before the first and after the last too, whole pulse intervals apart.
+        Pixels; its columns lie whole pulse intervals apart, before the first pulse and after the last too.
     doppler
         Where the Doppler spectrum lies, and how much of it is processed where `aperture` is not uniform.
     band, aperture
@@ -349,7 +349,10 @@ def _form(image: Image, task: _Task, block: _Block) -> None:
     # The carrier counts from the centre row of the image.
     carried = 2.0 / SPEED_OF_LIGHT_M_S * (geometry.reference_m - grid.range_m) * history.centre_frequency_hz
     start_s = float(np.asarray(history.times_s)[block.pulses[0]])
-    phases[:, 0] += 0.125 - (carried % 1.0)
+    # Columns may lie between pulses, all by the same share: at those of another polarisation, which alternate with these.
+    late = (ascending - start_s) / interval
+    between_s = float(late[0] - np.rint(late[0])) * interval
+    phases[:, 0] += 0.125 - (carried % 1.0) + axis * between_s
 
     # Samples are spread over Stolt's frequencies, not interpolated in them: the edges of the band do not ring.
     cell = SPEED_OF_LIGHT_M_S / (2.0 * history.bandwidth_hz)
@@ -381,7 +384,7 @@ def _form(image: Image, task: _Task, block: _Block) -> None:
 
     run_spread(change, block.length, workers)
     strip = scipy.fft.ifft(focused, axis=0, overwrite_x=True, workers=workers)
-    index = np.rint((ascending - start_s) / interval).astype(np.int64) % block.length
+    index = np.rint((ascending - between_s - start_s) / interval).astype(np.int64) % block.length
     kept = strip[index].T
     if grid.right:
         image[top:bottom, block.cols[0] : block.cols[1]] = kept
