@@ -10,10 +10,11 @@ import math
 from contextlib import ExitStack
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import BinaryIO, Protocol
+from typing import TYPE_CHECKING, BinaryIO, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import scipy.ndimage
 from affine import Affine
 
 from kizuna.earth.wgs84 import ecef_to_geodetic, enu_basis
@@ -27,27 +28,30 @@ from kizuna.formats.sicd import read_pixels
 from kizuna.formats.sicd_geometry import read_sicd_geometry
 from kizuna.sar.geocode import (
     AveragedPower,
+    CellAreas,
     FittedProjection,
-    Hidden,
-    facet_areas,
     fit_projection,
-    hidden_by_terrain,
+    hidden_along_lines,
     resample_power,
 )
 
-__all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "MOST_WHOLE_PIXELS", "Geocoded", "Quantity", "geocode"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MASK_LAYOVER", "MASK_OUTSIDE", "MASK_SHADOW", "MOST_PIXELS", "Geocoded", "Quantity", "geocode"]
 
 type Floats = npt.NDArray[np.float64]
 
 MOST_PIXELS = 200_000_000
-"""Pixels of a map, at most; it is made some rows at a time, and takes 20 bytes a pixel while it is compressed."""
-MOST_WHOLE_PIXELS = 50_000_000
-"""The same where layover, shadow or flattening need the whole map at once: about 200 bytes a pixel."""
+"""Pixels of a map, at most; it is made some rows at a time, and takes 20 bytes a pixel while it is compressed, 30 on terrain."""
 MASK_LAYOVER, MASK_SHADOW, MASK_OUTSIDE = 1, 2, 255
 """Values of the mask; 3 is layover and shadow, 255 beyond the image or the terrain model."""
 
 _HEAD_BYTES = 512
 _EDGE = 9
+_NET = 33
+_TERRAIN_SHARE = 8
+_RANGE_UNIT_M, _ANGLE_UNIT = 0.1, 1e-5  # `fit_projection` keeps within 0.02 of its unit
 _CELLS = 3.0  # map pixels that a radar cell is wide, so that several facets fall into each
 
 
@@ -185,7 +189,6 @@ def geocode(
     with ExitStack() as stack:
         grid = _map(geometry, surface_m, spacing_m, crs)
         if terrain is not None:
-            require_size(grid.rows, grid.cols, MOST_WHOLE_PIXELS)
             grid = on_terrain(grid, terrain, undulation_m, stack)
         projection = _projection(geometry, grid)
         middle = max(grid.rows // 2, 1)
@@ -222,29 +225,147 @@ def _open(
     return values
 
 
+@dataclass(frozen=True, slots=True)
+class _View:
+    """What the radar sees of places of the map, by polynomials of coordinates and height.
+
+    Parameters
+    ----------
+    sight
+        Unit vector of the line of sight (ECEF) in units of 1e-5: its x and y, and its z.
+    distance
+        Range in tenths of a metre, look angle in units of 1e-5 radian.
+    """
+
+    sight: tuple[FittedProjection, FittedProjection]
+    distance: FittedProjection
+
+    def ranges(self, x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        """Ranges (m) and look angles (rad)."""
+        range_, look = self.distance(x, y, height_m)
+        return range_ * _RANGE_UNIT_M, look * _ANGLE_UNIT
+
+    def sights(self, x: Floats, y: Floats, height_m: Floats) -> Floats:
+        """Unit vectors from the antenna, shape (..., 3)."""
+        parts = [*self.sight[0](x, y, height_m), self.sight[1](x, y, height_m)[0]]
+        return np.stack(parts, axis=-1) * _ANGLE_UNIT
+
+
+def _view(geometry: Geometry, grid: MapGrid) -> _View:
+    position = ecef_of(grid.crs)
+
+    def seen(x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats, Floats]:
+        place = position(x, y, height_m)
+        return _seen(geometry, place, *geometry.pixels_from(*geometry.smooth_of(place)))
+
+    def distance(x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        _, range_m, look_rad = seen(x, y, height_m)
+        return range_m / _RANGE_UNIT_M, look_rad / _ANGLE_UNIT
+
+    def sideways(x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        sight = seen(x, y, height_m)[0] / _ANGLE_UNIT
+        return sight[..., 0], sight[..., 1]
+
+    def upwards(x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
+        up = seen(x, y, height_m)[0][..., 2] / _ANGLE_UNIT
+        return up, np.zeros_like(up)
+
+    return _View((_fitted(sideways, grid), _fitted(upwards, grid)), _fitted(distance, grid))
+
+
 def _hidden(
     geometry: Geometry, grid: MapGrid, projection: _Projection, power: AveragedPower, quantity: Quantity
 ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.uint8]]:
-    """Map on terrain, and what that hides: along lines through the whole map, so of all of it at once."""
-    x, y, heights = grid.places(0, grid.rows)
-    known = np.isfinite(heights)
-    heights = np.where(known, heights, grid.height_range_m[0])
-    rows, cols = projection(x, y, heights)
-    found = power.at(rows, cols)
-    found[~known] = np.nan
-    place = ecef_of(grid.crs)(x, y, heights)
-    sight, range_m, look_rad = _seen(geometry, place, rows, cols)
-    hidden = hidden_by_terrain(range_m, look_rad)
-    mask = (hidden.layover * np.uint8(MASK_LAYOVER) + hidden.shadow * np.uint8(MASK_SHADOW)).astype(np.uint8)
-    mask[~np.isfinite(found)] = MASK_OUTSIDE
-    match quantity:
-        case Quantity.AMPLITUDE:
-            found = np.sqrt(found)
-        case Quantity.SIGMA0:
+    """Map on terrain, and what that hides; of the whole map only heights, masks and the result are held."""
+    heights = np.empty((grid.rows, grid.cols), np.float32)
+    mask = np.zeros((grid.rows, grid.cols), np.uint8)
+    for begin, end in grid.parts():
+        read = grid.heights(begin, end)
+        known = np.isfinite(read)
+        heights[begin:end] = np.where(known, read, grid.height_range_m[0])
+        mask[begin:end][~known] = MASK_OUTSIDE
+    view = _view(geometry, grid)
+
+    def seen(rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+        height = scipy.ndimage.map_coordinates(heights, np.stack([rows, cols]), np.float64, order=1, mode="nearest")
+        beyond = (rows < 0.0) | (rows > grid.rows - 1) | (cols < 0.0) | (cols > grid.cols - 1)
+        ranges, looks = view.ranges(*grid.at(rows, cols), height)
+        ranges[beyond], looks[beyond] = math.nan, math.nan
+        return ranges, looks
+
+    level = 0.5 * (grid.height_range_m[0] + grid.height_range_m[1])
+    net = np.meshgrid(*(np.linspace(0, size - 1, _NET) for size in (grid.rows, grid.cols)), indexing="ij")
+    steps = [(net[0], net[1]), (net[0] + 1.0, net[1]), (net[0], net[1] + 1.0)]
+    ranges = [view.ranges(*grid.at(*step), np.full(net[0].shape, level))[0] for step in steps]
+    gradient = (float(np.median(ranges[1] - ranges[0])), float(np.median(ranges[2] - ranges[0])))
+    hidden = hidden_along_lines((grid.rows, grid.cols), gradient, seen)
+    cells = None
+    if quantity is Quantity.GAMMA0:
+        pixels = [projection(*grid.at(*step), np.full(net[0].shape, level)) for step in steps]
+        sizes = [float(np.median(np.hypot(down - here, across - here))) for here, down, across in zip(*pixels, strict=True)]
+        cell = (max(1, math.ceil(_CELLS * sizes[0])), max(1, math.ceil(_CELLS * sizes[1])))
+        cells = _Flattened.over(geometry, grid, projection, view, heights, hidden.shadow, (cell, power.shape))
+    values = np.empty((grid.rows, grid.cols), np.float32)
+    for begin, end in grid.parts(_TERRAIN_SHARE):
+        x, y = np.meshgrid(grid.x(), grid.y(begin, end))
+        rows, cols = projection(x, y, heights[begin:end].astype(np.float64))
+        found = power.at(rows, cols)
+        found[mask[begin:end] == MASK_OUTSIDE] = np.nan
+        layover, shadow = (one[begin:end] for one in (hidden.layover, hidden.shadow))
+        mask[begin:end] = layover * np.uint8(MASK_LAYOVER) + shadow * np.uint8(MASK_SHADOW)
+        mask[begin:end][~np.isfinite(found)] = MASK_OUTSIDE
+        if quantity is Quantity.SIGMA0:
             found *= geometry.brightness("sigma0", rows, cols)
-        case Quantity.GAMMA0:
-            found *= _flattened(geometry, rows, cols, (place, sight), hidden, power.shape)
-    return found.astype(np.float32), mask
+        if cells is not None:
+            found *= geometry.brightness("beta0", rows, cols) * cells.at(rows, cols)
+            found[shadow] = np.nan
+        values[begin:end] = np.sqrt(found) if quantity is Quantity.AMPLITUDE else found
+    return values, mask
+
+
+@dataclass(frozen=True, slots=True)
+class _Flattened:
+    """What beta nought is multiplied by for gamma nought flattened for slopes, by radar cell.
+
+    Parameters
+    ----------
+    cell
+        Rows and columns of the image that make one cell.
+    ratio
+        Area of a cell in the slant plane over the ground that it saw; NaN where it saw none.
+    """
+
+    cell: tuple[int, int]
+    ratio: Floats
+
+    @classmethod
+    def over(
+        cls,
+        geometry: Geometry,
+        grid: MapGrid,
+        projection: _Projection,
+        view: _View,
+        heights: npt.NDArray[np.float32],
+        shadow: npt.NDArray[np.bool_],
+        sizes: tuple[tuple[int, int], tuple[int, int]],
+    ) -> _Flattened:
+        """Add up the facets of all of the map; `sizes` are those of a cell and of the image."""
+        areas = CellAreas.over(sizes[1], sizes[0])
+        position = ecef_of(grid.crs)
+        for begin, end in grid.parts(_TERRAIN_SHARE):
+            last = min(end + 1, grid.rows)  # facets reach to the next part's first row
+            places = (*np.meshgrid(grid.x(), grid.y(begin, last)), heights[begin:last].astype(np.float64))
+            areas.add(position(*places), view.sights(*places), *projection(*places), shadow[begin:last])
+        down, across = sizes[0]
+        row, col = np.ogrid[0 : areas.total_m2.shape[0], 0 : areas.total_m2.shape[1]]
+        slant_m2 = geometry.slant_area_m2((row + 0.5) * down - 0.5, (col + 0.5) * across - 0.5) * down * across
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return cls(sizes[0], np.where(areas.total_m2 > 0.0, slant_m2 / areas.total_m2, np.nan))
+
+    def at(self, rows: Floats, cols: Floats) -> Floats:
+        """Between cells, at pixels of the image."""
+        down, across = self.cell
+        return resample_power(self.ratio, (rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5)
 
 
 _MASK_COG = {"BLOCKSIZE": "512", "OVERVIEW_RESAMPLING": "MODE"}
@@ -275,14 +396,17 @@ def _map(geometry: Geometry, surface_m: float, spacing_m: float | None, crs: str
 
 def _projection(geometry: Geometry, grid: MapGrid) -> _Projection:
     position = ecef_of(grid.crs)
+    return _Projection(_fitted(lambda x, y, h: geometry.smooth_of(position(x, y, h)), grid), geometry)
+
+
+def _fitted(function: Callable[[Floats, Floats, Floats], tuple[Floats, Floats]], grid: MapGrid) -> FittedProjection:
     x, y = grid.x(), grid.y(0, grid.rows)
-    fitted = fit_projection(
-        lambda x, y, h: geometry.smooth_of(position(x, y, h)),
+    return fit_projection(
+        function,
         (float(x[0]), float(x[-1])),
         (float(y[-1]), float(y[0])),
         (grid.height_range_m[0] - 1.0, grid.height_range_m[1] + 1.0),
     )
-    return _Projection(fitted, geometry)
 
 
 def _seen(geometry: Geometry, place: Floats, rows: Floats, cols: Floats) -> tuple[Floats, Floats, Floats]:
@@ -303,30 +427,3 @@ def _looks(rows: Floats, cols: Floats) -> tuple[int, int]:
         return max(1, math.floor(math.hypot(down, across)))
 
     return step(rows), step(cols)
-
-
-def _flattened(
-    geometry: Geometry,
-    rows: Floats,
-    cols: Floats,
-    seen: tuple[Floats, Floats],
-    hidden: Hidden,
-    shape: tuple[int, int],
-) -> Floats:
-    """What power is multiplied by for gamma nought flattened for slopes, at each map pixel."""
-    place, sight = seen
-    down, across = (max(1, math.ceil(_CELLS * float(np.median(_step(values))))) for values in (rows, cols))
-    seen_m2 = facet_areas(place, sight, rows, cols, hidden=hidden.shadow, cell=(down, across), shape=shape)
-    cell_rows, cell_cols = (
-        (np.arange(size) + 0.5) * step - 0.5 for size, step in zip(seen_m2.shape, (down, across), strict=True)
-    )
-    slant_m2 = geometry.slant_area_m2(cell_rows[:, None], cell_cols[None, :]) * down * across
-    with np.errstate(divide="ignore", invalid="ignore"):
-        cells = np.where(seen_m2 > 0.0, slant_m2 / seen_m2, np.nan)
-    flattened = resample_power(cells, (rows + 0.5) / down - 0.5, (cols + 0.5) / across - 0.5)
-    flattened[hidden.shadow] = np.nan
-    return geometry.brightness("beta0", rows, cols) * flattened
-
-
-def _step(values: Floats) -> Floats:
-    return np.hypot(np.diff(values, axis=0)[:, :-1], np.diff(values, axis=1)[:-1])

@@ -65,14 +65,19 @@ class MapGrid:
         """Map coordinate of some rows' middles."""
         return np.asarray(self.transform.f + self.transform.e * (np.arange(begin, end) + 0.5))
 
+    def at(self, rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+        """Map coordinates of fractional rows and columns, 0 being the middle of the first."""
+        place = self.transform
+        return np.asarray(place.c + place.a * (cols + 0.5)), np.asarray(place.f + place.e * (rows + 0.5))
+
     def places(self, begin: int, end: int) -> tuple[Floats, Floats, Floats]:
         """Coordinates and heights of some rows' pixels, each (rows, cols)."""
         x, y = np.meshgrid(self.x(), self.y(begin, end))
         return x, y, self.heights(begin, end)
 
-    def parts(self) -> list[tuple[int, int]]:
-        """All rows, so many at a time as make a million pixels."""
-        step = max(1, _ROWS_PIXELS // self.cols)
+    def parts(self, share: int = 1) -> list[tuple[int, int]]:
+        """All rows, so many at a time as make a million pixels, or a share of that."""
+        step = max(1, _ROWS_PIXELS // (self.cols * share))
         return [(begin, min(begin + step, self.rows)) for begin in range(0, self.rows, step)]
 
 

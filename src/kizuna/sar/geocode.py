@@ -15,6 +15,8 @@ import numpy.typing as npt
 import scipy.ndimage
 
 from kizuna.errors import InputError, Message
+from kizuna.sar.geocode_kernels import chebyshev_pair
+from kizuna.sar.parallel import run_spread, thread_count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,10 +24,12 @@ if TYPE_CHECKING:
 __all__ = [
     "MOST_MISFIT_PX",
     "AveragedPower",
+    "CellAreas",
     "FittedProjection",
     "Hidden",
     "facet_areas",
     "fit_projection",
+    "hidden_along_lines",
     "hidden_by_terrain",
     "resample_power",
 ]
@@ -39,6 +43,8 @@ MOST_MISFIT_PX = 0.02
 _NET, _HEIGHTS = 12, 4
 _DEGREES = ((3, 3, 2), (5, 5, 3), (7, 7, 3))
 _ROUNDING_M, _ROUNDING_RAD = 1e-6, 1e-12
+_LEAST_SLOPE = 1e-12
+_FEW_PLACES = 1 << 15
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +72,19 @@ class FittedProjection:
 
     def __call__(self, x: Floats, y: Floats, height_m: Floats) -> tuple[Floats, Floats]:
         """Fractional rows and columns, each (...), of places."""
-        u, v, w = (
+        parts = [
             (np.asarray(value, np.float64) - middle) / half
             for value, middle, half in zip((x, y, height_m), self.middle, self.half, strict=True)
-        )
-        shape = tuple(degree + 1 for degree in self.degrees)
-        chebyshev = np.polynomial.chebyshev.chebval3d
-        return (
-            np.asarray(chebyshev(u, v, w, self.rows.reshape(shape)), np.float64),
-            np.asarray(chebyshev(u, v, w, self.cols.reshape(shape)), np.float64),
-        )
+        ]
+        shape = np.broadcast_shapes(*(part.shape for part in parts))
+        places = np.stack([np.broadcast_to(part, shape).ravel() for part in parts])
+        sizes = tuple(degree + 1 for degree in self.degrees)
+        first, second = (np.ascontiguousarray(terms, np.float64).reshape(sizes) for terms in (self.rows, self.cols))
+        out = np.empty((2, places.shape[1]))
+        count = places.shape[1]
+        threads = thread_count(None) if count > _FEW_PLACES else 1
+        run_spread(lambda begin, end: chebyshev_pair(places, first, second, out, begin, end), count, threads)
+        return out[0].reshape(shape), out[1].reshape(shape)
 
 
 def fit_projection(
@@ -223,31 +232,145 @@ def hidden_by_terrain(range_m: Floats, look_rad: Floats, *, oversampling: int = 
     does not exceed all nearer ones, and in layover if its range does not exceed all nearer ones or is not exceeded by all farther
     ones (Kropatsch and Strobl 1990, IEEE TGRS 28(1)).
     """
-    rows, cols = range_m.shape
-    # Away from the radar: where range grows, on the whole.
-    gradient = [float(np.median(np.diff(range_m, axis=axis))) for axis in (0, 1)]
+    gradient = (float(np.median(np.diff(range_m, axis=0))), float(np.median(np.diff(range_m, axis=1))))
+
+    def seen(rows: Floats, cols: Floats) -> tuple[Floats, Floats]:
+        at = np.stack([rows, cols])
+        ranges, looks = (scipy.ndimage.map_coordinates(values, at, order=1, cval=math.nan) for values in (range_m, look_rad))
+        return np.asarray(ranges), np.asarray(looks)
+
+    return hidden_along_lines((range_m.shape[0], range_m.shape[1]), gradient, seen, oversampling=oversampling)
+
+
+def hidden_along_lines(
+    shape: tuple[int, int],
+    gradient: tuple[float, float],
+    seen: Callable[[Floats, Floats], tuple[Floats, Floats]],
+    *,
+    oversampling: int = 2,
+    most_samples: int = 1 << 19,
+) -> Hidden:
+    """Layover and shadow of a map of any size: some lines at a time, whose number changes nothing.
+
+    Parameters
+    ----------
+    shape
+        Rows and columns of the map.
+    gradient
+        How range grows along rows and columns, on the whole: lines run that way.
+    seen
+        Ranges (m) and look angles (rad) at fractional rows and columns of the map, any shape; NaN beyond it.
+    oversampling
+        Lines and samples for each map pixel.
+    most_samples
+        Of lines done at once.
+
+    Returns
+    -------
+    Hidden
+        Both masks; see `hidden_by_terrain`.
+    """
     length = math.hypot(*gradient)
     away = np.array(gradient) / length
     along = np.array([-away[1], away[0]])
-    middle = np.array([(rows - 1) / 2.0, (cols - 1) / 2.0])
-    reach = [sum(abs(direction[k]) * ((rows, cols)[k] - 1) / 2.0 for k in (0, 1)) for direction in (along, away)]
+    middle = np.array([(side - 1) / 2.0 for side in shape])
+    reach = [sum(abs(direction[k]) * (shape[k] - 1) / 2.0 for k in (0, 1)) for direction in (along, away)]
     lines, samples = (np.arange(-half, half + 0.5 / oversampling, 1.0 / oversampling) for half in reach)
-    at = middle[:, None, None] + along[:, None, None] * lines[:, None] + away[:, None, None] * samples
+    hidden = Hidden(np.zeros(shape, np.bool_), np.zeros(shape, np.bool_))
+    step = max(1, most_samples // len(samples))
+    for begin in range(0, len(lines), step):
+        end = min(begin + step, len(lines))
+        some = lines[begin:end, None]
+        ranges, looks = seen(
+            middle[0] + along[0] * some + away[0] * samples,
+            middle[1] + along[1] * some + away[1] * samples,
+        )
+        shadow = looks < np.fmax.accumulate(np.nan_to_num(looks, nan=-math.inf), axis=1) - _ROUNDING_RAD
+        nearer = np.fmax.accumulate(np.nan_to_num(ranges, nan=-math.inf), axis=1)
+        farther = np.fmin.accumulate(np.nan_to_num(ranges, nan=math.inf)[:, ::-1], axis=1)[:, ::-1]
+        layover = (ranges < nearer - _ROUNDING_M) | (ranges > farther + _ROUNDING_M)
+        # Back onto the map: each pixel takes what the nearest sample of the nearest line is.
+        at = _near_lines(shape, along, (float(lines[0]), len(lines)), (begin, end), oversampling)
+        i, j = at[0] - middle[0], at[1] - middle[1]
+        line = np.clip(np.rint((i * along[0] + j * along[1] - lines[0]) * oversampling).astype(int), 0, len(lines) - 1) - begin
+        sample = np.clip(np.rint((i * away[0] + j * away[1] - samples[0]) * oversampling).astype(int), 0, len(samples) - 1)
+        hidden.layover[at] = layover[line, sample]
+        hidden.shadow[at] = shadow[line, sample]
+    return hidden
 
-    def turned(values: Floats, outside: float) -> Floats:
-        return np.asarray(scipy.ndimage.map_coordinates(values, at, order=1, cval=outside))
 
-    ranges, looks = turned(range_m, math.nan), turned(look_rad, math.nan)
-    shadow = looks < np.fmax.accumulate(np.nan_to_num(looks, nan=-math.inf), axis=1) - _ROUNDING_RAD
-    nearer = np.fmax.accumulate(np.nan_to_num(ranges, nan=-math.inf), axis=1)
-    farther = np.fmin.accumulate(np.nan_to_num(ranges, nan=math.inf)[:, ::-1], axis=1)[:, ::-1]
-    layover = (ranges < nearer - _ROUNDING_M) | (ranges > farther + _ROUNDING_M)
-    # Back onto the map.
-    i, j = np.meshgrid(np.arange(rows) - middle[0], np.arange(cols) - middle[1], indexing="ij")
-    line = (i * along[0] + j * along[1] - lines[0]) * oversampling
-    sample = (i * away[0] + j * away[1] - samples[0]) * oversampling
-    back = np.clip(np.rint(line).astype(int), 0, len(lines) - 1), np.clip(np.rint(sample).astype(int), 0, len(samples) - 1)
-    return Hidden(layover[back], shadow[back])
+type _Pixels = tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]
+
+
+def _near_lines(
+    shape: tuple[int, int], along: Floats, lines: tuple[float, int], part: tuple[int, int], oversampling: int
+) -> _Pixels:
+    """Rows and columns of the pixels whose nearest line is among some, a run of columns in each row."""
+    rows, cols = shape
+    slope = float(along[1]) * oversampling
+    slope = slope if abs(slope) > _LEAST_SLOPE else _LEAST_SLOPE
+    at_left = ((np.arange(rows) - (rows - 1) / 2.0) * along[0] - (cols - 1) / 2.0 * along[1] - lines[0]) * oversampling
+    # The first and the last line take all that is beyond them.
+    ends = [-math.inf if part[0] == 0 else part[0] - 0.5, math.inf if part[1] == lines[1] else part[1] - 0.5]
+    crossings = np.sort([(end - at_left) / slope for end in ends], axis=0)
+    first = np.clip(np.floor(crossings[0]) - 1, 0, cols).astype(np.intp)
+    last = np.clip(np.ceil(crossings[1]) + 2, 0, cols).astype(np.intp)
+    counts = np.maximum(last - first, 0)
+    row = np.repeat(np.arange(rows), counts)
+    col = np.arange(len(row)) - np.repeat(np.cumsum(counts) - counts, counts) + np.repeat(first, counts)
+    line = ((row - (rows - 1) / 2.0) * along[0] + (col - (cols - 1) / 2.0) * along[1] - lines[0]) * oversampling
+    nearest = np.clip(np.rint(line).astype(int), 0, lines[1] - 1)
+    kept = (nearest >= part[0]) & (nearest < part[1])
+    return row[kept], col[kept]
+
+
+@dataclass(frozen=True, slots=True)
+class CellAreas:
+    """Ground that radar cells saw, added up part by part: the parts change nothing, for facets come in the map's order.
+
+    Parameters
+    ----------
+    cell
+        Rows and columns of the image that make one cell.
+    total_m2
+        Shape of the cells: so far.
+    """
+
+    cell: tuple[int, int]
+    total_m2: Floats
+
+    @classmethod
+    def over(cls, shape: tuple[int, int], cell: tuple[int, int]) -> CellAreas:
+        """Of an image of a shape."""
+        return cls(cell, np.zeros((math.ceil(shape[0] / cell[0]), math.ceil(shape[1] / cell[1]))))
+
+    def add(self, position_ecef_m: Floats, sight: Floats, rows: Floats, cols: Floats, hidden: Mask) -> None:
+        """Add the facets between pixels of some rows of the map; parameters as in `facet_areas`."""
+        a, b = position_ecef_m[:-1, :-1], position_ecef_m[:-1, 1:]
+        c, d = position_ecef_m[1:, :-1], position_ecef_m[1:, 1:]
+        towards = sight[:-1, :-1]
+        area = np.zeros(a.shape[:2])
+        for normal in (np.cross(b - a, c - a), np.cross(c - d, b - d)):
+            # The map's rows run south, so that (east) x (south) points down, as the line of sight does.
+            area += np.maximum(0.5 * (normal * towards).sum(axis=-1), 0.0)
+        area[hidden[:-1, :-1]] = 0.0
+        at_row = (_of_facets(rows) + 0.5) / self.cell[0] - 0.5
+        at_col = (_of_facets(cols) + 0.5) / self.cell[1] - 0.5
+        size = self.total_m2.shape
+        lost = ~(np.isfinite(at_row) & np.isfinite(at_col) & np.isfinite(area))
+        at_row[lost], at_col[lost] = -2.0, -2.0
+        first_row = np.clip(np.floor(at_row), -2, size[0]).astype(np.intp)
+        first_col = np.clip(np.floor(at_col), -2, size[1]).astype(np.intp)
+        index = np.empty((*area.shape, 4), np.intp)
+        weight = np.empty((*area.shape, 4))
+        for k, (down, across) in enumerate(((0, 0), (0, 1), (1, 0), (1, 1))):
+            row, col = first_row + down, first_col + across
+            inside = (row >= 0) & (row < size[0]) & (col >= 0) & (col < size[1]) & ~lost
+            share = np.abs(1 - down - (at_row - first_row)) * np.abs(1 - across - (at_col - first_col))
+            weight[..., k] = np.where(inside, share * area, 0.0)
+            index[..., k] = np.where(inside, row * size[1] + col, 0)
+        # INVARIANT: added one after another, so that where the map is cut does not change a bit.
+        np.add.at(self.total_m2.reshape(-1), index.reshape(-1), weight.reshape(-1))
 
 
 def facet_areas(
@@ -287,26 +410,9 @@ def facet_areas(
     Small 2011 (IEEE TGRS 49(8)), equation 12: gamma nought is beta nought times the cell's area in the slant plane over this
     area. Each facet is two triangles; their area is spread bilinearly over the four nearest cells.
     """
-    a, b = position_ecef_m[:-1, :-1], position_ecef_m[:-1, 1:]
-    c, d = position_ecef_m[1:, :-1], position_ecef_m[1:, 1:]
-    towards = sight[:-1, :-1]
-    area = np.zeros(a.shape[:2])
-    for normal in (np.cross(b - a, c - a), np.cross(c - d, b - d)):
-        # The map's rows run south, so that (east) x (south) points down, as the line of sight does.
-        area += np.maximum(0.5 * (normal * towards).sum(axis=-1), 0.0)
-    area[hidden[:-1, :-1]] = 0.0
-    at_row = (_of_facets(rows) + 0.5) / cell[0] - 0.5
-    at_col = (_of_facets(cols) + 0.5) / cell[1] - 0.5
-    size = math.ceil(shape[0] / cell[0]), math.ceil(shape[1] / cell[1])
-    total = np.zeros(size[0] * size[1])
-    first_row, first_col = np.floor(at_row).astype(int), np.floor(at_col).astype(int)
-    for down in (0, 1):
-        for across in (0, 1):
-            row, col = first_row + down, first_col + across
-            weight = np.abs(1 - down - (at_row - first_row)) * np.abs(1 - across - (at_col - first_col)) * area
-            inside = (row >= 0) & (row < size[0]) & (col >= 0) & (col < size[1]) & np.isfinite(weight)
-            total += np.bincount(row[inside] * size[1] + col[inside], weight[inside], minlength=len(total))
-    return total.reshape(size)
+    areas = CellAreas.over(shape, cell)
+    areas.add(position_ecef_m, sight, rows, cols, hidden)
+    return areas.total_m2
 
 
 def _of_facets(values: Floats) -> Floats:

@@ -21,6 +21,7 @@ from kizuna.errors import InputError
 from kizuna.formats.geocode import MASK_LAYOVER, MASK_OUTSIDE, Quantity, _map, _projection, geocode
 from kizuna.formats.sicd import NitfDescription, read_metadata, read_summary, write_sicd_file
 from kizuna.formats.sicd_geometry import read_sicd_geometry
+from kizuna.sar.geocode import hidden_along_lines as geocode_lines
 
 GRAZING = math.radians(45.66)
 HEIGHT = 4.0
@@ -124,6 +125,25 @@ def test_a_map_made_some_rows_at_a_time_is_the_map(monkeypatch):
     values.append(opened(geocode(sicd(pixels)).cog)[0])
     assert np.array_equal(*values, equal_nan=True)
     assert np.isfinite(values[0]).mean() > 0.5
+
+
+def test_terrain_in_parts_gives_the_same_bytes(monkeypatch, geometry):
+    """Layover, shadow and gamma nought of a rough ground: whole, and a few rows and lines at a time."""
+    rng = np.random.default_rng(5)
+    pixels = rng.normal(size=(80, 80))
+    rough = dem(np.repeat(np.repeat(rng.uniform(0.0, 5.0, (20, 20)), 3, axis=0), 3, axis=1))
+    options = {"terrain": io.BytesIO(rough), "undulation_m": geometry.scp_height_m, "quantity": Quantity.GAMMA0}
+    whole = geocode(sicd(pixels, beta0=3.0), **options)
+    whole_lines = geocode_lines.__kwdefaults__["most_samples"]
+    monkeypatch.setattr("kizuna.formats.map_grid._ROWS_PIXELS", 7 * 80)
+    monkeypatch.setitem(geocode_lines.__kwdefaults__, "most_samples", 1000)
+    assert whole_lines > 100_000
+    parts = geocode(sicd(pixels, beta0=3.0), **options)
+    assert parts.cog == whole.cog
+    assert parts.mask_cog == whole.mask_cog
+    mask, _, _ = opened(whole.mask_cog)
+    inside = mask[mask != MASK_OUTSIDE]
+    assert {int(value) for value in np.unique(inside)} == {0, 1, 2, 3}
 
 
 def test_a_field_has_the_gamma_nought_of_its_slope(geometry):
