@@ -16,7 +16,7 @@ from kizuna.model.instants import format_instant
 from kizuna.model.product import AssetRole
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from kizuna.model.canonical import Json
     from kizuna.model.label import Label
@@ -124,8 +124,8 @@ def stac_item(
         "properties": properties,
         "links": [dict(link) for link in links],
         "assets": {
-            _key(product, number): _asset(asset, href_of(asset)) | (placed if asset.role is AssetRole.ORIGINAL else {})
-            for number, asset in enumerate(product.assets)
+            key: _asset(asset, href_of(asset)) | (placed if asset.role is AssetRole.ORIGINAL else {})
+            for key, asset in _keyed(product.assets)
         },
     }
     if product.footprint is not None:
@@ -133,11 +133,13 @@ def stac_item(
     return item
 
 
-def _key(product: Product, number: int) -> str:
-    """Name of an asset among those of its item: its role, and a number if others came before."""
-    role = product.assets[number].role
-    before = sum(asset.role is role for asset in product.assets[:number])
-    return role.value if not before else f"{role.value}-{before + 1}"
+def _keyed(assets: Sequence[Asset]) -> Iterator[tuple[str, Asset]]:
+    """Assets with their names in an item: the role, and a number if others of it came before."""
+    counts: dict[str, int] = {}
+    for asset in assets:
+        role = asset.role.value
+        count = counts[role] = counts.get(role, 0) + 1
+        yield role if count == 1 else f"{role}-{count}", asset
 
 
 def _asset(asset: Asset, href: str) -> dict[str, Json]:
@@ -154,10 +156,10 @@ def _asset(asset: Asset, href: str) -> dict[str, Json]:
 def _place(footprint: Footprint) -> dict[str, Json]:
     """Geometry and bbox; cut in two where it crosses the antimeridian (RFC 7946, section 3.1.9)."""
     ring = footprint.ring
-    crosses = any(abs(lon - following) > _HALF_GLOBE_DEG for (lon, _), (following, _) in pairwise(ring))
-    lats = [lat for _, lat in ring]
-    if not crosses:
-        lons = [lon for lon, _ in ring]
+    lons, lats = [lon for lon, _ in ring], [lat for _, lat in ring]
+    # No edge is longer than all of it.
+    narrow = max(lons) - min(lons) <= _HALF_GLOBE_DEG
+    if narrow or not any(abs(lon - following) > _HALF_GLOBE_DEG for lon, following in pairwise(lons)):
         geometry: Json = {"type": "Polygon", "coordinates": [[list(point) for point in ring]]}
         return {"geometry": geometry, "bbox": [min(lons), min(lats), max(lons), max(lats)]}
     import shapely

@@ -101,8 +101,8 @@ class Reads:
         # When each was recorded last, the oldest first.
         self._recorded: dict[_Key, Instant] = {}
         self._waiting = _Batch()
-        # Of the latest entries by their checkpoint the one before: nothing but reads lies between.
-        self._before: dict[str, str | None] = {}
+        # Of the latest checkpoints which run each is of, and its place there: between two of one run lies nothing but reads.
+        self._runs: dict[str | None, tuple[object, int]] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
 
@@ -138,9 +138,10 @@ class Reads:
 
         True only where this process recorded them, and lately.
         """
-        while after is not None and after != before:
-            after = self._before.get(after)
-        return after is not None
+        if before == after:
+            return after is not None
+        earlier, later = self._runs.get(before), self._runs.get(after)
+        return earlier is not None and later is not None and earlier[0] is later[0] and earlier[1] < later[1]
 
     def _is_due(self, key: _Key, now: Instant) -> bool:
         at = self._recorded.get(key)
@@ -194,9 +195,10 @@ class Reads:
             )
         if step is not None:
             before, after = step
+            run, place = self._runs.get(before) or (object(), 0)
             # Another dictionary, for those who look at this one meanwhile.
-            kept = dict(islice(self._before.items(), max(0, len(self._before) - _MOST_STEPS), None))
-            self._before = kept | {after: before}
+            kept = dict(islice(self._runs.items(), max(0, len(self._runs) - _MOST_STEPS), None))
+            self._runs = kept | {before: (run, place), after: (run, place + 1)}
         return at
 
 

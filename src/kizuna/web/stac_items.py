@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from kizuna.model.canonical import Json
     from kizuna.model.product import Asset, Product
     from kizuna.node.catalogue import Shown
+    from kizuna.release.decision import Decision
 
 __all__ = ["item_document", "item_text", "people_asset_path"]
 
@@ -85,5 +86,25 @@ def _links(base: str, kind: str, id_: str, *, drawable: bool) -> list[dict[str, 
 def _item(
     shown: Shown, links: Sequence[Mapping[str, Json]], origin: str, asset_path: Callable[[Product, Asset], str]
 ) -> dict[str, Json]:
-    terms = None if shown.decision is None else partner_terms(shown.decision)
+    terms = None if shown.decision is None else _terms(_Same(shown.decision))
     return stac_item(shown.product, lambda asset: origin + asset_path(shown.product, asset), links, terms)
+
+
+class _Same:
+    """A decision that is equal to itself only: of products that are alike it is one and the same."""
+
+    __slots__ = ("decision",)
+
+    def __init__(self, decision: Decision) -> None:
+        self.decision = decision
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Same) and self.decision is other.decision
+
+    def __hash__(self) -> int:
+        return id(self.decision)
+
+
+@lru_cache(maxsize=256)
+def _terms(same: _Same) -> dict[str, Json]:
+    return partner_terms(same.decision)
