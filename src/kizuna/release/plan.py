@@ -77,7 +77,6 @@ _LOOKED_AT = {
     side: [(rule.id, [names.index(column.name) for column in _COLUMNS[rule.id] if column.side == side]) for rule in rules]
     for side, names, rules in (("a", _OFFERED, _HANGING), ("q", _ASKED, _ABOUT_PRODUCT))
 }
-_MOST_LABELS = 10_000
 _ANY_SHAPE = 7
 _MOST_KEPT = 20_000
 # Of a refusal that is not first, more than a person may decide on is missing: it comes after all those of which only that is.
@@ -217,7 +216,7 @@ class Scope:
         What was decided, by the `key` of products.
     """
 
-    __slots__ = ("_checks", "_like", "_passing", "_ways", "covered", "decisions", "measured", "plan", "shapes")
+    __slots__ = ("_checks", "_ways", "covered", "decisions", "measured", "plan", "shapes")
 
     def __init__(
         self, plan: Plan, checks: tuple[Check, ...], known: tuple[int, ...], ways: tuple[Way, ...], covered: Check
@@ -230,22 +229,6 @@ class Scope:
         names = {column.name for rule, _, _ in asked for column in _COLUMNS[rule] if column.side == "p"}
         self.measured = Measured(asked, [row for _, row, _, _ in offers]) if names & MEASURED else None
         self.decisions: dict[Key, Decision] = {}
-        self._like: dict[LabelColumns, LabelColumns] = {}
-        self._passing: dict[tuple[str, str], LabelColumns] = {}
-
-    def _stands_for(self, own: LabelColumns, label: Label) -> LabelColumns:
-        """Columns of the label that stands for all of one classification that name the partner and ask no article for a thing.
-
-        For a product that is derived from nothing, what more such a label says is never looked at.
-        """
-        partner = self.plan.question.row(0).partner
-        passes = own.releasable & partner and not any(own.needs & way.entry.row.lacking for way in self._ways)
-        if len(self._like) > _MOST_LABELS:
-            self._like.clear()
-            self._passing.clear()
-        found = self._passing.setdefault((label.policy, label.classification), own) if passes else own
-        self._like[own] = found
-        return found
 
     def key(
         self, view: View, subject: Subject, label: Label, own: LabelColumns, lineage: Lineage | None, at: Instant
@@ -266,8 +249,6 @@ class Scope:
             parents = lineage.key(view, subject, at)
             if parents is None:
                 return None
-        else:
-            own = self._like.get(own) or self._stands_for(own, label)
         if self.measured is None:
             return own, whose, parents, subject.complex_data
         return own, whose, parents, subject.complex_data, *self.measured.key(view, subject, self.plan, at)
