@@ -18,7 +18,9 @@ from kizuna.node.audit import verify_node
 from kizuna.node.audit_log import sentence
 from kizuna.node.catalogue import Catalogue, detected_remains
 from kizuna.node.founding import suspend_agreement
+from kizuna.node.journal import Journal
 from kizuna.node.reads import ReadForm, last_reads, reads_in_log
+from kizuna.node.state import Node
 
 
 @pytest.fixture
@@ -170,6 +172,20 @@ def test_what_was_decided_holds_over_reads_and_over_nothing_else(world):
     node.reads.record(HUR, ReadForm.ITEM, [product_id(3)])
     assert not any(node.reads.are_all_since(before, node.store.log.checkpoint()) for before in notes[:3])
     assert node.reads.are_all_since(notes[3], node.store.log.checkpoint())
+
+
+def test_a_suspension_by_another_process_is_known_at_once_and_reads_teach_nothing(world):
+    world.take_in(IQPS, 1)
+    node, catalogue = world.node(IQPS), catalogue_of(world)
+    assert len(catalogue.search(Query(), HUR).items) == 1
+    known = node.present().known
+    catalogue.item(product_id(1), HUR)
+    assert node.present().known is known
+    assert node.present().note == node.store.log.checkpoint() != known.note
+    journal = Journal(IQPS, node.store, node.keys, world.clock)
+    suspend_agreement(Node(journal, node.blobs, lambda: "here", "another"), "SHARE", "x", "order")
+    assert catalogue.search(Query(), HUR).items == ()
+    assert node.present().known == node.knowledge() != known
 
 
 def test_a_suspension_between_reads_stops_a_file(world):
