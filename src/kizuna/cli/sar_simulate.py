@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import resource
 import time
 from contextlib import contextmanager
@@ -249,8 +250,10 @@ def _on_terrain(scene: Scene, dem: Path, undulation_m: float) -> Scene:
     from kizuna.earth.scene import LocalScene
     from kizuna.formats.terrain import read_terrain
 
+    # A square that holds the strip, whichever way it lies.
+    side_m = scene.extent_m if scene.strip is None else math.hypot(scene.strip.length_m, scene.strip.swath_m) / math.sqrt(2.0)
     with open_input(dem) as file:
-        return replace(scene, terrain=read_terrain(file, LocalScene(scene.place), scene.extent_m, undulation_m=undulation_m))
+        return replace(scene, terrain=read_terrain(file, LocalScene(scene.place), side_m, undulation_m=undulation_m))
 
 
 def _write(path: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from kizuna.model.instants import Instant
     from kizuna.sar.acquisition import Acquisition
-    from kizuna.sar.scene import Scene, Ship
+    from kizuna.sar.scene import Scene, Ship, Terrain
 
 __all__ = ["Simulation", "acquisition_by", "acquisition_of", "collection_of", "observed", "placed", "seen_at", "simulate"]
 
@@ -171,6 +171,8 @@ def simulate(
     tell = progress or (lambda _done, _all: None)
     beam = acquisition.beam
     extent = (extent_m or scene.extent_m,) * 2 if beam is None else beam.extent_m
+    if beam is not None and scene.terrain is not None:
+        scene = replace(scene, terrain=_above_surface(acquisition.scene, scene.terrain))
     rng = np.random.default_rng(scene.seed if seed is None else seed)
     sight = acquisition.middle_m / np.linalg.norm(acquisition.middle_m)
     cell = _CELLS_A_RESOLUTION * _nyquist_m(acquisition)
@@ -230,6 +232,14 @@ def simulate(
         times_s=acquisition.times_s,
     )
     return Simulation(history, acquisition, scene, (at_rest, exact), error_db, noise_power, extent)
+
+
+def _above_surface(scene: LocalScene, terrain: Terrain) -> Terrain:
+    """Terrain with its heights counted from the scene's surface, as all of a strip's are, not from its plane."""
+    rows, cols = terrain.heights_m.shape
+    east = terrain.corner_m[0] + terrain.spacing_m * np.arange(cols)
+    north = terrain.corner_m[1] + terrain.spacing_m * np.arange(rows)
+    return replace(terrain, heights_m=terrain.heights_m + drop_m(scene, east[None, :], north[:, None]))
 
 
 def _bend(scene: LocalScene, positions_m: npt.NDArray[np.floating]) -> None:

@@ -24,7 +24,7 @@ from kizuna.sar.acquisition import Radar
 from kizuna.sar.collection import Mode, track_of
 from kizuna.sar.echoes import Cloud, Movers
 from kizuna.sar.impulse import measure_response
-from kizuna.sar.scene import Area, Orbit, Reflector, Scene, Ship, ShipKind, Strip, Surface
+from kizuna.sar.scene import Area, Orbit, Reflector, Scene, Ship, ShipKind, Strip, Surface, Terrain
 from kizuna.sar.simulate import acquisition_of, collection_of, seen_at, simulate
 from kizuna.sar.strip import form_strip, plan_strip
 from kizuna.sar.strip_acquisition import drop_m, stripmap
@@ -162,6 +162,15 @@ def test_the_surface_falls_off_as_the_earth_does():
     east, north = np.array([0.0, 5e3, -3e3, 7e3]), np.array([0.0, -2e3, 10e3, 7e3])
     height = scene.to_geodetic(np.stack([east, north, -drop_m(scene, east, north)], axis=-1))[2]
     assert np.abs(height - 30.0).max() < 5e-3
+
+
+def test_a_terrain_that_follows_the_earth_changes_nothing(planned):
+    land = replace(SCENE, areas=(Area("land", FAR),), extent_m=64.0)
+    along = np.arange(-600.0, 601.0, 4.0)
+    # As it is read: above the plane through the scene's zero.
+    round_earth = Terrain(-drop_m(planned.scene, along[None, :], along[:, None]), (-600.0, -600.0), 4.0)
+    flat, laid = (simulate(scene, planned).history.samples for scene in (land, replace(land, terrain=round_earth)))
+    assert np.linalg.norm(flat - laid) < 0.02 * np.linalg.norm(flat)
 
 
 def test_pulses_follow_the_beam_over_length_and_dwell(planned):
