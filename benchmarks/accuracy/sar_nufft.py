@@ -1,22 +1,22 @@
 """Fourier sums between points, kizuna's beside finufft's and ducc0's: how far apart, and what a sum onto modes takes.
 
-A million points that lie as polar samples do, a million modes, tolerance 1e-4. The peers' own sums in double precision, good to
-1e-12, are the truth; they know nothing of each other's code or of kizuna's. They run in `.venv-bench-nufft`, made when it is
-missing (needs the package index once): finufft's wheel carries FFTW and ducc0 is under the GPL, so kizuna depends on neither.
+A million points that lie as polar samples do, a million modes, tolerance 1e-4. The peers' own sums in double precision, good
+to 1e-12, are the truth; they know nothing of each other's code or of kizuna's. They run in `.venv-bench-nufft`, made when it
+is missing (needs the package index once; out of its reach these figures are left out): finufft's wheel carries FFTW and ducc0
+is under the GPL, so kizuna depends on neither.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-import sys
 import tempfile
 import time
-import venv
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from sar_peers import environment
 
 from kizuna.sar.nufft import type_1, type_2, type_3
 
@@ -47,12 +47,9 @@ def report(metric: str, value: float, unit: str, peer: str, peer_value: float | 
 
 def main() -> None:
     """Sum, compare, time."""
-    python = PEERS / "bin" / "python"
-    if not python.exists():
-        print(f"sar-accuracy: making {PEERS.name} for {', '.join(NEEDED)}", file=sys.stderr)
-        venv.create(PEERS, with_pip=True)
-        pip = [str(python), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
-        subprocess.run([*pip, "--only-binary", ":all:", *NEEDED], check=True)
+    python = environment(PEERS, NEEDED)
+    if python is None:
+        return
     random = np.random.default_rng(9)
     # A ring's sector, as an aperture of two degrees and 5 % of bandwidth fills it, stretched to one period either way.
     angle, radius = random.uniform(-1.0, 1.0, POINTS), random.uniform(-1.0, 1.0, POINTS)

@@ -213,7 +213,8 @@ def form(
         for number, part in enumerate(sub_apertures(focused, parts)):
             path = jobs[index * parts + number]
             if on_map is not None:
-                written.append(form_one_map(path, part, on_map, scene, told, method, laid, pixels))
+                carrier = model.history if parts == 1 else part
+                written.append(form_one_map(path, part, on_map, (scene, carrier), told, method, laid, pixels))
                 continue
             place = scene, nominal, model.history
             written.append(_formed(path, part, flat, place, told, method, laid, looks, apodised=apodise))

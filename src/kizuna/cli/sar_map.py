@@ -61,22 +61,26 @@ def form_one_map(
     path: Path,
     history: PhaseHistory,
     plan: MapPlan,
-    scene: LocalScene,
+    place: tuple[LocalScene, PhaseHistory],
     description: SicdDescription,
     method: str,
     window: Window,
     values: str,
 ) -> dict[str, Json]:
-    """Form an image on a map, write it as a GeoTIFF, and say what was written."""
+    """Form an image on a map, write it as a GeoTIFF, and say what was written.
+
+    `place` is where it lies, and the history whose carrier is taken out of complex pixels.
+    """
     from kizuna.formats.formed_map import MapValues, form_map
     from kizuna.sar.form import Method
     from kizuna.sar.windows import weighted
 
     made = form_map(
         weighted(history, window, window),
-        scene,
+        place[0],
         plan,
         Method(method),
+        carrier=place[1],
         values=MapValues(values),
         tags=_tags(description, window, history.polarisation),
         progress=Progress(_("forming")),

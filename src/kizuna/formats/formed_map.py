@@ -187,6 +187,7 @@ def form_map(
     method: Method,
     *,
     values: MapValues = MapValues.AMPLITUDE,
+    carrier: PhaseHistory | None = None,
     tags: Mapping[str, str],
     progress: Callable[[int, int], None] | None = None,
 ) -> FormedMap:
@@ -205,6 +206,8 @@ def form_map(
     values
         What pixels hold. A complex one is without the carrier's phase of its own range from one antenna position, which the tags
         name: so it can be resampled, and with that phase put back it is the sum itself.
+    carrier
+        Whose middle antenna and frequency the removed phase has; None: the history's own.
     tags
         For the file, beside its own.
     progress
@@ -221,10 +224,11 @@ def form_map(
     if values is MapValues.AMPLITUDE:
         shown = np.abs(pixels)
     else:
-        antenna = to_map_baseband(pixels, plan.surface, history)
+        carrier = history if carrier is None else carrier
+        antenna = to_map_baseband(pixels, plan.surface, carrier)
         own |= {
             "PHASE_REMOVED": "4 pi f (|x - a| - r) / c",
-            "PHASE_F_HZ": repr(history.centre_frequency_hz),
+            "PHASE_F_HZ": repr(carrier.centre_frequency_hz),
             "PHASE_A_ECEF_M": " ".join(f"{value:.4f}" for value in scene.to_ecef(antenna)),
             "PHASE_R_M": f"{float(np.linalg.norm(antenna)):.4f}",
         }
