@@ -229,8 +229,8 @@ def form_map(
         own |= {
             "PHASE_REMOVED": "4 pi f (|x - a| - r) / c",
             "PHASE_F_HZ": repr(carrier.centre_frequency_hz),
-            "PHASE_A_ECEF_M": " ".join(f"{value:.4f}" for value in scene.to_ecef(antenna)),
-            "PHASE_R_M": f"{float(np.linalg.norm(antenna)):.4f}",
+            "PHASE_A_ECEF_M": " ".join(f"{value:.6f}" for value in scene.to_ecef(antenna)),
+            "PHASE_R_M": f"{float(np.linalg.norm(antenna)):.6f}",
         }
     del pixels
     shown[~plan.known] = np.nan

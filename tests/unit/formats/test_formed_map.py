@@ -3,6 +3,7 @@
 import io
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,7 +19,8 @@ from kizuna.earth.scene import LocalScene
 from kizuna.earth.wgs84 import geodetic_to_ecef
 from kizuna.errors import InputError
 from kizuna.formats.cphd_write import write_cphd
-from kizuna.formats.formed_map import MapValues, plan_map
+from kizuna.formats.formed_map import MapValues, form_map, plan_map
+from kizuna.sar.form import Method
 from kizuna.sar.history import SPEED_OF_LIGHT_M_S
 
 SCENE = LocalScene(KOCHI)
@@ -131,6 +133,26 @@ def test_complex_pixels_hold_the_echo_s_phase_and_tell_the_carrier_s(files, midd
     # The carrier left in would fold a fifth there.
     outside = spectrum[(rows[:, None] > 0.45) | (cols[None, :] > 0.45)]
     assert (outside**2).sum() < 0.02 * (spectrum**2).sum()
+
+
+def test_polarisations_may_share_a_carrier(files, middle):
+    """With the phase that its own tags tell put back, the image is the sum itself, whichever carrier was taken out."""
+    _, collection = files
+    history = collection.history
+    plan = plan_map(history, SCENE, io.BytesIO(dem(middle)), undulation_m=UNDULATION, lengths_m=(16.0, 1.0))
+    sums = []
+    aside = replace(history, positions_m=history.positions_m + np.array([300.0, -200.0, 100.0]))
+    for carrier in (history, aside):
+        named = {"values": MapValues.COMPLEX, "carrier": carrier, "tags": {}}
+        made = form_map(history, SCENE, plan, Method.BACKPROJECTION, **named)
+        with rasterio.MemoryFile(made.cog) as memory, memory.open() as dataset:
+            band, tags = dataset.read(1), dataset.tags()
+        antenna = np.array([float(word) for word in tags["PHASE_A_ECEF_M"].split()])
+        assert antenna == pytest.approx(SCENE.to_ecef(carrier.centre_position_m), abs=1e-3)
+        places = SCENE.to_ecef(plan.surface.to_scene(np.arange(16)[:, None], np.arange(16)[None, :]))
+        way = np.linalg.norm(places - antenna, axis=-1) - float(tags["PHASE_R_M"])
+        sums.append(band * np.exp(4j * math.pi * float(tags["PHASE_F_HZ"]) / SPEED_OF_LIGHT_M_S * way))
+    assert np.linalg.norm(sums[1] - sums[0]) < 0.01 * np.linalg.norm(sums[0])
 
 
 def test_what_the_terrain_does_not_know_is_no_data(files, middle):
