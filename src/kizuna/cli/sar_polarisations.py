@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kizuna.cli.sar_files import new_file, require_new
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input
@@ -71,6 +69,8 @@ def with_solution(history: PhaseHistory, solution: Mapping[str, Any]) -> PhaseHi
     InputError
         They have another number of pulses.
     """
+    import numpy as np
+
     phases, ranges = (np.asarray(solution[name], np.float64) for name in ("phase_rad", "range_m"))
     if len(phases) != history.pulses:
         raise InputError(

@@ -6,8 +6,6 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from kizuna.cli.terminal import Progress, _
 from kizuna.errors import InputError, Message
 from kizuna.wiring import open_input, system_now
@@ -88,6 +86,8 @@ def read_sources(files: Sequence[Path], channel: str | None, classification: str
 
 def _on_clock(source: Source, first: Source) -> Source:
     """The same channel with its times counted from where another's are."""
+    import numpy as np
+
     if source.collection is None or first.collection is None:
         return source
     late_s = (source.collection.start - first.collection.start).total_seconds()
@@ -99,6 +99,8 @@ def _on_clock(source: Source, first: Source) -> Source:
 
 def are_polarisations(sources: Sequence[Source]) -> bool:
     """Whether channels are of different polarisations, of one place and band, so that one grid holds them all."""
+    import numpy as np
+
     first = sources[0]
     if len(sources) < 2 or len({source.history.polarisation for source in sources}) < len(sources):  # noqa: PLR2004 # a pair
         return False
