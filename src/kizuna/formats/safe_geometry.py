@@ -234,7 +234,11 @@ def read_safe_geometry(file: BinaryIO) -> SafeGeometry:
             field="file",
         )
     calibration = package.calibration_of(name)
-    return _geometry(annotation, None if calibration is None else package.tree(calibration))
+    try:
+        with np.errstate(all="ignore"):  # numbers of a damaged package overflow; what comes of them is refused
+            return _geometry(annotation, None if calibration is None else package.tree(calibration))
+    except np.linalg.LinAlgError as error:
+        raise _lacking("geolocationGrid") from error
 
 
 def _lacking(what: str) -> InputError:

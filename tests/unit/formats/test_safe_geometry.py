@@ -175,6 +175,11 @@ def changed(old, new, count=0):
         (r"<pixelValue>Detected<", "<pixelValue>Complex<", "GRD"),
         (r"<latitude>4\.(\d)", r"<latitude>4.9", "pixels apart"),
         (r"<latitude>[^<]+<", "<latitude>nan<", "geolocationGrid"),
+        (r"<slantRangeTime>[^<]+<", "<slantRangeTime>1e300<", "SAFE"),
+        (r"<line>[^<]+<", "<line>1e308<", "SAFE"),
+        (r"<height>[^<]+<", "<height>-1e308<", "SAFE"),
+        (r"<sr0>[^<]+<", "<sr0>1e200<", "pixels apart"),
+        (r"<x>[^<]+<", "<x>1e306<", "SAFE"),
     ],
 )
 def test_a_package_without_geometry_is_refused(old, new, words):
