@@ -165,6 +165,18 @@ def test_serving_loads_nothing_that_only_files_need(capsys):
         click.echo(f"\n    importing what `kizuna node serve` needs took {seconds:.2f} s")
 
 
+def test_help_loads_nothing_that_only_work_needs():
+    program = (
+        "import json, sys; from click.testing import CliRunner; from kizuna.cli.main import kizuna;"
+        "codes = [CliRunner().invoke(kizuna, [*words, '--help']).exit_code for words in ([], ['sar'], ['sar', 'form'])];"
+        f"print(json.dumps([codes, sorted({{*{HEAVY!r}, 'numba'}} & set(sys.modules))]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program], env=environment(), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert json.loads(done.stdout) == [[0, 0, 0], []]
+
+
 @pytest.mark.timed
 def test_a_node_answers_soon_after_it_is_started(untouched, capsys):
     begun = time.perf_counter()
