@@ -204,7 +204,19 @@ def simulate_product(scene: Scene, *, method: Method = FASTEST) -> SimulatedProd
 
 
 def form_simulated(simulation: Simulation, *, method: Method, progress: Callable[[int, int], None] | None = None) -> FormedImage:
-    """Complex image of all that was simulated, on the level of the water, twice as fine as it resolves."""
+    """Complex image of all that was simulated, on the level of the water, twice as fine as it resolves.
+
+    Raises
+    ------
+    InputError
+        A strip was simulated: `kizuna.sar.strip` forms those.
+    """
+    if simulation.acquisition.beam is not None:
+        raise InputError(
+            Message("no image of a strip is made here"),
+            hint=Message("Form one by kizuna sar form --method omega-k, and map it by kizuna sar geocode."),
+            field="image",
+        )
     return form_image(
         simulation.history,
         simulation.acquisition.scene,

@@ -19,10 +19,12 @@ from kizuna.formats.crsd_write import write_crsd
 from kizuna.formats.scene_truth import truth_of
 from kizuna.formats.sicd_metadata import describe_collection
 from kizuna.formats.sicd_rma import strip_metadata
+from kizuna.formats.simulated_product import form_simulated
 from kizuna.model.instants import parse_instant
 from kizuna.sar.acquisition import Radar
 from kizuna.sar.collection import Mode, track_of
 from kizuna.sar.echoes import Cloud, Movers
+from kizuna.sar.form import Method
 from kizuna.sar.impulse import measure_response
 from kizuna.sar.scene import Area, Orbit, Reflector, Scene, Ship, ShipKind, Strip, Surface, Terrain
 from kizuna.sar.simulate import acquisition_of, collection_of, seen_at, simulate
@@ -201,6 +203,12 @@ def test_files_say_how_long_each_place_is_lit(write, read, checker):
     checked = checker.from_file(file, thorough=True)
     checked.check()
     assert not checked.failures()
+
+
+def test_a_strip_is_not_formed_as_a_spotlight(planned):
+    with pytest.raises(InputError) as refused:
+        form_simulated(simulate(SCENE, planned), method=Method.POLAR_FORMAT)
+    assert refused.value.field == "image"
 
 
 @pytest.mark.parametrize(("sides", "field"), [((0.0, 100.0), "swath_m"), ((100.0, -1.0), "length_m")])
