@@ -121,8 +121,12 @@ def fit_projection(
     known, expected = (project(*(middle[:, None] + half[:, None] * points)) for points in (fitted, checked))
     misfit = math.inf
     for degrees in _DEGREES:
-        design = np.polynomial.chebyshev.chebvander3d(fitted[0], fitted[1], fitted[2], degrees)
-        rows, cols = (np.linalg.lstsq(design, values)[0] for values in known)
+        # The net is a product of three, and so is its least-squares solution.
+        inverses = [np.linalg.pinv(np.polynomial.chebyshev.chebvander(n, d)) for n, d in zip(nodes, degrees, strict=True)]
+        rows, cols = (
+            np.einsum("ia,jb,kc,abc->ijk", *inverses, values.reshape(_NET, _NET, _HEIGHTS), optimize=True).ravel()
+            for values in known
+        )
         made = FittedProjection(middle, half, degrees, rows, cols, 0.0)
         found = made(*(middle[:, None] + half[:, None] * checked))
         misfit = max(float(np.abs(got - want).max()) for got, want in zip(found, expected, strict=True))
