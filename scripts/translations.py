@@ -87,9 +87,15 @@ def fields(sentence: str) -> set[str]:
     return named | {part.partition(")")[0] for part in sentence.split("%(")[1:]}
 
 
-def all_fields(sentence: str | tuple[str, ...] | list[str]) -> set[str]:
-    """Names of the fields of a sentence, or of its singular and plural together."""
-    return fields(sentence) if isinstance(sentence, str) else set().union(*map(fields, sentence))
+def has_other_fields(sentence: str | tuple[str, ...] | list[str], translation: str | tuple[str, ...] | list[str]) -> bool:
+    """Whether a translation names other fields than its sentence, or than its singular and plural together.
+
+    A language with one form for all counts (Japanese) has the fields of the plural.
+    """
+    if isinstance(sentence, str) or isinstance(translation, str):
+        return isinstance(sentence, str) != isinstance(translation, str) or fields(str(sentence)) != fields(str(translation))
+    named = set().union(*map(fields, translation))
+    return named not in ([fields(sentence[-1])] if len(translation) == 1 else [set().union(*map(fields, sentence))])
 
 
 def untranslated(string: str | tuple[str, ...] | list[str] | None) -> bool:
@@ -106,7 +112,7 @@ def faults(path: Path, template: Catalog) -> list[str]:
     found += [
         f"{name}: other fields than the English: {m.id}"
         for m in catalog
-        if m.id and not untranslated(m.string) and all_fields(m.id) != all_fields(m.string)
+        if m.id and not untranslated(m.string) and has_other_fields(m.id, m.string)
     ]
     if not path.exists() or po_bytes(catalog) != path.read_bytes():
         found.append(f"{name}: lags behind the code: run scripts/translations.py update")

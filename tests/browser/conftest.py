@@ -14,6 +14,7 @@ from browser.fake_desk import FakeDesk
 
 from kizuna.adapters.translations import translator
 from kizuna.web.pages import people_app
+from kizuna.wiring import LANGUAGES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +37,7 @@ def browser() -> Iterator[Browser]:
 @pytest.fixture(scope="module")
 def node() -> Iterator[Served]:
     desk = FakeDesk()
-    app = people_app(desk, {language: translator(language) for language in ("en", "fr")})
+    app = people_app(desk, {language: translator(language) for language in LANGUAGES})
     server = uvicorn.Server(uvicorn.Config(app, host="127.0.0.1", port=0, log_level="warning", lifespan="off"))
     thread = threading.Thread(target=server.run, name="people")
     thread.start()

@@ -13,6 +13,7 @@ from kizuna.cli.agreement_check import check, schema
 from kizuna.cli.agreement_show import show
 from kizuna.cli.message_text import notice_json
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import parse_toml, read_agreement
 from kizuna.model.instants import format_instant, parse_instant
@@ -33,7 +34,7 @@ __all__ = ["agreement"]
 _MARKINGS = "kizuna/markings/"
 
 
-@click.group(help=_("Check, record, list, show, suspend and resume agreements, and withdraw from them."))
+@click.group(cls=Commands, help=_("Check, record, list, show, suspend and resume agreements, and withdraw from them."))
 def agreement() -> None:
     """Group."""
 

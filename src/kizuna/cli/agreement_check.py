@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, print_json, read_file, say
+from kizuna.cli.wide_help import columns_of
 from kizuna.errors import InputError, Message
 from kizuna.formats.agreement import MARKINGS_SCHEMA, check_agreement, read_ladders
 from kizuna.formats.toml_faults import TomlFault, read_toml
@@ -122,10 +123,6 @@ def _shown(text: str) -> str:
     return "".join(_BLANKS.get(c, c if unicodedata.category(c) not in {"Cc", "Cf"} else " ") for c in text)
 
 
-def _width(text: str) -> int:
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else not unicodedata.combining(c) for c in text)
-
-
 def _excerpt(finding: _Finding) -> Iterator[str]:
     """Line in which a finding lies, with a caret under the place."""
     most = 160
@@ -136,7 +133,7 @@ def _excerpt(finding: _Finding) -> Iterator[str]:
         return
     number = str(finding.place.line)
     yield f"  {number} | {_shown(line).rstrip()}"
-    yield f"  {' ' * len(number)} | {' ' * _width(_shown(before))}{click.style('^', bold=True)}"
+    yield f"  {' ' * len(number)} | {' ' * columns_of(_shown(before))}{click.style('^', bold=True)}"
 
 
 def _print(finding: _Finding) -> None:

@@ -14,6 +14,7 @@ from click.core import ParameterSource
 from kizuna.cli.audit_reads import reads
 from kizuna.cli.audit_witness import witness
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, Message
 from kizuna.exchange.checkpoint import COSIGNATURE_TYPE, read_verifier_key, verifier_key
 from kizuna.exchange.log_file import MOST_LINE_BYTES, PROOF_HEAD, VerifiedExport, VerifiedProof, verify_export, verify_proof
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["audit"]
 
 
-@click.group(help=_("Read and verify the tamper-evident log, hand out proofs of it, confirm its tail."))
+@click.group(cls=Commands, help=_("Read and verify the tamper-evident log, hand out proofs of it, confirm its tail."))
 def audit() -> None:
     """Group."""
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.node.witness import checkpoint_for_witness, seen_size, take_cosignature, witness_lines
@@ -19,7 +20,9 @@ __all__ = ["witness"]
 _OUT = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.group(help=_("Partners vouch for each other's logs: each cosigns what continues the log that it saw before."))
+@click.group(
+    cls=Commands, help=_("Partners vouch for each other's logs: each cosigns what continues the log that it saw before.")
+)
 def witness() -> None:
     """Group."""
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, Message
 from kizuna.wiring import catalogue_index, load_settings, open_node
 
@@ -23,7 +24,7 @@ __all__ = ["catalog"]
 _FORMATS = {".geojson": "geojson", ".json": "geojson", ".kml": "kml", ".parquet": "geoparquet", ".ndjson": "pgstac"}
 
 
-@click.group(help=_("The node's catalogue, for other tools."))
+@click.group(cls=Commands, help=_("The node's catalogue, for other tools."))
 def catalog() -> None:
     """Group."""
 

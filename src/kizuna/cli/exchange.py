@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import Progress, _, as_json, examples, node_option, print_json, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, KizunaError, Message, NotReleasable
 from kizuna.model.instants import format_instant
 from kizuna.wiring import (
@@ -36,7 +37,7 @@ __all__ = ["exchange"]
 _WITHIN_DAYS, _MOST_DAYS = 90, 730
 
 
-@click.group(help=_("Carry what goes between nodes on removable media, or through a diode."))
+@click.group(cls=Commands, help=_("Carry what goes between nodes on removable media, or through a diode."))
 def exchange() -> None:
     """Group."""
 

@@ -10,6 +10,7 @@ import click
 
 from kizuna.cli.label_files import IC_ISM, LABEL_XML, NITF, PRODUCT, Inside, load, load_policy, naming
 from kizuna.cli.terminal import _, as_json, examples, print_json, read_file, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.label import CategoryType
@@ -82,7 +83,7 @@ def _inside_options[F: Callable[..., object]](command: F) -> F:
     return command
 
 
-@click.group(help=_("What a label says, whether it is valid, and the same label in another encoding or policy."))
+@click.group(cls=Commands, help=_("What a label says, whether it is valid, and the same label in another encoding or policy."))
 def label() -> None:
     """Group."""
 

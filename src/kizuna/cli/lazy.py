@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kizuna.cli.wide_help import Commands
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 __all__ = ["LazyGroup"]
 
 
-class LazyGroup(click.Group):
+class LazyGroup(Commands):
     """Group of commands by where they stand, as ``module:name``.
 
     Parameters

@@ -9,6 +9,7 @@ import click
 from kizuna import __version__
 from kizuna.cli.lazy import LazyGroup
 from kizuna.cli.terminal import _, examples, refuse, wants_json
+from kizuna.cli.wide_help import WideFormatter
 from kizuna.errors import InputError, KizunaError, Message, StoreError
 from kizuna.wiring import speak
 
@@ -75,6 +76,7 @@ def _usage_fault(error: click.ClickException) -> InputError:
 def main() -> None:
     """Run the command line; exit 0 ok, 1 error, 2 usage or bad input, 3 not releasable, 4 partner unreachable."""
     speak()
+    click.Context.formatter_class = WideFormatter
     try:
         # Without its standalone mode click hands a command's `context.exit(status)` back as a value.
         status = kizuna(prog_name="kizuna", standalone_mode=False)

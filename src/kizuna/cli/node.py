@@ -13,6 +13,7 @@ import click
 from kizuna.cli.message_text import dealings_json, say_dealings
 from kizuna.cli.node_token import token
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.model.parties import parse_party
@@ -42,7 +43,7 @@ def _span(seconds: float) -> str:
     return f"{seconds:.0f} s"
 
 
-@click.group(help=_("Make, serve and look at a node."))
+@click.group(cls=Commands, help=_("Make, serve and look at a node."))
 def node() -> None:
     """Group."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant
 from kizuna.node.access import ROLES, Person, credentials, give_access, revoke_access
@@ -22,7 +23,10 @@ if TYPE_CHECKING:
 __all__ = ["token"]
 
 
-@click.group(help=_("Credentials of people and their tools: bearer tokens, and passwords of HTTP Basic for tools such as QGIS."))
+@click.group(
+    cls=Commands,
+    help=_("Credentials of people and their tools: bearer tokens, and passwords of HTTP Basic for tools such as QGIS."),
+)
 def token() -> None:
     """Group."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.exchange.envelope import key_id_of
 from kizuna.model.canonical import parse_json
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["partner"]
 
 
-@click.group(help=_("The nodes that this one knows."))
+@click.group(cls=Commands, help=_("The nodes that this one knows."))
 def partner() -> None:
     """Group."""
 

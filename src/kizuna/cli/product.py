@@ -11,6 +11,7 @@ from kizuna.cli.message_text import fate_word, recall_json
 from kizuna.cli.originator import consent, relabel
 from kizuna.cli.recall import answer_recall, recall, recalled
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.model.canonical import parse_json
 from kizuna.model.instants import format_instant
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["product"]
 
 
-@click.group(help=_("Look at what the node holds; record consents and corrected labels."))
+@click.group(cls=Commands, help=_("Look at what the node holds; record consents and corrected labels."))
 def product() -> None:
     """Group."""
 

@@ -11,6 +11,7 @@ from kizuna.cli.registers import refuse_own_register, register_for_files
 from kizuna.cli.release_cedar import export_cedar
 from kizuna.cli.release_view import diff, trap, view
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import Message
 from kizuna.model.instants import format_instant, parse_instant
 from kizuna.model.parties import parse_party
@@ -25,7 +26,7 @@ __all__ = ["release"]
 _NOT_RELEASABLE = 3
 
 
-@click.group(help=_("May a partner have a product, in which form, and why."))
+@click.group(cls=Commands, help=_("May a partner have a product, in which form, and why."))
 def release() -> None:
     """Group."""
 

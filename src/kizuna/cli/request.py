@@ -11,6 +11,7 @@ import click
 
 from kizuna.cli.message_text import request_json, state_word
 from kizuna.cli.terminal import _, as_json, examples, node_option, print_json, print_table, read_file, say
+from kizuna.cli.wide_help import Commands
 from kizuna.errors import InputError, Message
 from kizuna.exchange.messages import Step
 from kizuna.formats.agreement_areas import no_files, read_area
@@ -31,7 +32,7 @@ _EDGES = 4
 _NUMBERS = re.compile(r"[-+0-9.,eE\s]+")
 
 
-@click.group(help=_("Ask a partner for products, and answer when a partner asks."))
+@click.group(cls=Commands, help=_("Ask a partner for products, and answer when a partner asks."))
 def request() -> None:
     """Group."""
 

@@ -11,11 +11,12 @@ from kizuna.cli.sar_quality import quality
 from kizuna.cli.sar_reduce import reduce
 from kizuna.cli.sar_simulate import simulate
 from kizuna.cli.terminal import _
+from kizuna.cli.wide_help import Commands
 
 __all__ = ["sar"]
 
 
-@click.group(help=_("Form images from radar echoes."))
+@click.group(cls=Commands, help=_("Form images from radar echoes."))
 def sar() -> None:
     """Group."""
 

@@ -6,12 +6,12 @@ import json
 import os
 import sys
 import time
-import unicodedata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from kizuna.cli.wide_help import columns_of
 from kizuna.errors import InputError, KizunaError, Message
 from kizuna.wiring import TOKEN_VARIABLE, person_at_terminal, read_input, translate
 
@@ -106,18 +106,12 @@ def node_option[F: Callable[..., Any]](command: F) -> F:
     )(command)
 
 
-def _width(text: str) -> int:
-    return sum(
-        2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text if not unicodedata.combining(character)
-    )
-
-
 def print_table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
     """Print rows under a head, columns as wide as they need; only what people read."""
     lines = [tuple(head), *(tuple(row) for row in rows)]
-    widths = [max(_width(line[column]) for line in lines) for column in range(len(head))]
+    widths = [max(columns_of(line[column]) for line in lines) for column in range(len(head))]
     for number, line in enumerate(lines):
-        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)]
+        cells = [cell + " " * (width - columns_of(cell)) for cell, width in zip(line, widths, strict=True)]
         text = "  ".join(cells).rstrip()
         click.echo(click.style(text, bold=True) if number == 0 else text)
 

@@ -9,6 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from matplotlib import font_manager, rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.transforms import Bbox
@@ -32,6 +33,8 @@ _FACT_ROWS = 3
 _PICTURE_PX = 900
 _MEASURED, _THEORY = "#0b5fa5", "#c05a00"
 _FLOOR_DB = -45.0
+# matplotlib brings the first, which knows no kanji; of the others the first that the machine has stands behind it.
+_FONT, _KANJI_FONTS = "DejaVu Sans", ("Noto Sans CJK JP", "Noto Sans JP", "IPAexGothic", "Hiragino Sans", "Yu Gothic", "Meiryo")
 
 
 def _number(value: float, digits: int, unit: str = "") -> str:
@@ -140,7 +143,28 @@ def quality_png(quality: SicdQuality, pixels: Complex, *, title: str, translate:
     translate
         Translates a sentence.
     """
-    _ = translate
+    fonts = _fonts()
+    with rc_context({"font.family": fonts}):
+        return _drawn(quality, pixels, title, _drawable(translate, fonts))
+
+
+def _fonts() -> list[str]:
+    known = set(font_manager.get_font_names())
+    return [_FONT, *[name for name in _KANJI_FONTS if name in known][:1]]
+
+
+def _drawable(translate: Callable[[str], str], fonts: Sequence[str]) -> Callable[[str], str]:
+    """Translates sentences for whose letters there is a font; the others stay English."""
+    letters = {letter for font in fonts for letter in font_manager.get_font(font_manager.findfont(font)).get_charmap()}
+
+    def translated(sentence: str) -> str:
+        found = translate(sentence)
+        return found if all(ord(letter) in letters for letter in found) else sentence
+
+    return translated
+
+
+def _drawn(quality: SicdQuality, pixels: Complex, title: str, _: Callable[[str], str]) -> bytes:
     figure = Figure(figsize=(11.69, 8.27), dpi=150, facecolor="white")
     FigureCanvasAgg(figure)
     figure.text(0.03, 0.965, title, fontsize=13, fontweight="bold", va="top")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["LANGUAGES", "language", "sample_folder", "system_now", "translate"]
 
-LANGUAGES = ("en", "fr")
+LANGUAGES = ("en", "fr", "ja", "uk")
 
 
 def language() -> str:

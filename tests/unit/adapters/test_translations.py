@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import struct
-from typing import TYPE_CHECKING
+from importlib import resources
+from pathlib import Path
 
 import pytest
 
 from kizuna.adapters.translations import language_of, translator
 from kizuna.errors import Message
+from kizuna.wiring import LANGUAGES
 
-if TYPE_CHECKING:
-    from pathlib import Path
+LOCALE = Path(str(resources.files("kizuna") / "locale"))
 
 
 @pytest.mark.parametrize(
@@ -64,3 +65,10 @@ def test_sentences_come_from_the_catalogue_and_stay_english_without_one(tmp_path
     # The first of the languages that there is a catalogue for, and none behind English, which needs none.
     assert message.render(translator(None, {"LANGUAGE": "uk:ja"}, locale=tmp_path)) == "a がありません"
     assert message.render(translator(None, {"LANGUAGE": "en:ja"}, locale=tmp_path)) == "a is missing"
+
+
+def test_every_language_that_is_offered_has_its_catalogue() -> None:
+    offered = set(LANGUAGES) - {"en"}
+    assert offered == {path.parent.parent.name for path in LOCALE.glob("*/LC_MESSAGES/kizuna.mo")}
+    for language in offered:
+        assert translator(language, {})("theory") != "theory"

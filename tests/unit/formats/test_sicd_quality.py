@@ -14,6 +14,7 @@ from simulators.images import gotcha_sicd
 from kizuna.cli.sar import sar
 from kizuna.earth.wgs84 import ecef_to_geodetic
 from kizuna.errors import InputError
+from kizuna.formats.quality_report import quality_png
 from kizuna.formats.sicd import NitfDescription, read_metadata, read_summary, write_sicd_file
 from kizuna.formats.sicd_geometry import read_sicd_geometry
 from kizuna.formats.sicd_quality import assess_sicd, read_references
@@ -101,6 +102,13 @@ def test_the_command_tells_measures_and_writes_a_page(known, tmp_path):
     assert "theory" in done.stdout
     assert b"data:image/png;base64," in html.read_bytes()
     assert b"UNCLASSIFIED" in html.read_bytes()
+
+
+def test_the_picture_shows_no_sentence_that_it_has_no_letters_for(known):
+    found, pixels = assess_sicd(io.BytesIO(known[0]))
+    english = quality_png(found, pixels, title="a")
+    assert quality_png(found, pixels, title="a", translate=lambda sentence: "\ue000" + sentence) == english
+    assert quality_png(found, pixels, title="a", translate=lambda sentence: "Є" + sentence) != english
 
 
 def test_the_command_refuses_what_is_no_place_or_no_report(known, tmp_path):
